@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import NoneType
 from typing import Annotated, Any, Literal, Self, Union, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -143,12 +144,121 @@ class Leakage(_Part):
     """Share of common word n-grams from which two questions count as one."""
 
 
+class Prices(_Part):
+    """What a million tokens cost, in any currency."""
+
+    input: Annotated[float, Field(ge=0)]
+    output: Annotated[float, Field(ge=0)]
+
+
+class OpenAIAnnotator(_Part):
+    """A server with OpenAI's chat completions: OpenAI, vLLM, llama.cpp, `transformers serve`."""
+
+    backend: Literal["openai"]
+    model: str
+    base_url: str = "https://api.openai.com/v1"
+    key_variable: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] = "OPENAI_API_KEY"
+    """The environment variable that holds the key, which stands in no file. A server on this machine needs none."""
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = 0.0
+    """Null: not sent, for models that take none."""
+    samples: Annotated[int, Field(ge=1)] = 1
+    """Answers for each prompt. More than one makes finer label probabilities, and needs a temperature above 0."""
+    max_tokens: Annotated[int, Field(ge=1)] = 200
+    """Of an answer. What is cut off there is paid for all the same."""
+    limit_parameter: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
+    """What the server calls that limit; OpenAI's newer models take only the second."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    """Sent along; the samples of a prompt count up from it."""
+    concurrency: Annotated[int, Field(ge=1, le=64)] = 4
+    requests_per_minute: Annotated[float, Field(gt=0)] | None = None
+    timeout_seconds: Annotated[float, Field(gt=0)] = 120
+    attempts: Annotated[int, Field(ge=1)] = 6
+    """For each request, with growing waits, or the wait that the server asks for."""
+    max_unanswered: Fraction = 0.01
+    """Share of requests that may stay without an answer; above it the run stops, and asks for them when run again."""
+    max_requests: Annotated[int, Field(ge=0)] | None = None
+    """The run stops before it makes more, counted over the life of the response file."""
+    prices: Prices | None = None
+    max_cost: Annotated[float, Field(ge=0)] | None = None
+    """The run stops before a request that could exceed it, counted like `max_requests`."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.samples > 1 and self.temperature == 0:
+            raise ValueError(f"{self.samples} samples at temperature 0 are one answer; raise the temperature")
+        if self.max_cost is not None and self.prices is None:
+            raise ValueError("max_cost needs prices")
+        return self
+
+
+class ModelAnnotator(_Part):
+    """A model of the registry. Candidates are scored by log-probability; nothing is generated, nothing parsed."""
+
+    backend: Literal["transformers"]
+    model: Name
+    prior: bool = True
+    """Subtract what the model thinks of each candidate before it sees a question."""
+
+
+class LexiconAnnotator(_Part):
+    """A vote of the terms found in the question: free, and the baseline."""
+
+    backend: Literal["lexicon"]
+
+
+class Conformal(_Part):
+    """Several specialties a question, with a guaranteed share of questions whose specialty is among them."""
+
+    level: Annotated[float, Field(gt=0, lt=1)] = 0.9
+    """The share of questions whose set shall hold the specialty."""
+    target: Literal["primary", "all"] = "primary"
+    """What a set shall hold: the primary specialty, or every specialty of the question."""
+    by_specialty: bool = False
+    """Keep the level within each specialty, not only over all questions. Wants a larger calibration set."""
+    calibration: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    """Share of the labelled questions to calibrate on; coverage is measured on the others."""
+    max_specialties: Annotated[int, Field(ge=1)] = 4
+    """A larger set says that the annotator does not know: its question is released with the winner alone."""
+
+
+class Verification(_Part):
+    """What experts are asked to check, and what they answered."""
+
+    random: Annotated[int, Field(ge=0)] = 200
+    """Questions drawn at random from all: the only ones that coverage may be calibrated and accuracy measured on."""
+    per_specialty: Annotated[int, Field(ge=0)] = 10
+    """More are drawn until each specialty that won has so many."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    experts: dict[Name, Path] = {}
+    """Expert -> the sheet that came back: the CSV, or a Label Studio export (JSON)."""
+
+
+class Annotation(_Part):
+    """How questions without specialties get them. A source's own specialties become the truth to measure against."""
+
+    annotator: Annotated[OpenAIAnnotator | ModelAnnotator | LexiconAnnotator, Field(discriminator="backend")]
+    prompts: Path | None = None
+    """A folder with the five prompts and `shown.txt`; null: the project's own."""
+    candidates: list[str] | None = None
+    """What may be answered, besides Others; null: the 55 specialties of the study."""
+    quorum: Annotated[int, Field(ge=1, le=5)] = 3
+    """Votes of five that a specialty needs."""
+    max_questions: Annotated[int, Field(ge=1)] | None = None
+    """Annotate only so many, the first by question id; null: all."""
+    min_questions: Annotated[int, Field(ge=1)] = 50
+    """Specialties with fewer questions are reported."""
+    conformal: Conformal = Conformal()
+    verification: Verification = Verification()
+
+
 class Dataset(_Part):
     """Where questions come from and how train sets are cut from them."""
 
     origin: Annotated[SMedQA | HPO | HuggingFace | Table, Field(discriminator="source")]
     split: Split = Split()
     leakage: Leakage = Leakage()
+    annotation: Annotation | None = None
+    """Give the questions specialties before anything else; null: the source has them."""
     max_rejected: Fraction = 0.02
     """Share of refused rows above which the run stops."""
     min_train: Annotated[int, Field(ge=1)] = 20
@@ -175,6 +285,8 @@ class _Model(_Part):
     """`auto`: bfloat16 where the device computes in it, else float32."""
     max_tokens: Annotated[int, Field(ge=32)] = 2048
     """Longer questions lose the start of their stem, never an option; the model's own window bounds it too."""
+    parameters: Annotated[float, Field(gt=0)] | None = None
+    """In billions. Only `snakemake plan` reads it, and only where the weights are not there yet."""
     chat_template: bool = True
     """Use the tokenizer's chat template where it has one; false: a plain prompt."""
     resources: Resources = Resources()
@@ -234,9 +346,7 @@ class Recipe(_Part):
     @model_validator(mode="after")
     def _batches(self) -> Self:
         if self.batch_size % self.micro_batch_size:
-            raise ValueError(
-                f"batch_size {self.batch_size} is no multiple of micro_batch_size {self.micro_batch_size}"
-            )
+            raise ValueError(f"batch_size {self.batch_size} is no multiple of micro_batch_size {self.micro_batch_size}")
         return self
 
 
@@ -333,6 +443,15 @@ class Figures(_Part):
     """A diverging matplotlib colour map; its centre is no change."""
 
 
+class Planning(_Part):
+    """What `snakemake plan` takes a device to compute, until a run has measured it."""
+
+    gpu_tflops: Annotated[float, Field(gt=0)] = 100
+    """TFLOP/s of one GPU in this work: about a third of an A100's data sheet (312 in bfloat16)."""
+    cpu_tflops: Annotated[float, Field(gt=0)] = 0.25
+    """TFLOP/s of a job without GPU: measured with two threads that compute in bfloat16."""
+
+
 class Settings(_Part):
     """Everything a run depends on. The JSON schema for editors is generated from this class."""
 
@@ -348,6 +467,7 @@ class Settings(_Part):
     terms: Terms = Terms()
     statistics: Statistics = Statistics()
     figures: Figures = Figures()
+    plan: Planning = Planning()
 
     @model_validator(mode="after")
     def _registered(self) -> Self:
@@ -355,6 +475,12 @@ class Settings(_Part):
             for name in getattr(self.grid, key):
                 if name not in registry:
                     raise ValueError(f"grid.{key}: {name!r} is not in {key}{nearest(name, registry)}")
+        annotator = self.dataset.annotation.annotator if self.dataset.annotation else None
+        if isinstance(annotator, ModelAnnotator) and annotator.model not in self.models:
+            raise ValueError(
+                f"dataset.annotation.annotator.model: {annotator.model!r} is not in models"
+                f"{nearest(annotator.model, self.models)}"
+            )
         return self
 
     @property
@@ -385,7 +511,7 @@ def schema() -> str:
 
 def _explain(error: Any) -> str:
     tags = {"s-medqa", "hpo", "huggingface", "table", "pypi", "hub", "path"}
-    tags |= {"embedded", "scispacy", "snowstorm", "json"}
+    tags |= {"embedded", "scispacy", "snowstorm", "json", "openai", "transformers", "lexicon"}
     location = _without_tags(error["loc"], tags)
     key = ".".join(location) or "config"
     if error["type"] == "extra_forbidden":
@@ -419,7 +545,10 @@ def _step(annotation: Any, part: Any) -> Any:
         return annotation.model_fields[part].annotation
     if get_origin(annotation) is dict:
         return get_args(annotation)[1]
-    for member in get_args(annotation):
+    members = [member for member in get_args(annotation) if member is not NoneType]
+    if len(members) == 1:
+        return _step(members[0], part)
+    for member in members:
         tag = member.model_fields.get("source") or member.model_fields.get("backend")
         if tag is not None and part in get_args(tag.annotation):
             return member

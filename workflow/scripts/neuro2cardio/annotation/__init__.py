@@ -1,0 +1,1 @@
+"""Giving questions their specialties: prompts, requests, votes, conformal sets, experts, release."""
