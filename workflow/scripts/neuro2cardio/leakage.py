@@ -1,0 +1,58 @@
+"""Questions that stand in two splits: the same text, or texts that share much of their word n-grams."""
+
+from collections.abc import Mapping
+import re
+
+import numpy as np
+from scipy import sparse
+
+COLUMNS = ("split", "source_row", "question_id", "stands_in", "as_source_row", "as_question_id", "jaccard")
+"""Of the list of leaks: the question that was dropped, and the one it equals."""
+
+_CHUNK = 1000
+
+
+def find(
+    texts: Mapping[str, str], held: Mapping[str, str], *, ngram: int, threshold: float
+) -> dict[str, tuple[str, float]]:
+    """Texts that also stand among the held ones: id -> (id of the most similar held text, Jaccard similarity).
+
+    Texts are alike where the sets of their word n-grams have a Jaccard similarity of ``threshold`` or more; a text of
+    fewer than ``ngram`` words counts as one n-gram. The same id is always found, with similarity 1. Of equally
+    similar texts, the first by id is named. Both mappings are from id to normalised text.
+    """
+    ids, held_ids = sorted(texts), sorted(held)
+    if not ids or not held_ids:
+        return {}
+    vocabulary: dict[str, int] = {}
+    held_matrix, held_sizes = _matrix([shingles(held[i], ngram) for i in held_ids], vocabulary, grow=True)
+    matrix, sizes = _matrix([shingles(texts[i], ngram) for i in ids], vocabulary, grow=False)
+    found: dict[str, tuple[str, float]] = {}
+    for start in range(0, len(ids), _CHUNK):
+        common = (matrix[start : start + _CHUNK] @ held_matrix.T).tocoo()
+        similarity = common.data / (sizes[start + common.row] + held_sizes[common.col] - common.data)
+        alike = np.flatnonzero(similarity >= threshold)
+        for i in alike[np.lexsort((-common.col[alike], similarity[alike]))]:
+            found[ids[start + common.row[i]]] = (held_ids[common.col[i]], float(similarity[i]))
+    return found | {i: (i, 1.0) for i in ids if i in held}
+
+
+def shingles(text: str, ngram: int) -> set[str]:
+    """The word n-grams of a text; the whole text where it has fewer words."""
+    words = re.findall(r"\w+", text)
+    return {" ".join(words[i : i + ngram]) for i in range(max(1, len(words) - ngram + 1))}
+
+
+def _matrix(sets: list[set[str]], vocabulary: dict[str, int], *, grow: bool) -> tuple[sparse.csr_array, np.ndarray]:
+    """Sets as rows of a sparse 0/1 matrix over the vocabulary, and their sizes. Unknown members only count in size."""
+    indices: list[int] = []
+    ends = [0]
+    for members in sets:
+        if grow:
+            for member in sorted(members):
+                vocabulary.setdefault(member, len(vocabulary))
+        indices += (vocabulary[m] for m in members if m in vocabulary)
+        ends.append(len(indices))
+    shape = (len(sets), len(vocabulary))
+    matrix = sparse.csr_array((np.ones(len(indices), dtype=np.int32), indices, ends), shape=shape)
+    return matrix, np.array([len(members) for members in sets])

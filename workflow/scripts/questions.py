@@ -1,0 +1,35 @@
+"""Make the question table of an experiment from its data set, with an account of what was refused, dropped or cut."""
+
+import argparse
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from neuro2cardio import errors, outputs, questions, sources, tables
+from neuro2cardio.settings import Dataset, Specialty
+
+
+class Settings(BaseModel):
+    dataset: Dataset
+    specialties: list[Specialty]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--settings", required=True, help="dataset and specialties, as JSON")
+    parser.add_argument("--questions", required=True, type=Path, help="the table (Parquet)")
+    parser.add_argument("--account", required=True, type=Path, help="folder for the CSV files beside it")
+    args = parser.parse_args()
+    settings = Settings.model_validate_json(args.settings)
+
+    table = questions.build(sources.read(settings.dataset), settings.dataset, settings.specialties)
+    tables.write(table.questions, args.questions, tables.QUESTIONS)
+    account = {"rejected": table.rejected, "leakage": table.leaked, "flow": table.flow, "summary": table.summary}
+    for name, frame in account.items():
+        outputs.write_text(args.account / f"{name}.csv", frame.to_csv(index=False))
+    outputs.write_json(args.account / "source.json", sources.describe(settings.dataset))
+    print(table.flow.to_string(index=False), table.summary.to_string(index=False), sep="\n\n")
+
+
+if __name__ == "__main__":
+    errors.run(main)

@@ -1,0 +1,34 @@
+"""Cut the train set of every specialty and control from the question table."""
+
+import argparse
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel
+
+from neuro2cardio import errors, tables, train_sets
+from neuro2cardio.settings import Specialty
+
+
+class Settings(BaseModel):
+    specialties: list[Specialty]
+    controls: list[str]
+    train_size: Literal["matched", "natural"] | int
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--settings", required=True, help="specialties, controls and train_size, as JSON")
+    parser.add_argument("--questions", required=True, type=Path)
+    parser.add_argument("--output", required=True, type=Path, help="folder for {train_set}.parquet")
+    args = parser.parse_args()
+    settings = Settings.model_validate_json(args.settings)
+
+    table = tables.read(args.questions, tables.QUESTIONS)
+    for name, frame in train_sets.build(table, settings.specialties, settings.controls, settings.train_size).items():
+        tables.write(frame, args.output / f"{name}.parquet", tables.QUESTIONS)
+        print(f"{name}: {len(frame)} questions")
+
+
+if __name__ == "__main__":
+    errors.run(main)
