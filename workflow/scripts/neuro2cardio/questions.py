@@ -100,22 +100,38 @@ def build(raw: Iterable[RawQuestion], dataset: settings.Dataset, grid: Sequence[
     )
 
 
+def unlabelled(raw: Iterable[RawQuestion], dataset: settings.Dataset) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Questions checked as `build` checks them, whatever their specialties: what is to be annotated, and what is not.
+
+    The first table has the columns of `tables.QUESTIONS`, one row an id, by id, the split left open; `specialties` are
+    the source's own where it has any that are known. The second is like `QuestionTable.rejected`. Raises `InputError`
+    where more than `max_rejected` of the rows are refused.
+    """
+    source, rows = dataset.origin.source, list(raw)
+    names = getattr(dataset.origin, "specialties", {})
+    checked, refused = _check_all(rows, source, names, labelled=False)
+    _check_share(refused, len(rows), dataset)
+    distinct, doubles = _join_doubles(replace(q, split=UNSPLIT) for q in checked)
+    kept = pd.DataFrame([_row(q) for q in sorted(distinct, key=_id)], columns=[f.name for f in fields(Question)])
+    return kept, pd.DataFrame(refused + doubles, columns=["source", "source_row", "reason", "excerpt"])
+
+
 def _check_all(
-    rows: Iterable[RawQuestion], source: str, names: Mapping[str, str | None]
+    rows: Iterable[RawQuestion], source: str, names: Mapping[str, str | None], labelled: bool = True
 ) -> tuple[list[Question], list[dict[str, str]]]:
     """The rows that are questions, and a line for each that is not. Rows of specialties left out are in neither."""
     checked, refused = [], []
     for raw in rows:
         try:
-            question = _question(raw, source, names)
+            question = _question(raw, source, names, labelled)
         except _Refusal as reason:
             refused.append(_line(source, raw.row, str(reason), raw.stem))
         else:
-            checked += [question] if question.specialties else []
+            checked += [question] if question.specialties or not labelled else []
     return checked, refused
 
 
-def _question(raw: RawQuestion, source: str, names: Mapping[str, str | None]) -> Question:
+def _question(raw: RawQuestion, source: str, names: Mapping[str, str | None], labelled: bool = True) -> Question:
     """Check a row. Raises `_Refusal` with the reason. No specialties means that `names` leaves the row out."""
     for text in (raw.stem, *raw.options, str(raw.answer)):
         if not _is_unicode(text):
@@ -129,7 +145,7 @@ def _question(raw: RawQuestion, source: str, names: Mapping[str, str | None]) ->
         raise _Refusal("empty option")
     if len(set(map(normalise, options))) < len(options):
         raise _Refusal("duplicate options")
-    own = _specialties(raw, names)
+    own = _specialties(raw, names) if labelled else _known(raw, names)
     return Question(
         question_id=question_id(stem, options),
         split=raw.split,
@@ -167,6 +183,12 @@ def _specialties(raw: RawQuestion, names: Mapping[str, str | None]) -> tuple[str
             raise _Refusal(f"unknown specialty {name!r}")
         found += [known] if known else []
     return tuple(dict.fromkeys(found))
+
+
+def _known(raw: RawQuestion, names: Mapping[str, str | None]) -> tuple[str, ...]:
+    """The specialties of a row that are known, without complaint about the others."""
+    found = (names[name] if name in names else specialties.find(name) for name in raw.specialties)
+    return tuple(dict.fromkeys(name for name in found if name))
 
 
 def _join_doubles(questions: Iterable[Question]) -> tuple[list[Question], list[dict[str, str]]]:
@@ -232,37 +254,33 @@ def _cap_test(questions: list[Question], grid: Sequence[str], size: int | None) 
     return [q for q in questions if q.split != "test" or q.question_id in chosen]
 
 
-def _drop_leaks(
-    questions: list[Question], limits: settings.Leakage
-) -> tuple[list[Question], list[dict[str, str | float]]]:
+def _drop_leaks(questions: list[Question], limits: settings.Leakage) -> tuple[list[Question], list[dict[str, object]]]:
     """Drop from validation what stands in test, and from train what stands in either of them."""
     by_split = {split: [q for q in questions if q.split == split] for split in SPLITS}
-    held, leaked, kept = list(by_split["test"]), [], list(by_split["test"])
+    kept, leaked = list(by_split["test"]), []
     for split in ("validation", "train"):
         found = leakage.find(
             {q.question_id: normalise(q.stem) for q in by_split[split]},
-            {q.question_id: normalise(q.stem) for q in held},
+            {q.question_id: normalise(q.stem) for q in kept},
             ngram=limits.ngram,
             threshold=limits.jaccard,
         )
         clean = [q for q in by_split[split] if q.question_id not in found]
-        leaked += _leak_lines([q for q in by_split[split] if q.question_id in found], held, found)
+        leaked += _leak_lines([q for q in by_split[split] if q.question_id in found], kept, found)
         kept += clean
-        held += clean
     return sorted(kept, key=lambda q: (SPLITS.index(q.split), q.question_id)), leaked
 
 
 def _leak_lines(
     dropped: Iterable[Question], held: Iterable[Question], found: Mapping[str, tuple[str, float]]
-) -> list[dict[str, str | float]]:
+) -> list[dict[str, object]]:
     by_id = {q.question_id: q for q in held}
-    lines = []
+    lines: list[dict[str, object]] = []
     for question in dropped:
         other, jaccard = found[question.question_id]
-        ends = {"split": question.split, "source_row": question.source_row, "question_id": question.question_id}
-        twin = by_id[other]
-        stands = {"stands_in": twin.split, "as_source_row": twin.source_row, "as_question_id": other}
-        lines.append({**ends, **stands, "jaccard": round(jaccard, 4)})
+        own = (question.split, question.source_row, question.question_id)
+        twin = (by_id[other].split, by_id[other].source_row, other)
+        lines.append(dict(zip(leakage.COLUMNS, (*own, *twin, round(jaccard, 4)), strict=True)))
     return lines
 
 

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 from types import NoneType
-from typing import Annotated, Any, Literal, Self, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Self, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -90,8 +90,8 @@ class Columns(_Part):
     """A column with the option's text, its letter, or its index."""
     answer_is: Literal["text", "letter", "index", "number"] = "text"
     """`index` counts from 0, `number` from 1."""
-    specialty: str = "specialty"
-    """A column with one specialty or a list of them."""
+    specialty: str | None = "specialty"
+    """A column with one specialty or a list of them. Null: there is none; see `dataset.annotation`."""
     votes: str | None = None
 
 
@@ -237,6 +237,8 @@ class Annotation(_Part):
     """How questions without specialties get them. A source's own specialties become the truth to measure against."""
 
     annotator: Annotated[OpenAIAnnotator | ModelAnnotator | LexiconAnnotator, Field(discriminator="backend")]
+    licence: str = ""
+    """Of the source, as the data card of the release states it."""
     prompts: Path | None = None
     """A folder with the five prompts and `shown.txt`; null: the project's own."""
     candidates: list[str] | None = None
@@ -278,17 +280,22 @@ class Resources(_Part):
     mem_mb: Annotated[int, Field(ge=500)] = 8000
     train_minutes: Annotated[int, Field(ge=1)] = 60
     infer_minutes: Annotated[int, Field(ge=1)] = 60
+    parameters: Annotated[float, Field(gt=0)] | None = None
+    """In billions. Only `snakemake plan` reads it, and only where the weights are not there yet."""
 
 
-class _Model(_Part):
+class Use(_Part):
+    """How a model is used, wherever it comes from."""
+
     dtype: Literal["auto", "bfloat16", "float32"] = "auto"
     """`auto`: bfloat16 where the device computes in it, else float32."""
     max_tokens: Annotated[int, Field(ge=32)] = 2048
     """Longer questions lose the start of their stem, never an option; the model's own window bounds it too."""
-    parameters: Annotated[float, Field(gt=0)] | None = None
-    """In billions. Only `snakemake plan` reads it, and only where the weights are not there yet."""
     chat_template: bool = True
     """Use the tokenizer's chat template where it has one; false: a plain prompt."""
+
+
+class _Model(Use):
     resources: Resources = Resources()
 
 
@@ -327,7 +334,7 @@ class Recipe(_Part):
     form: Method = "cloze"
     """How a train question is posed, in the words of the inference method of that name."""
     rank: Annotated[int, Field(ge=1)] = 16
-    alpha: Annotated[float, Field(gt=0)] = 32
+    alpha: Annotated[int, Field(gt=0)] = 32
     dropout: Fraction = 0.0
     targets: Literal["all-linear"] | list[str] = "all-linear"
     learning_rate: Annotated[float, Field(gt=0)] = 2e-4
@@ -367,9 +374,9 @@ class Inference(_Part):
     """How every adapter, and the base model once, answers the whole test set."""
 
     methods: list[Method] = ["letter"]
-    """`letter`: log-probability of each option's letter. `cloze`: of its text, by token. `generate`: parse an answer."""
+    """`letter`: log-probability of each option's letter. `cloze`: of its text, per token. `generate`: parse a text."""
     permutations: Literal[1, 4] = 4
-    """Orders of the options: 1, or 4 cyclic ones, averaged in content order. `cloze` shows no options and needs none."""
+    """Orders of the options: 1, or 4 cyclic ones, averaged in content order. `cloze` shows no options, needs one."""
     batch_questions: Annotated[int, Field(ge=1)] = 8
     max_new_tokens: Annotated[int, Field(ge=1)] = 8
 
@@ -411,7 +418,15 @@ class Dictionary(_Part):
     path: Path
 
 
-class Terms(_Part):
+class TermReading(_Part):
+    """How the probability of terms is read."""
+
+    contexts: list[Literal["prompt", "bare"]] = ["prompt"]
+    """`prompt`: inside the prompt the model was trained on. `bare`: the question alone, as in the paper."""
+    lowercase_bare: bool = True
+
+
+class Terms(TermReading):
     """Which words count as clinical terms, and how their probability is read."""
 
     lexicon: Annotated[Embedded | SciSpacy | Snowstorm | Dictionary, Field(discriminator="backend")] = Embedded()
@@ -419,9 +434,6 @@ class Terms(_Part):
     """The lexicon of the primary analysis; the other one is the sensitivity analysis."""
     max_specialties: Annotated[int, Field(ge=1)] = 3
     """Terms of more specialties drop out, as in the paper."""
-    contexts: list[Literal["prompt", "bare"]] = ["prompt"]
-    """`prompt`: inside the prompt the model was trained on. `bare`: the question alone, as in the paper."""
-    lowercase_bare: bool = True
     placebo: bool = True
     """Words that are no term stand beside the terms, matched on tokens, frequency and position."""
 

@@ -60,8 +60,7 @@ def _check_columns(path: Path, records: list[Mapping[str, Any]], columns: Column
         columns.stem,
         *options,
         columns.answer,
-        columns.specialty,
-        *([columns.votes] if columns.votes else []),
+        *filter(None, [columns.specialty, columns.votes]),
     ]:
         if name not in known:
             raise InputError(f"{path}: no column {name!r}, which dataset.origin.columns names{nearest(name, known)}")
@@ -75,7 +74,7 @@ def _question(row: str, split: str, record: Mapping[str, Any], columns: Columns)
         stem=_text(record.get(columns.stem)),
         options=tuple(text for _, text in options),
         answer=_answer(_text(record.get(columns.answer)), columns.answer_is, [letter for letter, _ in options]),
-        specialties=tuple(_names(record.get(columns.specialty))),
+        specialties=tuple(_names(record.get(columns.specialty))) if columns.specialty else (),
         votes=tuple(_names(record.get(columns.votes))) if columns.votes else (),
     )
 

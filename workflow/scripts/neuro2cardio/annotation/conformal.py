@@ -1,0 +1,164 @@
+"""Several specialties a question by split conformal prediction: sets with a guaranteed share of hits.
+
+The score of a label is one minus its probability (Sadinle, Lei and Wasserman 2019, doi:10.1080/01621459.2017.1395341).
+A question's score is that of its primary specialty, or, for whole label sets, the worst of its specialties: a set that
+reaches the worst holds them all. With n calibration scores and level 1 - a, the threshold is the
+ceil((n + 1)(1 - a))-th smallest score (split conformal prediction; Angelopoulos and Bates 2023,
+doi:10.1561/2200000101): for questions exchangeable with those calibrated on, the set holds what it shall hold with
+probability 1 - a or more, however poor the annotator is.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+import math
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+from sklearn.metrics import f1_score
+from statsmodels.stats.proportion import proportion_confint
+
+from ..errors import InputError
+from ..specialties import SPECIALTIES
+
+Target = Literal["primary", "all"]
+Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+
+SETS = pa.schema(
+    {
+        "question_id": pa.string(),
+        "part": pa.string(),
+        "labels": pa.list_(pa.string()),
+        "probabilities": pa.list_(pa.float64()),
+    }
+)
+"""One row a question: the labels of its set, most probable first, of the 15 specialties. `part`: `calibration`,
+`evaluation`, or empty where the truth is not known."""
+
+
+def matrix(votes: pd.DataFrame) -> Floats:
+    """Label probabilities (questions x 15 specialties) from the columns `labels` and `probabilities` of votes."""
+    column = {name: i for i, name in enumerate(SPECIALTIES)}
+    table = np.zeros((len(votes), len(SPECIALTIES)))
+    for row, (labels, probabilities) in enumerate(zip(votes["labels"], votes["probabilities"], strict=True)):
+        for label, probability in zip(labels, probabilities, strict=True):
+            if label in column:
+                table[row, column[label]] = probability
+    return table
+
+
+def members(truth: Sequence[Sequence[str]], target: Target) -> Bools:
+    """What each set shall hold (questions x 15): the first specialty of each row, or all of them."""
+    wanted = [[row[0]] if target == "primary" else row for row in truth]
+    return np.array([[name in row for name in SPECIALTIES] for row in wanted], bool).reshape(-1, len(SPECIALTIES))
+
+
+def quantile(scores: Floats, level: float) -> float:
+    """The finite-sample corrected quantile of calibration scores (one-dimensional, any order).
+
+    Raises `InputError` where there are too few scores for the level, naming the highest level they reach.
+    """
+    n = len(scores)
+    rank = _rank(n, level)
+    if rank > n:
+        raise InputError(
+            f"{n} questions are too few to calibrate a level of {level:g}: they reach {n}/{n + 1} = {n / (n + 1):.4f}, "
+            f"no error below {1 / (n + 1):.4f}; label at least {smallest_calibration(level)}, or ask for less"
+        )
+    return float(np.partition(scores, rank - 1)[rank - 1])
+
+
+def smallest_calibration(level: float) -> int:
+    """The fewest questions that a level can be calibrated on: the smallest n with (n + 1) * level <= n."""
+    n = max(1, math.floor(level / (1 - level)))
+    return next(m for m in range(max(1, n - 1), n + 3) if _rank(m, level) <= m)
+
+
+def _rank(n: int, level: float) -> int:
+    """ceil((n + 1) * level), not thrown off by the last bit of a product such as 10 * 0.9."""
+    return math.ceil(round((n + 1) * level, 9))
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """A score for each of the 15 labels; a label belongs to the set where its own score is not above it.
+
+    One value for all labels, unless it is by specialty. Infinity takes the label into every set: that keeps the
+    guarantee where a specialty has too few calibration questions to say more.
+    """
+
+    level: float
+    target: Target
+    values: Floats
+    n: npt.NDArray[np.int64]
+
+    def sets(self, probabilities: Floats) -> Bools:
+        """The set of each question (questions x 15), from its label probabilities."""
+        return (1 - probabilities) <= self.values + 1e-12
+
+
+def calibrate(
+    probabilities: Floats, wanted: Bools, level: float, target: Target, by_specialty: bool = False
+) -> Thresholds:
+    """Thresholds from calibration questions: label probabilities and the labels wanted in the set (both n x 15).
+
+    By specialty (class-conditional), each label is calibrated on the questions that have it, so the level
+    holds within each specialty, for labels one by one. Raises `InputError` where all questions are too few.
+    """
+    scores = 1 - probabilities
+    overall = np.where(wanted, scores, -np.inf).max(axis=1)
+    if not by_specialty:
+        value = quantile(overall, level)
+        return Thresholds(level, target, np.full(len(SPECIALTIES), value), np.full(len(SPECIALTIES), len(scores)))
+    quantile(overall, level)
+    counts = wanted.sum(axis=0)
+    values = [
+        quantile(scores[wanted[:, i], i], level) if _rank(int(n), level) <= n else np.inf for i, n in enumerate(counts)
+    ]
+    return Thresholds(level, target, np.array(values), counts)
+
+
+def evaluate(thresholds: Thresholds, probabilities: Floats, truth: Sequence[Sequence[str]]) -> pd.DataFrame:
+    """Coverage, set size and F1 on questions that were not calibrated on, over all and by primary specialty.
+
+    ``coverage`` is the share of sets that hold all they shall hold, with Wilson's 95% interval; ``f1`` is that of
+    each set against the question's specialties, averaged over questions.
+    """
+    sets, wanted, every = thresholds.sets(probabilities), members(truth, thresholds.target), members(truth, "all")
+    held = np.all(sets | ~wanted, axis=1)
+    primary = np.array([row[0] for row in truth])
+    rows = []
+    for name in ("all", *SPECIALTIES):
+        chosen = np.ones(len(primary), bool) if name == "all" else primary == name
+        if n := int(chosen.sum()):
+            hits = int(held[chosen].sum())
+            low, high = proportion_confint(hits, n, method="wilson")
+            f1 = f1_score(every[chosen], sets[chosen], average="samples", zero_division=0)
+            sizes = sets[chosen].sum(axis=1)
+            rows.append((name, n, hits / n, low, high, sizes.mean(), np.median(sizes), float((sizes == 0).mean()), f1))
+    return pd.DataFrame(
+        rows,
+        columns=["specialty", "n", "coverage", "coverage_low", "coverage_high", "size", "median_size", "empty", "f1"],
+    )
+
+
+def halves(question_ids: Sequence[str], calibration: float) -> Bools:
+    """Which questions to calibrate on, by their ids alone: the same whatever else is in the table.
+
+    Question ids are digests, so that their order is random with regard to all else.
+    """
+    return np.array([int(question_id[:8], 16) / 2**32 < calibration for question_id in question_ids], bool)
+
+
+def as_table(votes: pd.DataFrame, sets: Bools, parts: Mapping[str, str]) -> pd.DataFrame:
+    """Sets by question (columns of `SETS`), labels most probable first."""
+    probabilities = matrix(votes)
+    rows = []
+    for question_id, row, held in zip(votes["question_id"], probabilities, sets, strict=True):
+        order = sorted(np.flatnonzero(held), key=lambda i: (-row[i], i))
+        labels, shares = [SPECIALTIES[i] for i in order], [float(row[i]) for i in order]
+        rows.append((question_id, parts.get(question_id, ""), labels, shares))
+    return pd.DataFrame(rows, columns=SETS.names)
