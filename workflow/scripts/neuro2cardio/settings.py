@@ -284,7 +284,7 @@ class Resources(_Part):
     """In billions. Only `snakemake plan` reads it, and only where the weights are not there yet."""
 
 
-class Use(_Part):
+class Usage(_Part):
     """How a model is used, wherever it comes from."""
 
     dtype: Literal["auto", "bfloat16", "float32"] = "auto"
@@ -295,7 +295,7 @@ class Use(_Part):
     """Use the tokenizer's chat template where it has one; false: a plain prompt."""
 
 
-class _Model(Use):
+class _Model(Usage):
     resources: Resources = Resources()
 
 

@@ -1,0 +1,68 @@
+def scoring_settings(model):
+    """What scoring one model depends on."""
+    return part(
+        usage=usage(model),
+        prompt=prompt_for(*SETTINGS.inference.methods),
+        inference=SETTINGS.inference,
+        terms=SETTINGS.terms.model_dump(mode="json", include={"contexts", "lowercase_bare"}),
+    )
+
+
+# Score the whole test set with the base model: once per model, never once per adapter.
+rule infer_base:
+    input:
+        record="resources/models/{model}/model.json",
+        checked=ancient(f"{RESULTS}/models/{{model}}.json"),
+        questions=f"{RESULTS}/questions.parquet",
+        mentions=f"{RESULTS}/terms/mentions.parquet",
+    output:
+        predictions=f"{RESULTS}/predictions/{{model}}/base.parquet",
+        term_logprobs=f"{RESULTS}/term_logprobs/{{model}}/base.parquet",
+    log:
+        f"{LOGS}/infer_base/{{model}}.log",
+    benchmark:
+        f"{BENCHMARKS}/infer_base/{{model}}.tsv"
+    conda:
+        "../../envs/gpu.yaml"
+    threads: lambda wildcards: SETTINGS.models[wildcards.model].resources.threads
+    resources:
+        gpu=lambda wildcards: SETTINGS.models[wildcards.model].resources.gpu,
+        mem_mb=model_resource("mem_mb"),
+        runtime=model_resource("infer_minutes"),
+    params:
+        settings=lambda wildcards: scoring_settings(wildcards.model),
+        keys=lambda wildcards: part(model=wildcards.model, recipe="base", train_set="base", seed=-1),
+        adapter="",
+        code=code("scoring"),
+    shell:
+        "HF_HUB_OFFLINE=1 python {SCRIPTS}/infer.py --record {input.record:q} {params.adapter}"
+        " --questions {input.questions:q} --mentions {input.mentions:q} --settings {params.settings:q}"
+        " --keys {params.keys:q} --threads {threads} --predictions {output.predictions:q}"
+        " --term-logprobs {output.term_logprobs:q} > {log} 2>&1"
+
+
+# Score the whole test set with one adapter; specialties are sliced afterwards.
+use rule infer_base as infer_adapter with:
+    input:
+        record="resources/models/{model}/model.json",
+        checked=ancient(f"{RESULTS}/models/{{model}}.json"),
+        questions=f"{RESULTS}/questions.parquet",
+        mentions=f"{RESULTS}/terms/mentions.parquet",
+        adapter=f"{RESULTS}/adapters/{ADAPTER}/adapter_model.safetensors",
+    output:
+        predictions=f"{RESULTS}/predictions/{ADAPTER}.parquet",
+        term_logprobs=f"{RESULTS}/term_logprobs/{ADAPTER}.parquet",
+    log:
+        f"{LOGS}/infer_adapter/{ADAPTER}.log",
+    benchmark:
+        f"{BENCHMARKS}/infer_adapter/{ADAPTER}.tsv"
+    params:
+        settings=lambda wildcards: scoring_settings(wildcards.model),
+        keys=lambda wildcards: part(
+            model=wildcards.model,
+            recipe=wildcards.recipe,
+            train_set=wildcards.train_set,
+            seed=int(wildcards.seed),
+        ),
+        adapter=f"--adapter {RESULTS}/adapters/{ADAPTER}",
+        code=code("scoring"),

@@ -1,0 +1,66 @@
+def usage(model):
+    """How a registry entry's model is used, whatever it asks of the cluster."""
+    return SETTINGS.models[model].model_dump(mode="json", include={"dtype", "max_tokens", "chat_template"})
+
+
+def prompt_for(*forms):
+    """The prompt's words that these forms use: a change of another form's words reruns nothing."""
+    return SETTINGS.prompt.model_dump(mode="json", include={"system", "answer_cue", *forms})
+
+
+localrules:
+    fetch_model,
+
+
+# Bring a base model to resources/, checked and converted once. Runs where there is internet.
+rule fetch_model:
+    output:
+        "resources/models/{model}/model.json",
+    log:
+        f"{LOGS}/fetch_model/{{model}}.log",
+    benchmark:
+        f"{BENCHMARKS}/fetch_model/{{model}}.tsv"
+    conda:
+        "../../envs/gpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=grow(4000),
+        runtime=grow(60),
+    params:
+        settings=lambda wildcards: part(
+            model=SETTINGS.models[wildcards.model].model_dump(mode="json", exclude={"resources"})
+        ),
+        folder=lambda wildcards, output: Path(output[0]).parent,
+        code=code("language_models"),
+    shell:
+        "python {SCRIPTS}/fetch_model.py --settings {params.settings:q} --folder {params.folder:q} > {log} 2>&1"
+
+
+# Pose every question to the model's tokenizer, so that what cannot work fails before GPU time is spent.
+rule check_model:
+    input:
+        record="resources/models/{model}/model.json",
+        questions=f"{RESULTS}/questions.parquet",
+    output:
+        f"{RESULTS}/models/{{model}}.json",
+    log:
+        f"{LOGS}/check_model/{{model}}.log",
+    benchmark:
+        f"{BENCHMARKS}/check_model/{{model}}.tsv"
+    conda:
+        "../../envs/gpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=grow(4000),
+        runtime=grow(30),
+    params:
+        settings=lambda wildcards: part(
+            usage=usage(wildcards.model),
+            prompt=SETTINGS.prompt,
+            inference=SETTINGS.inference,
+            forms=sorted({SETTINGS.recipes[r].form for r in SETTINGS.grid.recipes}),
+        ),
+        code=code("feasibility"),
+    shell:
+        "HF_HUB_OFFLINE=1 python {SCRIPTS}/check_model.py --record {input.record:q} --questions {input.questions:q}"
+        " --settings {params.settings:q} --output {output:q} > {log} 2>&1"

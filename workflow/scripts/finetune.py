@@ -1,0 +1,52 @@
+"""Fine-tune one adapter on one train set. A rerun of a killed job goes on from its last checkpoint."""
+
+import argparse
+import json
+from pathlib import Path
+import shutil
+
+from neuro2cardio import errors, language_models, outputs, prompting, provenance, settings, tables, training
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--record", type=Path, required=True, help="the model's record")
+    parser.add_argument("--train-set", type=Path, required=True)
+    parser.add_argument("--settings", required=True, help="JSON: {usage, prompt, recipe}")
+    parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--threads", type=int, required=True)
+    parser.add_argument("--checkpoints", type=Path, required=True)
+    parser.add_argument("--adapter", type=Path, required=True, help="the folder to write")
+    args = parser.parse_args()
+    given = json.loads(args.settings)
+    recipe = settings.Recipe.model_validate(given["recipe"])
+    usage = settings.Usage.model_validate(given["usage"])
+    folder = language_models.location(args.record)
+    made_from = {
+        "settings": given,
+        "seed": args.seed,
+        "threads": args.threads,
+        "train_set_sha256": provenance.sha256(args.train_set),
+        "model": json.loads(args.record.read_text(encoding="utf-8")),
+    }
+    # A checkpoint counts for exactly this job: other data or settings start anew.
+    checkpoints = args.checkpoints / provenance.text_digest(settings.canonical_json(made_from))
+
+    prompter = prompting.for_model(folder, usage, settings.Prompt.model_validate(given["prompt"]))
+    questions = prompting.questions_of(tables.read(args.train_set, tables.QUESTIONS))
+    learned = training.examples(prompter, questions, recipe)
+    print(f"{len(questions)} questions, {sum(len(e.input_ids) for e in learned)} tokens an epoch", flush=True)
+    model = language_models.load(folder, usage.dtype, args.threads)
+    trained = training.train(model, learned, recipe, args.seed, checkpoints)
+    record = {**trained.record, **made_from, "versions": provenance.versions("torch", "transformers", "peft")}
+    with outputs.whole(args.adapter) as part:
+        training.save_adapter(trained.network, part, language_models.name(args.record))
+        trained.curve.to_csv(part / "training.csv", index=False)
+        outputs.write_json(
+            part / "run.json", {**record, "adapter_sha256": provenance.sha256(part / language_models.WEIGHTS)}
+        )
+    shutil.rmtree(args.checkpoints, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    errors.run(main)

@@ -1,0 +1,248 @@
+"""Log-probabilities of chosen tokens at chosen places: a fast way, and the naive way it must equal.
+
+A `Query` is a sequence of token ids and what is to be read from it. The queries of one group (one question in all its
+forms) start alike; the fast way computes that common start once, repeats its key-value cache for the rests, and makes
+logits only where something is read.
+"""
+
+from collections.abc import Iterator, Sequence
+import copy
+from dataclasses import dataclass
+import inspect
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn.utils.rnn import pad_sequence
+from transformers import DynamicCache
+
+from .language_models import LoadedModel
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Asks for the log-probability of each of ``tokens`` as the token at index ``at`` of a query."""
+
+    at: int
+    tokens: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Query:
+    """Token ids, and the readings of which the last may lie one past their end."""
+
+    ids: tuple[int, ...]
+    readings: tuple[Reading, ...]
+
+
+Values = list[np.ndarray]
+"""For each reading of a query, float64 log-probabilities in nats, one for each of its tokens."""
+
+
+def read_naive(model: LoadedModel, query: Query) -> Values:
+    """The reference: one forward pass over one sequence, all logits, log-softmax in float64."""
+    with torch.inference_mode():
+        logits = model.network(torch.tensor([query.ids], device=model.device)).logits[0]
+    logprobs = torch.log_softmax(logits.double(), dim=-1).cpu().numpy()
+    return [logprobs[r.at - 1, list(r.tokens)] for r in query.readings]
+
+
+def read(model: LoadedModel, groups: Sequence[Sequence[Query]]) -> list[list[Values]]:
+    """All readings of groups of queries; groups are computed together, so give as many as fit into memory.
+
+    Returns values as `read_naive` does, by group and query, within the rounding of the model's number type.
+    """
+    with torch.inference_mode():
+        starts = [_common_start(group) for group in groups]
+        wanted = [[r for q in group for r in q.readings if r.at <= n] for group, n in zip(groups, starts, strict=True)]
+        prefix = _Prefix.of(model, [g[0].ids[:n] for g, n in zip(groups, starts, strict=True)], wanted)
+        found: list[list[dict[int, np.ndarray]]] = [
+            [{r.at: prefix.values(row, r) for r in q.readings if r.at <= n} for q in group]
+            for row, (group, n) in enumerate(zip(groups, starts, strict=True))
+        ]
+        rests = [
+            (row, k)
+            for row, (group, n) in enumerate(zip(groups, starts, strict=True))
+            for k, q in enumerate(group)
+            if any(r.at > n for r in q.readings)
+        ]
+        for chunk in _alike(rests, lambda rk: len(groups[rk[0]][rk[1]].ids) - starts[rk[0]]):
+            for (row, k), values in zip(chunk, prefix.read_rests(groups, chunk), strict=True):
+                found[row][k] |= values
+    return [[[found[i][k][r.at] for r in q.readings] for k, q in enumerate(group)] for i, group in enumerate(groups)]
+
+
+def generate(
+    model: LoadedModel, groups: Sequence[Sequence[tuple[int, ...]]], max_new_tokens: int
+) -> list[list[tuple[int, ...]]]:
+    """Greedy continuations of prompts, by group; each ends before the model's end-of-text token.
+
+    The prompts of a group start alike, as the queries of `read` do, and share that computation.
+    """
+    flat = [(row, k) for row, group in enumerate(groups) for k in range(len(group))]
+    queries = [[Query(p, ()) for p in group] for group in groups]
+    with torch.inference_mode():
+        # At least one token of each prompt is left for the second pass, which makes the first new token's logits.
+        starts = [min(_common_start(group), min(len(q.ids) for q in group) - 1) for group in queries]
+        prefix = _Prefix.of(model, [g[0].ids[:n] for g, n in zip(queries, starts, strict=True)], [[] for _ in groups])
+        texts = iter(_continue(model, *prefix.prompts(queries, flat), max_new_tokens))
+    return [[next(texts) for _ in group] for group in groups]
+
+
+def generate_naive(model: LoadedModel, prompt: tuple[int, ...], max_new_tokens: int) -> tuple[int, ...]:
+    """The reference: the whole sequence through the model again for every new token."""
+    ids, ends = list(prompt), set(_end_tokens(model))
+    with torch.inference_mode():
+        for _ in range(max_new_tokens):
+            token = int(model.network(torch.tensor([ids], device=model.device)).logits[0, -1].argmax())
+            if token in ends:
+                break
+            ids.append(token)
+    return tuple(ids[len(prompt) :])
+
+
+@dataclass(frozen=True)
+class _Prefix:
+    """The computed starts of a batch of sequences, padded on the right."""
+
+    model: LoadedModel
+    lengths: torch.Tensor
+    mask: torch.Tensor
+    cache: DynamicCache
+    logprobs: torch.Tensor
+    place: dict[int, int]
+
+    @classmethod
+    def of(cls, model: LoadedModel, ids: list[tuple[int, ...]], wanted: list[list[Reading]]) -> "_Prefix":
+        tokens, mask = _pad(ids, model)
+        keep = sorted({r.at - 1 for row in wanted for r in row}) or [0]
+        out, place = _forward(model, tokens, mask, keep, past_key_values=DynamicCache(config=model.network.config))
+        return cls(model, mask.sum(1), mask, out.past_key_values, torch.log_softmax(out.logits.float(), -1), place)
+
+    def values(self, row: int, reading: Reading) -> np.ndarray:
+        return _take(self.logprobs[row, self.place[reading.at - 1]], reading)
+
+    def read_rests(
+        self, groups: Sequence[Sequence[Query]], chunk: Sequence[tuple[int, int]]
+    ) -> Iterator[dict[int, np.ndarray]]:
+        """Values of the readings that lie behind the common start, for rows (group, query) of one padded batch."""
+        starts = [int(self.lengths[row]) for row, _ in chunk]
+        behind = [[r for r in groups[i][k].readings if r.at > n] for (i, k), n in zip(chunk, starts, strict=True)]
+        keep = sorted({r.at - 1 - n for rs, n in zip(behind, starts, strict=True) for r in rs})
+        out, place, _ = self._extend(groups, chunk, keep)
+        logprobs = torch.log_softmax(out.logits.float(), -1)
+        for i, (readings, n) in enumerate(zip(behind, starts, strict=True)):
+            yield {r.at: _take(logprobs[i, place[r.at - 1 - n]], r) for r in readings}
+
+    def prompts(
+        self, groups: Sequence[Sequence[Query]], rows: Sequence[tuple[int, int]]
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, DynamicCache]:
+        """Whole prompts in the cache: each one's next token, its mask, its length, and the cache."""
+        lengths = torch.tensor([len(groups[i][k].ids) for i, k in rows], device=self.model.device)
+        last = (lengths - self.lengths[[i for i, _ in rows]] - 1).tolist()
+        out, place, mask = self._extend(groups, rows, sorted(set(last)))
+        token = torch.stack([out.logits[i, place[n]].argmax(-1) for i, n in enumerate(last)])
+        return token, mask, lengths, out.past_key_values
+
+    def _extend(
+        self, groups: Sequence[Sequence[Query]], chunk: Sequence[tuple[int, int]], keep: list[int]
+    ) -> tuple[Any, dict[int, int], torch.Tensor]:
+        rows = torch.tensor([row for row, _ in chunk], device=self.model.device)
+        starts = self.lengths[rows]
+        rests = [groups[i][k].ids[n:] for (i, k), n in zip(chunk, starts.tolist(), strict=True)]
+        tokens, rest_mask = _pad(rests, self.model)
+        mask = torch.cat([self.mask[rows], rest_mask], dim=1)
+        positions = starts[:, None] + torch.arange(tokens.shape[1], device=self.model.device)
+        cached = _repeat(self.cache, rows)
+        out, place = _forward(self.model, tokens, mask, keep, position_ids=positions, past_key_values=cached)
+        return out, place, mask
+
+
+def _continue(
+    model: LoadedModel,
+    token: torch.Tensor,
+    mask: torch.Tensor,
+    position: torch.Tensor,
+    cached: DynamicCache,
+    max_new_tokens: int,
+) -> list[tuple[int, ...]]:
+    """Extend every row by its likeliest token until it ends; rows that ended ride along unread."""
+    ends = set(_end_tokens(model))
+    texts: list[list[int]] = [[] for _ in token]
+    running = [True] * len(texts)
+    for step in range(max_new_tokens):
+        for i, t in enumerate(token.tolist()):
+            running[i] = running[i] and t not in ends
+            if running[i]:
+                texts[i].append(t)
+        if step + 1 == max_new_tokens or not any(running):
+            break
+        mask = torch.cat([mask, torch.ones_like(mask[:, :1])], dim=1)
+        out, _ = _forward(model, token[:, None], mask, [0], position_ids=position[:, None], past_key_values=cached)
+        cached, position, token = out.past_key_values, position + 1, out.logits[:, -1].argmax(-1)
+    return [tuple(t) for t in texts]
+
+
+def _forward(
+    model: LoadedModel, tokens: torch.Tensor, mask: torch.Tensor, keep: list[int], **more: Any
+) -> tuple[Any, dict[int, int]]:
+    """A forward pass with logits at the columns ``keep`` alone; returns where each column's logits stand."""
+    if not keeps_logits(model.network):
+        out = model.network(tokens, attention_mask=mask, use_cache=True, **more)
+        return out, {column: column for column in keep}
+    columns = torch.tensor(keep, device=model.device)
+    out = model.network(tokens, attention_mask=mask, use_cache=True, logits_to_keep=columns, **more)
+    return out, {column: i for i, column in enumerate(keep)}
+
+
+def keeps_logits(network: Any) -> bool:
+    """Whether a network, or the one inside a PEFT model, can leave out logits that nobody reads."""
+    inner = network.get_base_model() if hasattr(network, "get_base_model") else network
+    return "logits_to_keep" in inspect.signature(inner.forward).parameters
+
+
+def _common_start(group: Sequence[Query]) -> int:
+    """Tokens that all queries of a group share; of a single query, all."""
+    first, last = min(q.ids for q in group), max(q.ids for q in group)
+    shorter = min(len(first), len(last))
+    n = next((i for i in range(shorter) if first[i] != last[i]), shorter)
+    if n == 0:
+        raise ValueError("the queries of a group must share their first token")
+    return n
+
+
+def _alike(rows: list[tuple[int, int]], length: Any) -> Iterator[list[tuple[int, int]]]:
+    """Rows in chunks of like length, so that short rests are not padded to long ones."""
+    chunk: list[tuple[int, int]] = []
+    for row in sorted(rows, key=lambda r: (length(r), r)):
+        if chunk and length(row) > 2 * length(chunk[0]) + 8:
+            yield chunk
+            chunk = []
+        chunk.append(row)
+    if chunk:
+        yield chunk
+
+
+def _pad(ids: list[tuple[int, ...]], model: LoadedModel) -> tuple[torch.Tensor, torch.Tensor]:
+    """Ids padded on the right, and their mask. Right padding leaves every position as it is in the sequence alone."""
+    rows = [torch.tensor(row, device=model.device) for row in ids]
+    mask = pad_sequence([torch.ones_like(row) for row in rows], batch_first=True)
+    return pad_sequence(rows, batch_first=True), mask
+
+
+def _repeat(kept: DynamicCache, rows: torch.Tensor) -> DynamicCache:
+    """A cache with one row for each of ``rows``, which leaves the original as it is."""
+    repeated = copy.copy(kept)
+    repeated.layers = [copy.copy(layer) for layer in kept.layers]
+    repeated.batch_select_indices(rows)
+    return repeated
+
+
+def _take(logprobs: torch.Tensor, reading: Reading) -> np.ndarray:
+    return logprobs[list(reading.tokens)].double().cpu().numpy()
+
+
+def _end_tokens(model: LoadedModel) -> list[int]:
+    configured = model.network.generation_config.eos_token_id
+    ends = configured if isinstance(configured, list) else [configured]
+    return [e for e in [*ends, model.tokenizer.eos_token_id] if e is not None]
