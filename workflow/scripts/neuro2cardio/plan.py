@@ -6,13 +6,14 @@ frozen weights, for which no gradient is made (Kaplan et al. 2020, section 2.1, 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-import math
+import json
 from pathlib import Path
+from statistics import median
 
 import pandas as pd
 from safetensors import safe_open
 
-from . import specialties
+from . import specialties, train_sets
 from .errors import InputError
 from .settings import Dataset, Method, Model, Planning, Recipe, Settings
 
@@ -67,10 +68,10 @@ S_MEDQA_VALIDATION = dict(
 """Questions by specialty in the validation split; test has as many questions, and train is taken to have its shares."""
 
 
-def known_lengths(settings: Settings) -> Lengths | None:
-    """Lengths of a source whose size is published, before it was read; None where only the questions can tell."""
+def known_lengths(settings: Settings) -> Lengths:
+    """Lengths of a source whose size is published, before it was read. Raises `InputError` for other sources."""
     if settings.dataset.origin.source != "s-medqa" or settings.dataset.split.made_from is not None:
-        return None
+        raise InputError("the size of this source is not known beforehand; a plan needs its questions.parquet")
     test = {s: S_MEDQA_VALIDATION[s] for s in settings.grid.specialties}
     train = {s: S_MEDQA_TRAIN * n // sum(S_MEDQA_VALIDATION.values()) for s, n in test.items()}
     basis = "the published sizes of S-MedQA and the lengths of its validation split"
@@ -78,24 +79,24 @@ def known_lengths(settings: Settings) -> Lengths | None:
 
 
 def measured_lengths(questions: pd.DataFrame, settings: Settings) -> Lengths:
-    """Lengths of a question table."""
-    wanted = questions[questions["specialty"].isin(settings.grid.specialties)]
-    by_split = wanted.groupby(["split", "specialty"]).size()
+    """Lengths of a question table (`tables.QUESTIONS`), and the train sets that are cut from it."""
+    grid, test = settings.grid, questions[questions["split"] == "test"]
+    train = train_sets.build(questions, grid.specialties, grid.controls, settings.dataset.train_size)
     return Lengths(
-        _train_sizes(by_split["train"].to_dict(), settings),
-        _test_size(by_split["test"].to_dict(), settings.dataset),
-        float(wanted["stem"].str.len().mean()),
-        float(wanted["options"].map(lambda options: sum(map(len, options))).mean()),
-        float(wanted["options"].map(len).mean()),
-        f"the lengths of {len(wanted):,} questions",
+        {name: len(rows) for name, rows in train.items()},
+        len(test),
+        float(questions["stem"].str.len().mean()),
+        float(questions["options"].map(lambda options: sum(map(len, options))).mean()),
+        float(questions["options"].map(len).mean()),
+        f"the lengths of {len(questions):,} questions",
     )
 
 
 def _train_sizes(by_specialty: Mapping[str, int], settings: Settings) -> dict[str, int]:
     wanted = settings.dataset.train_size
-    most = {"matched": min(by_specialty.values()), "natural": sum(by_specialty.values())}.get(str(wanted), wanted)
-    sizes = {specialties.slug(s): min(n, int(most)) for s, n in by_specialty.items()}
-    return sizes | {control: min(int(most), sum(by_specialty.values())) for control in settings.grid.controls}
+    limit = wanted if isinstance(wanted, int) else (min if wanted == "matched" else max)(by_specialty.values())
+    sizes = {specialties.slug(s): min(n, limit) for s, n in by_specialty.items()}
+    return sizes | dict.fromkeys(settings.grid.controls, int(median(sizes.values())))
 
 
 def _test_size(by_specialty: Mapping[str, int], dataset: Dataset) -> int:
@@ -103,29 +104,32 @@ def _test_size(by_specialty: Mapping[str, int], dataset: Dataset) -> int:
     return sum(n if most is None else min(n, most) for n in by_specialty.values())
 
 
-def model_size(model: Model, folder: Path) -> Size:
-    """Size of a model: from its weights' headers where they are there, else from the registry's ``parameters``.
+def model_size(model: Model, record: Path) -> Size:
+    """Size of a model: from its weights where they were fetched, else from the registry's ``parameters``.
 
-    Raises `InputError` where neither tells.
+    ``record`` is what fetching writes. Raises `InputError` where neither tells.
     """
-    files = sorted(folder.glob("*.safetensors"))
-    if files:
-        shapes = [shape for file in files for shape in _shapes(file)]
-        linear = sum(
-            sum(shape) for name, shape in shapes if len(shape) == 2 and "embed" not in name and "head" not in name
-        )
-        return Size(sum(math.prod(shape) for _, shape in shapes), linear, "its weights")
-    if model.parameters is None:
-        raise InputError(f"a plan needs the model's size: set its parameters (in billions), or fetch it into {folder}")
-    parameters = model.parameters * 1e9
-    # 0.65 N^(2/3) is right for Llama 3 8B (2.6 million), and within a factor of two for smaller and deeper models.
-    return Size(parameters, 0.65 * parameters ** (2 / 3), "parameters in the registry")
+    if record.is_file():
+        said = json.loads(record.read_text(encoding="utf-8"))
+        files = sorted((record.parent / said["location"]).glob("*.safetensors"))
+        linear = (sum(shape) for file in files for name, shape in _shapes(file) if _is_linear(name, shape))
+        return Size(said["parameters"], sum(linear), "its weights")
+    billions = model.resources.parameters
+    if billions is None:
+        raise InputError(f"a plan needs a model's size: set resources.parameters, or fetch the model ({record})")
+    # 0.65 N^(2/3) is right for Llama 3 8B (2.6 million), and within a factor of two for small and deep models.
+    return Size(billions * 1e9, 0.65 * (billions * 1e9) ** (2 / 3), "parameters in the registry")
 
 
 def _shapes(file: Path) -> list[tuple[str, list[int]]]:
     with safe_open(file, framework="np") as weights:
         names = list(weights.keys())
         return [(name, weights.get_slice(name).get_shape()) for name in names]
+
+
+def _is_linear(name: str, shape: list[int]) -> bool:
+    """Whether peft's `all-linear` adapts it: every matrix but the vocabulary's."""
+    return len(shape) == 2 and "embed" not in name and "head" not in name
 
 
 def plan(
@@ -207,7 +211,7 @@ def _works(model: Size, settings: Settings, lengths: Lengths) -> list[_Work]:
     asked = inference_tokens(settings, lengths) * lengths.test
     answers = lengths.test * len(settings.inference.methods) * settings.inference.permutations * ANSWER_BYTES
     return [
-        _Work("model", 1, disk_bytes=2 * model.parameters),
+        _Work("fetch_model", 1, disk_bytes=2 * model.parameters),
         _Work(
             "finetune",
             adapters * len(recipes),
@@ -217,7 +221,7 @@ def _works(model: Size, settings: Settings, lengths: Lengths) -> list[_Work]:
             adapters * sum(ADAPTER_BYTES * recipe.rank * model.lora_per_rank for recipe in recipes),
         ),
         _Work("infer_base", 1, asked, FORWARD, 2 * model.parameters, answers),
-        _Work("infer", n := adapters * len(recipes), n * asked, FORWARD, 2 * model.parameters, n * answers),
+        _Work("infer_adapter", n := adapters * len(recipes), n * asked, FORWARD, 2 * model.parameters, n * answers),
     ]
 
 

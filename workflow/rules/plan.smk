@@ -1,0 +1,76 @@
+# What the grid will cost, and what it did cost. Both run where they are asked for, and only then.
+
+QUESTIONS = f"{RESULTS}/questions.parquet"
+
+
+def planned_questions():
+    """The question table, except where it was not made yet and the source's published size will do."""
+    origin, split = SETTINGS.dataset.origin, SETTINGS.dataset.split
+    published = origin.source == "s-medqa" and origin.directory is None and split.made_from is None
+    return [] if published and not Path(QUESTIONS).exists() else QUESTIONS
+
+
+def seen():
+    """What a plan reads outside the DAG, where it is there: sizes of fetched models and costs of earlier runs."""
+    models = [path for name in SETTINGS.grid.models if (path := Path(f"resources/models/{name}/model.json")).exists()]
+    return models, sorted(Path("results").glob("*/plan/cost.csv"))
+
+
+# Print jobs, tokens, FLOPs, hours, memory and disk of the grid, before any GPU is used.
+rule plan:
+    input:
+        questions=planned_questions(),
+    output:
+        f"{RESULTS}/plan/plan.csv",
+    log:
+        f"{LOGS}/plan.log",
+    benchmark:
+        f"{BENCHMARKS}/plan.tsv"
+    localrule: True
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=grow(1000),
+        runtime=grow(5),
+    params:
+        settings=settings.canonical_json(SETTINGS),
+        questions=lambda wildcards, input: f"--questions {input.questions}" if input.questions else "",
+        costs=lambda wildcards: " ".join(map(str, seen()[1])),
+        seen=lambda wildcards: [provenance.sha256(path) for group in seen() for path in group],
+        code=code("plan"),
+    shell:
+        "python {SCRIPTS}/plan.py --settings {params.settings:q} {params.questions} --models resources/models"
+        " --costs {params.costs} --output {output:q} 2>&1 | tee {log:q}"
+
+
+# Set planned beside measured. The next plan corrects itself by it.
+rule cost:
+    input:
+        questions=QUESTIONS,
+        predictions=[
+            *expand(f"{RESULTS}/predictions/{{model}}/base.parquet", model=SETTINGS.grid.models),
+            *adapters(f"{RESULTS}/predictions/{ADAPTER}.parquet"),
+        ],
+    output:
+        table=f"{RESULTS}/plan/cost.csv",
+        figures=expand(f"{RESULTS}/plan/cost.{{suffix}}", suffix=SETTINGS.figures.formats),
+    log:
+        f"{LOGS}/cost.log",
+    benchmark:
+        f"{BENCHMARKS}/cost.tsv"
+    localrule: True
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=grow(1000),
+        runtime=grow(10),
+    params:
+        settings=settings.canonical_json(SETTINGS),
+        benchmarks=BENCHMARKS,
+        code=code("cost", "plan"),
+    shell:
+        "python {SCRIPTS}/cost.py --settings {params.settings:q} --questions {input.questions:q} --models resources/models"
+        " --benchmarks {params.benchmarks:q} --logs .snakemake/log --table {output.table:q} --figures {output.figures:q}"
+        " 2>&1 | tee {log:q}"

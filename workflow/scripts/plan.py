@@ -1,0 +1,34 @@
+"""Print what the grid of a configuration will cost, and write it as a table."""
+
+import argparse
+import json
+from pathlib import Path
+
+import pandas as pd
+
+from neuro2cardio import errors, outputs, plan, settings, tables
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--settings", required=True, help="JSON: the whole configuration")
+    parser.add_argument("--questions", type=Path, nargs="*", default=[], help="the question table, where there is one")
+    parser.add_argument("--models", type=Path, required=True, help="the folder of fetched models")
+    parser.add_argument("--costs", type=Path, nargs="*", default=[], help="measured costs of earlier runs")
+    parser.add_argument("--output", type=Path, required=True)
+    args = parser.parse_args()
+    grid = settings.load(json.loads(args.settings))
+    lengths = (
+        plan.measured_lengths(tables.read(args.questions[0], tables.QUESTIONS), grid)
+        if args.questions
+        else plan.known_lengths(grid)
+    )
+    sizes = {name: plan.model_size(grid.models[name], args.models / name / "model.json") for name in grid.grid.models}
+    costs = pd.concat(map(pd.read_csv, args.costs)) if args.costs else None
+    table = plan.plan(grid, lengths, sizes, costs)
+    print(plan.summary(table, lengths))
+    outputs.write_text(args.output, table.to_csv(index=False))
+
+
+if __name__ == "__main__":
+    errors.run(main)

@@ -1,0 +1,30 @@
+"""After Snakemake was killed: cancel the Slurm jobs it left behind, wait for their end, and unlock the directory."""
+
+import argparse
+from pathlib import Path
+import subprocess
+import sys
+
+from neuro2cardio import cluster
+from neuro2cardio.errors import InputError, run
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("snakemake", nargs="*", help="arguments of the run, such as --configfile demo.yaml (after --)")
+    arguments = parser.parse_args()
+    here = Path.cwd()
+    if alive := cluster.controllers(here):
+        raise InputError(f"Snakemake is alive here (process {alive[0]}): nothing to recover. Interrupt it with Ctrl-C")
+    left = cluster.jobs(here)
+    for job in left:
+        print(f"cancel {job.job_id} ({job.state.lower()}): {job.comment}")
+    cluster.cancel(left, here)
+    unlocked = subprocess.run([sys.executable, "-m", "snakemake", "--unlock", *arguments.snakemake], check=False)
+    if unlocked.returncode:
+        raise InputError("snakemake --unlock failed")
+    print(f"{len(left)} jobs cancelled, directory unlocked. Start the run again with the same command")
+
+
+if __name__ == "__main__":
+    run(main)
