@@ -88,6 +88,12 @@ def write(frame: pd.DataFrame, path: Path | str, schema: pa.Schema) -> None:
         pq.write_table(table.replace_schema_metadata(None), part, compression="zstd")
 
 
+def write_csv(frame: pd.DataFrame, path: Path | str) -> None:
+    """Write a result table for people to read, whole or not at all, with six digits and empty cells for NaN."""
+    with whole(path) as part:
+        frame.to_csv(part, index=False, float_format="%.6g", lineterminator="\n")
+
+
 def read(path: Path | str, schema: pa.Schema) -> pd.DataFrame:
     """Read a table written by `write`; list columns come back as Python lists.
 

@@ -1,0 +1,366 @@
+"""The figures, drawn from the result tables alone. Equal tables give equal bytes.
+
+Matplotlib is imported where it is used: rules that only name figures must not pay for it.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+import textwrap
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from . import specialties
+from .exam import ALL
+from .grid import BASE, Axes
+from .outputs import whole
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes as Panel
+    from matplotlib.colors import Colormap, Normalize
+    from matplotlib.figure import Figure
+
+_STYLE: dict[str, Any] = {
+    "font.family": "DejaVu Sans",
+    "font.size": 8,
+    "axes.titlesize": 9,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.6,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "legend.frameon": False,
+    "svg.hashsalt": "neuro2cardio",
+    "pdf.fonttype": 42,
+    "savefig.dpi": 300,
+}
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+"""Okabe & Ito 2008, told apart by the colour-blind."""
+_MARGINS = (2.1, 1.1, 0.55, 1.5)
+"""Inches around a heatmap: left, right, bottom, top."""
+_LEVEL = 0.05
+_MARKS = "* the interval excludes zero; ** and q < 0.05 over the grid. Outlined: own specialty."
+_MARKERS = ("o", "s", "D", "^", "v", "P", "X")
+_POINT: dict[str, Any] = {"linestyle": "none", "markersize": 3.5, "elinewidth": 1.0, "capsize": 0}
+_GROUP_NAMES = {
+    "own": "Own specialty's terms",
+    "other": "Other specialties' terms",
+    "terms": "All terms",
+    "placebo": "Placebo words",
+}
+_CONTRAST_NAMES = {
+    "terms_minus_placebo": "Terms − placebo",
+    "own_minus_other": "Own − other terms",
+    "own_adapter_minus_others": "Own terms: own − other adapters",
+}
+_MINUS = "\N{MINUS SIGN}"
+
+
+def save(figure: "Figure", path: Path, formats: Sequence[str]) -> None:
+    """Write a figure beside ``path`` in each format, without the dates that would make equal figures differ."""
+    import matplotlib
+
+    dateless = {"png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None, "ModDate": None}}
+    with matplotlib.rc_context(_STYLE):
+        for suffix in formats:
+            with whole(path.with_name(f"{path.name}.{suffix}")) as part:
+                figure.savefig(part, bbox_inches="tight", pad_inches=0.05, metadata=dateless[suffix])
+
+
+def _figure(width: float, height: float, **grid: Any) -> tuple["Figure", Any]:
+    """A figure (inches) and its panels, in the house style and without pyplot's global state."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    return figure, figure.subplots(**grid)
+
+
+def _label(train_set: str) -> str:
+    """How a train set is written in a figure."""
+    return specialties.find(train_set) or {ALL: "All", BASE: "Base model"}.get(train_set, train_set.capitalize())
+
+
+def _signed(value: float, digits: int = 0) -> str:
+    text = f"{abs(value):.{digits}f}"
+    return text if float(text) == 0 else ("+" if value > 0 else _MINUS) + text
+
+
+def transfer_heatmap(matrix: pd.DataFrame, axes: Axes, key: dict[str, str], colours: str) -> "Figure":
+    """Change of accuracy against base, in points: train set x test specialty; on top, the base model's accuracy.
+
+    Args:
+        matrix: `transfer.matrix`.
+        axes: The grid, for the order of rows and columns.
+        key: `model`, `recipe` and `method` to draw.
+        colours: A diverging colour map.
+    """
+    held = matrix[(matrix["model"] == key["model"]) & (matrix["method"] == key["method"])]
+    base = held[held["train_set"] == BASE].set_index("test_specialty")
+    cells = held[held["recipe"] == key["recipe"]]
+    change = _wide(cells, "change", "test_specialty") * 100
+    marks = _marks(cells, "change_low", "change_high", "q", "test_specialty")
+    texts = change.map(_signed) + marks
+    texts.loc[BASE] = (base["accuracy"] * 100).map("{:.0f}%".format)
+    own, controls = _own_and_controls(axes)
+    note = (
+        "Points of accuracy gained or lost against the base model, whose own accuracy is the top row. "
+        f"n: test questions. Mean of {_count(cells['n_seeds'].iloc[0], 'seed')}. {_MARKS}"
+    )
+    return _heatmap(
+        values=change.reindex([BASE, *own, *controls]),
+        texts=texts,
+        rows=[[BASE], own, controls],
+        columns=[axes.specialties, [ALL]],
+        n=base["n_questions"],
+        colours=colours,
+        floor=5,
+        bar="Change against base (points)",
+        title=_title(key, "transfer"),
+        row_title="Fine-tuned on",
+        column_title="Tested on",
+        note=note,
+        cell=(0.46, 0.29),
+    )
+
+
+def term_shift_grid(grid: pd.DataFrame, axes: Axes, key: dict[str, str], colours: str) -> "Figure":
+    """Shift of the log-probability of terms, by train set and by the specialty of the terms.
+
+    Args:
+        grid: `term_shift.grid_table`.
+        axes: The grid, for the order of rows and columns.
+        key: `model`, `recipe`, `context` and `scope` to draw.
+        colours: A diverging colour map.
+    """
+    cells = _select(grid, key)
+    shift = _wide(cells, "shift", "term_specialty")
+    own, controls = _own_and_controls(axes)
+    n = cells.drop_duplicates("term_specialty").set_index("term_specialty")["n_mentions"]
+    return _heatmap(
+        values=shift.reindex([*own, *controls]),
+        texts=shift.map(lambda value: _signed(value, 2)) + _marks(cells, "low", "high", "q", "term_specialty"),
+        rows=[own, controls],
+        columns=[axes.specialties],
+        n=n,
+        colours=colours,
+        floor=0.05,
+        bar="Shift against base (nats per token)",
+        title=_title(key, "term shift"),
+        row_title="Fine-tuned on",
+        column_title="Terms of",
+        note=f"Change of the mean log-probability per token against the base model. n: mentions. {_MARKS}",
+        cell=(0.56, 0.29),
+    )
+
+
+def _select(table: pd.DataFrame, key: dict[str, str]) -> pd.DataFrame:
+    return table[np.logical_and.reduce([table[name] == value for name, value in key.items()])]
+
+
+def _wide(cells: pd.DataFrame, value: str, column: str) -> pd.DataFrame:
+    return cells.pivot(index="train_set", columns=column, values=value)
+
+
+def _marks(cells: pd.DataFrame, low: str, high: str, q: str, column: str) -> pd.DataFrame:
+    """One star where the interval excludes zero, a second where the test holds over the whole grid."""
+    excludes = (_wide(cells, low, column) > 0) | (_wide(cells, high, column) < 0)
+    holds = excludes & (_wide(cells, q, column) < _LEVEL)
+    return excludes.astype(int).add(holds.astype(int)).map(lambda stars: "*" * stars)
+
+
+def _own_and_controls(axes: Axes) -> tuple[list[str], list[str]]:
+    own = [axes.train_set[row] for row in axes.specialty_rows]
+    return own, [name for name in axes.train_set if name not in own]
+
+
+def _title(key: dict[str, str], what: str) -> str:
+    return f"{what.capitalize()}: {' · '.join(str(value) for value in key.values())}"
+
+
+def _count(n: int, thing: str) -> str:
+    return f"{n} {thing}{'' if n == 1 else 's'}"
+
+
+def _heatmap(
+    *,
+    values: pd.DataFrame,
+    texts: pd.DataFrame,
+    rows: list[list[str]],
+    columns: list[list[str]],
+    n: "pd.Series[int]",
+    colours: str,
+    floor: float,
+    bar: str,
+    title: str,
+    row_title: str,
+    column_title: str,
+    note: str,
+    cell: tuple[float, float],
+) -> "Figure":
+    """Cells with their text, groups of rows and columns set apart, the diagonal outlined.
+
+    `cell` is a cell's width and height in inches, `floor` the least value that the colour scale spans, so that
+    noise around zero stays pale.
+    """
+    import matplotlib
+
+    tops, lefts = _places(rows, gap=0.3), _places(columns, gap=0.3)
+    norm, cmap = _diverging(values, colours, floor)
+    with matplotlib.rc_context(_STYLE):
+        figure, panel = _cell_panel(tops, lefts, cell)
+        for row, top in tops.items():
+            for column, left in lefts.items():
+                _cell(panel, left, top, values.loc[row, column], texts.loc[row, column], norm, cmap)
+        for column, left in lefts.items():
+            if specialties.find(column) and (row := specialties.slug(column)) in tops:
+                panel.add_patch(_box(left, tops[row], facecolor="none", edgecolor="black", linewidth=1.4, zorder=3))
+        _heatmap_axes(panel, tops, lefts, n)
+        panel.text(-0.75, -1.3, f"{row_title} ↓   {column_title} →", ha="right", va="bottom", color="0.3")
+        _colour_bar(panel, norm, cmap, bar)
+        _words(figure, title, note)
+    return figure
+
+
+def _cell_panel(tops: dict[str, float], lefts: dict[str, float], cell: tuple[float, float]) -> tuple["Figure", "Panel"]:
+    """A figure with room for labels and a panel whose cells are so many inches wide and high."""
+    from matplotlib.figure import Figure
+
+    x, y = (-0.55, max(lefts.values()) + 0.55), (max(tops.values()) + 0.55, -0.55)
+    width, height = cell[0] * (x[1] - x[0]), cell[1] * (y[0] - y[1])
+    left, right, bottom, top = _MARGINS
+    whole_width, whole_height = left + width + right, bottom + height + top
+    figure = Figure(figsize=(whole_width, whole_height))
+    place = (left / whole_width, bottom / whole_height, width / whole_width, height / whole_height)
+    return figure, figure.add_axes(place, xlim=x, ylim=y)
+
+
+def _places(groups: list[list[str]], gap: float) -> dict[str, float]:
+    """Where the middle of each row or column lies, in cells, groups being a gap apart."""
+    places: dict[str, float] = {}
+    at = 0.0
+    for group in groups:
+        for name in group:
+            places[name] = at
+            at += 1
+        at += gap if group else 0
+    return places
+
+
+def _diverging(values: pd.DataFrame, colours: str, floor: float) -> tuple["Normalize", "Colormap"]:
+    """A colour scale whose centre is zero and whose ends are equally far from it."""
+    import matplotlib
+    from matplotlib.colors import Normalize
+
+    reach = max(floor, float(np.nanmax(np.abs(values.to_numpy(dtype=float)), initial=0.0)))
+    return Normalize(-reach, reach), matplotlib.colormaps[colours]
+
+
+def _box(left: float, top: float, **look: Any) -> Any:
+    from matplotlib.patches import Rectangle
+
+    return Rectangle((left - 0.5, top - 0.5), 1, 1, **look)
+
+
+def _cell(
+    panel: "Panel", left: float, top: float, value: float, text: str, norm: "Normalize", cmap: "Colormap"
+) -> None:
+    face = "0.94" if np.isnan(value) else cmap(norm(value))
+    panel.add_patch(_box(left, top, facecolor=face, edgecolor="white", linewidth=0.8))
+    panel.text(left, top, text, ha="center", va="center", fontsize=7, color=_ink(face))
+
+
+def _ink(face: Any) -> str:
+    """Black or white, whichever is read more easily on a colour (relative luminance of sRGB)."""
+    from matplotlib.colors import to_rgb
+
+    red, green, blue = to_rgb(face)
+    return "black" if 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.45 else "white"
+
+
+def _heatmap_axes(panel: "Panel", tops: dict[str, float], lefts: dict[str, float], n: "pd.Series[int]") -> None:
+    panel.set_yticks(list(tops.values()), [_label(name) for name in tops])
+    panel.xaxis.tick_top()
+    names = [f"{_label(name)}" for name in lefts]
+    panel.set_xticks(list(lefts.values()), names, rotation=40, ha="left", rotation_mode="anchor")
+    panel.tick_params(length=0)
+    panel.tick_params(axis="x", pad=12)
+    for name, left in lefts.items():
+        panel.text(left, -0.62, f"n={n[name]}", ha="center", va="bottom", fontsize=6, color="0.3")
+    for spine in panel.spines.values():
+        spine.set_visible(False)
+
+
+def _colour_bar(panel: "Panel", norm: "Normalize", cmap: "Colormap", label: str) -> None:
+    from matplotlib.cm import ScalarMappable
+
+    width, height = panel.get_window_extent().size / panel.figure.dpi
+    box = (1 + 0.15 / width, 0, 0.13 / width, 1)
+    bar = panel.figure.colorbar(ScalarMappable(norm, cmap), cax=panel.inset_axes(box))
+    bar.outline.set_visible(False)
+    bar.set_label("\n".join(textwrap.wrap(label, int(height / 0.065))))
+    bar.ax.yaxis.set_major_formatter(lambda value, _: _signed(value, 0 if norm.vmax >= 4 else 2))
+
+
+def _words(figure: "Figure", title: str, note: str) -> None:
+    """The title over a figure, and small print under it, broken where the figure ends."""
+    lines = textwrap.wrap(note, int(figure.get_figwidth() / 0.05))
+    figure.suptitle(title, x=0.01, ha="left", fontweight="bold", fontsize=9)
+    figure.supxlabel("\n".join(lines), x=0.01, ha="left", fontsize=6.5, color="0.3")
+
+
+def term_shift_forest(table: pd.DataFrame, axes: Axes, key: dict[str, str]) -> "Figure":
+    """Shift of own terms, other terms and placebos for each train set, and the contrasts between them.
+
+    Args:
+        table: `term_shift.table`.
+        axes: The grid, for the order of rows.
+        key: `model`, `recipe`, `context` and `scope` to draw.
+    """
+    import matplotlib
+
+    cells = _select(table, {**key, "measure": "mean", "seed": ALL})
+    own, controls = _own_and_controls(axes)
+    tops = _places([own, [ALL], controls], gap=0.4)
+    with matplotlib.rc_context(_STYLE):
+        figure, panels = _figure(7.4, 2.2 + 0.4 * max(tops.values()), ncols=2, sharey=True)
+        _forest(panels[0], cells, tops, _GROUP_NAMES, "Shift against base")
+        _forest(panels[1], cells, tops, _CONTRAST_NAMES, "Contrasts")
+        panels[0].set_yticks(list(tops.values()), [_label(name) for name in tops])
+        panels[0].set_ylim(max(tops.values()) + 0.6, -0.6)
+        panels[0].get_yticklabels()[len(own)].set_fontweight("bold")
+        note = (
+            "Nats per token; mean over questions, bootstrap intervals over questions and seeds "
+            f"({_count(cells['n_seeds'].iloc[0], 'seed')}). All: the specialties' train sets together. "
+            "Placebo: matched words of the same questions that are no term. Contrasts are taken within a question."
+        )
+        _words(figure, _title(key, "term shift"), note)
+    return figure
+
+
+def _forest(panel: "Panel", cells: pd.DataFrame, tops: dict[str, float], names: dict[str, str], title: str) -> None:
+    """Points with intervals: one row a train set, one colour and marker a group."""
+    step = 0.62 / max(len(names) - 1, 1)
+    for i, (group, name) in enumerate(names.items()):
+        rows = cells[cells["group"] == group].set_index("train_set").reindex(list(tops)).dropna(subset="shift")
+        at = np.array([tops[train_set] for train_set in rows.index]) - 0.31 + i * step
+        spread = (rows["shift"] - rows["low"], rows["high"] - rows["shift"])
+        panel.errorbar(rows["shift"], at, xerr=spread, label=name, **_POINT, **_look(group))
+    panel.axvline(0, color="0.3", linewidth=0.8, zorder=0)
+    for top in tops.values():
+        panel.axhspan(top - 0.48, top + 0.48, color="0.965", zorder=-1, linewidth=0)
+    panel.tick_params(axis="y", length=0)
+    panel.spines["left"].set_visible(False)
+    panel.set_xlabel("Shift of log-probability (nats per token)")
+    panel.xaxis.set_major_formatter(lambda value, _: f"{value:g}".replace("-", _MINUS))
+    legend = panel.legend(loc="lower left", bbox_to_anchor=(0, 1), title=title)
+    legend.set_alignment("left")
+    legend.get_title().set_fontweight("bold")
+
+
+def _look(group: str) -> dict[str, Any]:
+    names = [*_GROUP_NAMES, *_CONTRAST_NAMES]
+    at = names.index(group)
+    return {"color": _COLOURS[at], "marker": _MARKERS[at]}

@@ -1,0 +1,89 @@
+"""The files of a grid of adapters: where each one's lies, and that what it holds is of that adapter and no other."""
+
+from collections.abc import Iterator
+from itertools import product
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+import pyarrow as pa
+from pydantic import BaseModel, ConfigDict
+
+from . import specialties, tables
+from .errors import InputError
+
+BASE = "base"
+"""Recipe and train set of the model without an adapter."""
+
+
+class Adapter(NamedTuple):
+    """One point of the grid; its fields are the key columns of `tables.KEYS`."""
+
+    model: str
+    recipe: str
+    train_set: str
+    seed: int
+
+    @classmethod
+    def base(cls, model: str) -> "Adapter":
+        """The model without an adapter."""
+        return cls(model, BASE, BASE, -1)
+
+    def path(self, folder: Path, suffix: str = ".parquet") -> Path:
+        """Where this adapter's table lies under a stage's folder."""
+        if self.recipe == BASE:
+            return folder / self.model / f"{BASE}{suffix}"
+        return folder / self.model / self.recipe / self.train_set / f"seed-{self.seed}{suffix}"
+
+
+class Axes(BaseModel):
+    """What is crossed with what, in the order of the configuration. Files beside the grid's are never looked at."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    model: list[str]
+    recipe: list[str]
+    train_set: list[str]
+    seed: list[int]
+
+    @property
+    def specialties(self) -> list[str]:
+        """Canonical names of the train sets that are a specialty: the columns of the transfer matrix."""
+        known = {specialties.slug(name): name for name in specialties.SPECIALTIES}
+        return [known[name] for name in self.train_set if name in known]
+
+    @property
+    def specialty_rows(self) -> list[int]:
+        """Positions in `train_set` of those specialties, in the same order."""
+        return [self.train_set.index(specialties.slug(name)) for name in self.specialties]
+
+    def adapters(self, model: str, recipe: str) -> list[Adapter]:
+        """All train sets x seeds, seeds running fastest."""
+        return [Adapter(model, recipe, *point) for point in product(self.train_set, self.seed)]
+
+    def everything(self) -> list[Adapter]:
+        """Each model's base, then its adapters."""
+        found = []
+        for model in self.model:
+            found.append(Adapter.base(model))
+            for recipe in self.recipe:
+                found += self.adapters(model, recipe)
+        return found
+
+
+def read(folder: Path, adapter: Adapter, schema: pa.Schema) -> pd.DataFrame:
+    """An adapter's table. Raises `InputError` where it is missing, empty, or holds rows of another adapter."""
+    path = adapter.path(folder)
+    frame = tables.read(path, schema)
+    if frame.empty:
+        raise InputError(f"{path}: the table is empty; delete it and run again")
+    for name, value in adapter._asdict().items():
+        if (frame[name] != value).any():
+            raise InputError(f"{path}: {name} should be {value!r} in every row, found {frame[name].unique().tolist()}")
+    return frame
+
+
+def read_each(folder: Path, axes: Axes, schema: pa.Schema) -> Iterator[tuple[Adapter, pd.DataFrame]]:
+    """All tables of the grid, one in memory at a time."""
+    for adapter in axes.everything():
+        yield adapter, read(folder, adapter, schema)

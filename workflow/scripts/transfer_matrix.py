@@ -1,0 +1,39 @@
+"""Mark the answers of the whole grid: transfer matrix, diagonal advantage and position bias."""
+
+import argparse
+import json
+from pathlib import Path
+
+from tqdm import tqdm
+
+from neuro2cardio import errors, grid, position_bias, tables, transfer
+from neuro2cardio.exam import Exam
+from neuro2cardio.settings import Statistics
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--questions", type=Path, required=True)
+    parser.add_argument("--predictions", type=Path, required=True, help="folder with a file for each adapter")
+    parser.add_argument("--settings", required=True, help="JSON with axes, methods and statistics")
+    parser.add_argument("--matrix", type=Path, required=True)
+    parser.add_argument("--diagonal", type=Path, required=True)
+    parser.add_argument("--position-bias", type=Path, required=True)
+    args = parser.parse_args()
+    settings = json.loads(args.settings)
+    axes, setup = grid.Axes.model_validate(settings["axes"]), Statistics.model_validate(settings["statistics"])
+
+    exam = Exam.of(tables.read(args.questions, tables.QUESTIONS), axes.specialties)
+    marks, letters = {}, []
+    for adapter in tqdm(axes.everything(), unit="adapter", mininterval=5):
+        predictions = grid.read(args.predictions, adapter, tables.PREDICTIONS)
+        marks[adapter] = transfer.marks(predictions, exam, settings["methods"])
+        letters.append(position_bias.letters(predictions, exam))
+    blocks = transfer.scores(marks, axes, settings["methods"])
+    tables.write_csv(transfer.matrix(blocks, axes, exam, setup), args.matrix)
+    tables.write_csv(transfer.diagonal(blocks, axes, exam, setup), args.diagonal)
+    tables.write_csv(position_bias.table(letters, setup), args.position_bias)
+
+
+if __name__ == "__main__":
+    errors.run(main)
