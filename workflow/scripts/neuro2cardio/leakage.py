@@ -9,7 +9,8 @@ from scipy import sparse
 COLUMNS = ("split", "source_row", "question_id", "stands_in", "as_source_row", "as_question_id", "jaccard")
 """Of the list of leaks: the question that was dropped, and the one it equals."""
 
-_CHUNK = 1000
+CHUNK = 1000
+"""Texts compared at once: what bounds the memory."""
 
 
 def find(
@@ -28,8 +29,8 @@ def find(
     held_matrix, held_sizes = _matrix([shingles(held[i], ngram) for i in held_ids], vocabulary, grow=True)
     matrix, sizes = _matrix([shingles(texts[i], ngram) for i in ids], vocabulary, grow=False)
     found: dict[str, tuple[str, float]] = {}
-    for start in range(0, len(ids), _CHUNK):
-        common = (matrix[start : start + _CHUNK] @ held_matrix.T).tocoo()
+    for start in range(0, len(ids), CHUNK):
+        common = (matrix[start : start + CHUNK] @ held_matrix.T).tocoo()
         similarity = common.data / (sizes[start + common.row] + held_sizes[common.col] - common.data)
         alike = np.flatnonzero(similarity >= threshold)
         for i in alike[np.lexsort((-common.col[alike], similarity[alike]))]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 import csv
+import io
 import json
 import math
 from pathlib import Path
@@ -37,12 +38,10 @@ def _records(path: Path) -> list[Mapping[str, Any]]:
             return pq.read_table(path).to_pylist()
         text = path.read_text(encoding="utf-8-sig")
         if path.suffix in (".csv", ".tsv"):
-            return list(
-                csv.DictReader(text.splitlines(keepends=True), delimiter="\t" if path.suffix == ".tsv" else ",")
-            )
-        records = (
-            json.loads(text) if path.suffix == ".json" else [json.loads(line) for line in text.splitlines() if line]
-        )
+            return list(csv.DictReader(io.StringIO(text), delimiter="\t" if path.suffix == ".tsv" else ","))
+        # Not splitlines(): it also breaks at characters that may stand inside a JSON string.
+        lines = [line for line in text.split("\n") if line.strip()]
+        records = json.loads(text) if path.suffix == ".json" else [json.loads(line) for line in lines]
     except FileNotFoundError as error:
         raise InputError(f"{path}: no such file") from error
     except (ValueError, csv.Error, pa.ArrowException) as error:

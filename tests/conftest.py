@@ -1,0 +1,17 @@
+"""What tests of several modules share."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def s_medqa_directory() -> Path:
+    """A folder with real S-MedQA files: $NEURO2CARDIO_S_MEDQA, or the one kept beside the checkout."""
+    folder = Path(os.environ.get("NEURO2CARDIO_S_MEDQA") or CHECKOUT.parent / "shared" / "s-medqa")
+    if not (folder / "S-MedQA_validation.json").is_file():
+        pytest.skip(f"no S-MedQA_validation.json in {folder}; set NEURO2CARDIO_S_MEDQA to a folder that holds it")
+    return folder
