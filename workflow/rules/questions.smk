@@ -99,7 +99,6 @@ if ORIGIN.source == "huggingface":
 rule questions:
     input:
         list(map(str, QUESTION_FILES.values())),
-        [HPO_MAPPING] if ORIGIN.source == "hpo" else [],
     output:
         questions=f"{RESULTS}/questions.parquet",
         account=expand(f"{RESULTS}/questions/{{name}}.csv", name=["rejected", "leakage", "flow", "summary"]),
@@ -120,6 +119,8 @@ rule questions:
             specialties=SETTINGS.grid.specialties,
         ),
         code=code("questions", "sources"),
+        # A digest and not an input: as an input, its absolute path would rerun everything in a checkout that was moved.
+        branches=provenance.sha256(HPO_MAPPING) if ORIGIN.source == "hpo" else "",
     shell:
         "python {SCRIPTS}/questions.py --settings {params.settings:q} --questions {output.questions:q} "
         f"--account {RESULTS}/questions > {{log:q}} 2>&1"
