@@ -71,7 +71,7 @@ def _given(label: object) -> bool:
 def _counts(ratings: pd.DataFrame) -> Ints:
     """How many raters gave each label to each question (questions x labels)."""
     given = ratings.where(ratings.map(_given))
-    names = sorted(given.stack().unique())
+    names = sorted(given.stack().dropna().unique())
     counts = [(given == name).sum(axis=1).to_numpy() for name in names]
     return np.array(counts, np.int64).reshape(len(names), len(ratings)).T
 

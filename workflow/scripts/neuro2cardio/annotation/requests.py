@@ -201,7 +201,8 @@ class Dispatcher:
     def run(self, requests: Sequence[Request]) -> dict[str, str]:
         """Send all requests that have no response yet. Returns the reason for each key that got none.
 
-        Raises `InputError` on a wrong key, an exhausted budget, or three requests in a row without success.
+        Raises `InputError` on a wrong key, an exhausted budget, or three requests in a row without an answer. A server
+        that refuses single requests (for their content, or length) is no reason to stop once it has answered others.
         """
         left = [r for r in {r.key: r for r in requests}.values() if self._cache.get(r.key) is None]
         failed: dict[str, str] = {}
@@ -227,6 +228,8 @@ class Dispatcher:
                 self._in_a_row = 0
             except Refused as refusal:
                 failed[request.key] = f"refused: {refusal}"
+                if not len(self._cache):
+                    self._count_failure(str(refusal))
             except Retryable as failure:
                 failed[request.key] = f"no response: {failure}"
                 self._count_failure(str(failure))
@@ -268,7 +271,7 @@ class Dispatcher:
         self._in_a_row += 1
         if self._in_a_row >= _FAILURES_IN_A_ROW:
             kept = f"{len(self._cache)} answers are kept; run again to go on"
-            self._end(InputError(f"{self._in_a_row} requests in a row failed at every attempt ({reason}); {kept}"))
+            self._end(InputError(f"{self._in_a_row} requests in a row got no answer ({reason}); {kept}"))
 
     def _end(self, error: BaseException) -> None:
         self._error = self._error or error

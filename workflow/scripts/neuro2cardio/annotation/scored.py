@@ -1,0 +1,92 @@
+"""A model of the registry as annotator: every candidate's log-probability is read, nothing is generated or parsed."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from .. import forward
+from ..errors import InputError
+from ..forward import Query, Reading
+from ..language_models import LoadedModel
+from ..prompting import Prompter, Question
+from . import prompts
+from .annotators import ANSWERS
+from .labels import OTHERS
+
+ANSWER = "Specialty: {label}"
+"""What the prompts ask for, and so what is scored."""
+CONTENT_FREE = "N/A"
+"""A question that says nothing (Zhao et al. 2021, arXiv 2102.09690): what a candidate gets for it, it gets unearned."""
+_CUT_CHARACTERS = 200
+
+
+@dataclass(frozen=True)
+class ScoredCandidates:
+    """Label probabilities by scoring: softmax over candidates of the log-probability of `ANSWER` after each prompt.
+
+    With ``prior``, the log-probability after a content-free question is subtracted first: small models prefer some
+    names whatever is asked.
+    """
+
+    model: LoadedModel
+    prompter: Prompter
+    texts: Mapping[str, str]
+    candidates: Sequence[str]
+    prior: bool
+    progress: Callable[[Iterable[Any]], Iterable[Any]] = iter
+
+    def annotate(self, questions: pd.DataFrame) -> pd.DataFrame:
+        """Answers with the likeliest candidate as label and all probabilities, longest questions first."""
+        names = [*self.candidates, OTHERS]
+        priors = {way: self._logprobs(text, CONTENT_FREE, [CONTENT_FREE]) for way, text in self.texts.items()}
+        order = sorted(questions.itertuples(), key=lambda q: (-len(q.stem), q.question_id))
+        rows = {}
+        for question in self.progress(order):
+            for way, text in self.texts.items():
+                scores = self._logprobs(text, question.stem, question.options, question.question_id)
+                probabilities = _softmax(scores - priors[way] if self.prior else scores)
+                best = names[int(np.argmax(probabilities))]
+                rows[question.question_id, way] = (way, 0, "", best, "", names, probabilities.tolist())
+        return pd.DataFrame(
+            [(q, *rows[q, way]) for q in questions["question_id"] for way in self.texts], columns=ANSWERS.names
+        )
+
+    def _logprobs(
+        self, text: str, stem: str, options: Sequence[str], question_id: str = "content-free"
+    ) -> npt.NDArray[np.float64]:
+        """Log-probability of each candidate as the answer, in nats."""
+        queries = self._queries(text, stem, options, question_id)
+        values = forward.read(self.model, [queries])[0]
+        scores = np.array([sum(float(v[0]) for v in read) for read in values])
+        if not np.isfinite(scores).all():
+            raise InputError(
+                f"question {question_id}: the model's log-probabilities are not finite; try dtype: float32"
+            )
+        return scores
+
+    def _queries(self, text: str, stem: str, options: Sequence[str], question_id: str) -> list[Query]:
+        """One query a candidate. A stem too long for the model's window loses its start, never the instruction."""
+        while True:
+            message = prompts.fill(text, stem, options, self.candidates)
+            posed = Question(question_id, message, (), 0)
+            tokens = [
+                self.prompter.pose(posed, "cloze", ANSWER.format(label=name)) for name in (*self.candidates, OTHERS)
+            ]
+            if max(len(t.ids) for t in tokens) <= self.prompter.window:
+                break
+            if len(stem) <= _CUT_CHARACTERS:
+                raise InputError(
+                    f"question {question_id}: prompt and options alone are longer than the model's window of "
+                    f"{self.prompter.window} tokens; name fewer dataset.annotation.candidates, or use another model"
+                )
+            stem = stem[_CUT_CHARACTERS:]
+        return [Query(t.ids[:-1], tuple(Reading(i, (t.ids[i],)) for i in range(t.answer, len(t.ids)))) for t in tokens]
+
+
+def _softmax(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    shifted = np.exp(scores - scores.max())
+    return shifted / shifted.sum()
