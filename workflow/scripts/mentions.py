@@ -1,0 +1,35 @@
+"""Find the clinical terms of every question, and placebo words to stand beside them."""
+
+import argparse
+import json
+from pathlib import Path
+
+from neuro2cardio import backends, lexicon, mentions, outputs, tables
+from neuro2cardio.errors import run
+from neuro2cardio.settings import Terms
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--settings", required=True, help="JSON: the part of `terms` that matters here")
+    parser.add_argument("--questions", type=Path, required=True)
+    parser.add_argument("--lexicon", type=Path, required=True)
+    parser.add_argument("--lexicon-versions", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True, help="mentions.parquet")
+    parser.add_argument("--versions", type=Path, required=True, help="mentions.json: what found them")
+    arguments = parser.parse_args()
+    terms = Terms.model_validate_json(arguments.settings)
+    backend = backends.backend(
+        terms,
+        tables.read(arguments.lexicon, lexicon.LEXICON),
+        json.loads(arguments.lexicon_versions.read_text(encoding="utf-8")),
+    )
+    questions = tables.read(arguments.questions, tables.QUESTIONS)
+    found = mentions.table(questions, backend, with_placebos=terms.placebo)
+    tables.write(found, arguments.out, tables.MENTIONS)
+    outputs.write_json(arguments.versions, backend.versions())
+    print(mentions.summary(found))
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,136 @@
+"""Merge what the sources say of each text into one lexicon."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from functools import reduce
+import re
+from typing import Any
+
+import pandas as pd
+from wordfreq import zipf_frequency
+
+from .entries import LEXICON, Entry
+from .spelling import fold, forms, is_abbreviation
+
+_MIN_LETTERS = 3
+_MAX_WORDS = 6
+_COMMON = 4.0
+"""Zipf frequency (log10 of occurrences in a billion words) from which a word is common: pulse, fever, heart."""
+_VERY_COMMON = 5.0
+"""From here even the name of a condition is a word of everyday language."""
+_CONDITIONS = frozenset({"disorder", "injury", "organism", "state"})
+_HEADED_TERMS, _HEADED_ELSEWHERE = 10, 0.5
+"""A word that heads so many terms, more than this share of which are of other specialties, is general: infection."""
+_ADJECTIVE = re.compile(r"^[a-z]+(?:al|ic|ous|ary|ive|ed|ar|(?<!m)ent|ant|ile|ory|able|ible|less)$")
+_CURATED = frozenset({"dictionary", "supplement"})
+"""Sources whose texts were chosen as terms, one by one. The ontologies' have to earn it by the rules above."""
+
+_Key = tuple[str, bool]
+
+
+def build(entries: Iterable[Entry], *, max_specialties: int) -> pd.DataFrame:
+    """The lexicon (`LEXICON`) from all sources' entries, one row a text, sorted by it.
+
+    The supplement decides alone where it speaks. Else each source speaks by its entries of lowest rank; two sources
+    that share specialties mean what they share, others the union. Chapters of circumstance speak of what no other
+    entry names. A text of more than `max_specialties`, or of none, is no term (scope ``none``).
+    """
+    groups: dict[_Key, list[Entry]] = defaultdict(list)
+    for entry in entries:
+        if (key := _key(entry)) is not None:
+            groups[key].append(entry)
+    rows = [_row(key, groups[key], max_specialties) for key in sorted(groups)]
+    rows = [row for row in rows if not _is_everyday(row)]
+    _limit_scope(rows)
+    taken = {(row["term"], row["case_sensitive"]) for row in rows}
+    for row in rows:
+        spelled = forms(row["term"], case=row["case_sensitive"])
+        # Another term's own text is that term's, however this one is spelled.
+        row["forms"] = [spelled[0], *(s for s in spelled[1:] if (s, row["case_sensitive"]) not in taken)]
+    return pd.DataFrame(rows, columns=LEXICON.names)
+
+
+def _key(entry: Entry) -> _Key | None:
+    """What a text is found by: folded, and in its case where it is an abbreviation. None for what cannot be a term."""
+    text = " ".join(entry.text.split())
+    case = is_abbreviation(text)
+    folded = fold(text, case=case).strip()
+    if sum(letter.isalpha() for letter in folded) < _MIN_LETTERS or len(folded.split()) > _MAX_WORDS:
+        return None
+    if entry.source not in _CURATED and (_ADJECTIVE.match(folded) or re.search(r"[,;:/()\[\]]", folded)):
+        return None
+    return folded, case
+
+
+def _row(key: _Key, group: list[Entry], max_specialties: int) -> dict[str, Any]:
+    deciding = _deciding(group)
+    found = _agreed(deciding)
+    reason = "no specialty" if not found else "too many specialties" if len(found) > max_specialties else ""
+    best = min(deciding, key=lambda e: (e.kind == "finding", e.rank))
+    if not reason and all(entry.loose for entry in deciding):
+        reason = "wider than its concept"
+    return {
+        "term": key[0],
+        "case_sensitive": key[1],
+        "concept_ids": sorted({entry.concept for entry in deciding}),
+        "specialties": sorted(found),
+        "kind": best.kind,
+        "scope": "none" if len(found) > max_specialties or not found else "broad" if reason else "strict",
+        "reason": reason,
+        "sources": sorted({entry.source for entry in deciding}),
+    }
+
+
+def _deciding(group: list[Entry]) -> list[Entry]:
+    """The entries whose word counts: the supplement's, else each source's of lowest rank, exact before loose."""
+    if own := [entry for entry in group if entry.source == "supplement"]:
+        return own
+    primary = [entry for entry in group if not entry.secondary] or group
+    exact = [entry for entry in primary if not entry.loose] or primary
+    ranks = {source: min(e.rank for e in exact if e.source == source) for source in {e.source for e in exact}}
+    return [entry for entry in exact if entry.rank == ranks[entry.source]]
+
+
+def _agreed(deciding: list[Entry]) -> frozenset[str]:
+    """What the sources share; where they share nothing, all they say."""
+    says: dict[str, frozenset[str]] = defaultdict(frozenset)
+    for entry in deciding:
+        says[entry.source] |= frozenset(entry.specialties)
+    voices = [found for found in says.values() if found]
+    shared = reduce(frozenset.intersection, voices) if voices else frozenset()
+    return shared or frozenset().union(*voices)
+
+
+def _limit_scope(rows: list[dict[str, Any]]) -> None:
+    """Keep over-general words to the broad lexicon, by rule; the user's own dictionary is taken as it is."""
+    headed = _specialties_of_headed_terms(rows)
+    for row in rows:
+        if row["scope"] == "strict" and " " not in row["term"] and "dictionary" not in row["sources"]:
+            row["reason"] = _generality(row, headed.get(row["term"], []))
+            row["scope"] = "broad" if row["reason"] else "strict"
+
+
+def _specialties_of_headed_terms(rows: list[dict[str, Any]]) -> dict[str, list[frozenset[str]]]:
+    """For each word, the specialties of every term that ends with it: ``urinary tract infection`` for ``infection``."""
+    headed: dict[str, list[frozenset[str]]] = defaultdict(list)
+    for row in rows:
+        before, _, head = row["term"].rpartition(" ")
+        if before and row["specialties"]:
+            headed[head].append(frozenset(row["specialties"]))
+    return headed
+
+
+def _generality(row: Mapping[str, Any], headed: list[frozenset[str]]) -> str:
+    """The rule by which a single word is over-general, or nothing."""
+    common = _VERY_COMMON if row["kind"] in _CONDITIONS else _COMMON
+    if not row["case_sensitive"] and zipf_frequency(row["term"], "en") >= common:
+        return "common word"
+    elsewhere = sum(found.isdisjoint(row["specialties"]) for found in headed)
+    if len(headed) >= _HEADED_TERMS and elsewhere > _HEADED_ELSEWHERE * len(headed):
+        return "heads terms of other specialties"
+    return ""
+
+
+def _is_everyday(row: Mapping[str, Any]) -> bool:
+    """Whether a row is a common word that an ontology of no specialty happens to name: any word, not a clinical one."""
+    return row["scope"] == "none" and row["sources"] != ["supplement"] and zipf_frequency(row["term"], "en") >= _COMMON
