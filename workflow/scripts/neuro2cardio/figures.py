@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from . import specialties
+from .errors import InputError, nearest
 from .exam import ALL
 from .grid import BASE, Axes
 from .outputs import whole
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.colors import Colormap, Normalize
     from matplotlib.figure import Figure
 
-_STYLE: dict[str, Any] = {
+_STYLE: Any = {
     "font.family": "DejaVu Sans",
     "font.size": 8,
     "axes.titlesize": 9,
@@ -56,7 +57,51 @@ _CONTRAST_NAMES = {
     "own_minus_other": "Own − other terms",
     "own_adapter_minus_others": "Own terms: own − other adapters",
 }
+_KINDS = ("transfer", "diagonal", "position-bias", "term-shift", "term-shift-grid", "training")
+Curves = dict[tuple[str, int], pd.DataFrame]
+"""`training.csv` by train set and seed."""
 _MINUS = "\N{MINUS SIGN}"
+
+
+def draw(
+    name: str,
+    tables: dict[str, pd.DataFrame],
+    curves: Curves,
+    axes: Axes,
+    key: dict[str, str],
+    scope: str,
+    colours: str,
+) -> "Figure":
+    """Draw one figure of a model and recipe.
+
+    Args:
+        name: The figure's file name: what it shows, a dash, and the method or context it shows it for.
+        tables: The result tables by file name without suffix.
+        curves: `training.csv` by train set and seed.
+        axes: The grid.
+        key: `model` and `recipe`.
+        scope: The lexicon of the primary analysis.
+        colours: A diverging colour map.
+
+    Raises:
+        InputError: No such figure.
+    """
+    kind, _, variant = name.rpartition("-")
+    by_method, by_context = key | {"method": variant}, key | {"context": variant, "scope": scope}
+    match kind:
+        case "transfer":
+            return transfer_heatmap(tables["transfer_matrix"], axes, by_method, colours)
+        case "diagonal":
+            return diagonal_forest(tables["diagonal"], axes, by_method)
+        case "position-bias":
+            return position_bias(tables["position_bias"], axes, by_method)
+        case "term-shift":
+            return term_shift_forest(tables["term_shift"], axes, by_context)
+        case "term-shift-grid":
+            return term_shift_grid(tables["term_shift_grid"], axes, by_context, colours)
+        case "training":
+            return training_curves(curves, axes, key)
+    raise InputError(f"unknown figure {name!r}{nearest(kind, _KINDS)}")
 
 
 def save(figure: "Figure", path: Path, formats: Sequence[str]) -> None:
@@ -296,12 +341,14 @@ def _heatmap_axes(panel: "Panel", tops: dict[str, float], lefts: dict[str, float
 def _colour_bar(panel: "Panel", norm: "Normalize", cmap: "Colormap", label: str) -> None:
     from matplotlib.cm import ScalarMappable
 
-    width, height = panel.get_window_extent().size / panel.figure.dpi
+    extent = panel.get_window_extent()
+    width, height = extent.width / panel.figure.dpi, extent.height / panel.figure.dpi
     box = (1 + 0.15 / width, 0, 0.13 / width, 1)
     bar = panel.figure.colorbar(ScalarMappable(norm, cmap), cax=panel.inset_axes(box))
     bar.outline.set_visible(False)
+    digits = 0 if float(norm(1) - norm(0)) < 0.125 else 2
     bar.set_label("\n".join(textwrap.wrap(label, int(height / 0.065))))
-    bar.ax.yaxis.set_major_formatter(lambda value, _: _signed(value, 0 if norm.vmax >= 4 else 2))
+    bar.ax.yaxis.set_major_formatter(lambda value, _: _signed(value, digits))
 
 
 def _words(figure: "Figure", title: str, note: str) -> None:
@@ -329,7 +376,6 @@ def term_shift_forest(table: pd.DataFrame, axes: Axes, key: dict[str, str]) -> "
         _forest(panels[0], cells, tops, _GROUP_NAMES, "Shift against base")
         _forest(panels[1], cells, tops, _CONTRAST_NAMES, "Contrasts")
         panels[0].set_yticks(list(tops.values()), [_label(name) for name in tops])
-        panels[0].set_ylim(max(tops.values()) + 0.6, -0.6)
         panels[0].get_yticklabels()[len(own)].set_fontweight("bold")
         note = (
             "Nats per token; mean over questions, bootstrap intervals over questions and seeds "
@@ -348,13 +394,8 @@ def _forest(panel: "Panel", cells: pd.DataFrame, tops: dict[str, float], names: 
         at = np.array([tops[train_set] for train_set in rows.index]) - 0.31 + i * step
         spread = (rows["shift"] - rows["low"], rows["high"] - rows["shift"])
         panel.errorbar(rows["shift"], at, xerr=spread, label=name, **_POINT, **_look(group))
-    panel.axvline(0, color="0.3", linewidth=0.8, zorder=0)
-    for top in tops.values():
-        panel.axhspan(top - 0.48, top + 0.48, color="0.965", zorder=-1, linewidth=0)
-    panel.tick_params(axis="y", length=0)
-    panel.spines["left"].set_visible(False)
+    _band(panel, tops)
     panel.set_xlabel("Shift of log-probability (nats per token)")
-    panel.xaxis.set_major_formatter(lambda value, _: f"{value:g}".replace("-", _MINUS))
     legend = panel.legend(loc="lower left", bbox_to_anchor=(0, 1), title=title)
     legend.set_alignment("left")
     legend.get_title().set_fontweight("bold")
@@ -364,3 +405,127 @@ def _look(group: str) -> dict[str, Any]:
     names = [*_GROUP_NAMES, *_CONTRAST_NAMES]
     at = names.index(group)
     return {"color": _COLOURS[at], "marker": _MARKERS[at]}
+
+
+def diagonal_forest(diagonal: pd.DataFrame, axes: Axes, key: dict[str, str]) -> "Figure":
+    """Own specialty's adapter minus the others', in points, for each test specialty and over all.
+
+    Args:
+        diagonal: `transfer.diagonal`.
+        axes: The grid, for the order of rows.
+        key: `model`, `recipe` and `method` to draw.
+    """
+    import matplotlib
+
+    rows = _select(diagonal, key).set_index("test_specialty")
+    tops = _places([axes.specialties, [ALL]], gap=0.4)
+    with matplotlib.rc_context(_STYLE):
+        figure, panel = _figure(5.8, 1.5 + 0.24 * max(tops.values()))
+        _band(panel, tops)
+        for name, top in tops.items():
+            row = rows.loc[name]
+            spread = 100 * np.array([[row["advantage"] - row["low"]], [row["high"] - row["advantage"]]])
+            look = _look("own" if name != ALL else "own_adapter_minus_others")
+            panel.errorbar([100 * row["advantage"]], [top], xerr=spread, **_POINT, **look)
+            panel.text(1.02, top, _standing(row), transform=panel.get_yaxis_transform(), va="center", fontsize=7)
+        panel.set_yticks(list(tops.values()), [f"{_label(name)} (n={rows.loc[name, 'n_questions']})" for name in tops])
+        panel.get_yticklabels()[-1].set_fontweight("bold")
+        panel.text(1.02, -0.85, "Best adapter", transform=panel.get_yaxis_transform(), va="center", fontweight="bold")
+        panel.set_xlabel("Own adapter − other specialties' adapters (points of accuracy)")
+        note = (
+            "Diagonal advantage with bootstrap intervals over questions and seeds "
+            f"({_count(rows['n_seeds'].iloc[0], 'seed')}). Best: highest accuracy; tied with others where a "
+            "simultaneous interval over all pairs does not tell them apart."
+        )
+        _words(figure, _title(key, "diagonal advantage"), note)
+    return figure
+
+
+def _standing(row: pd.Series) -> str:
+    """Which adapter is best on a test specialty, and how many cannot be told from it."""
+    if not isinstance(row["best_train_set"], str):
+        return ""
+    tied = len(str(row["tied_with_best"]).split()) if isinstance(row["tied_with_best"], str) else 0
+    return f"{_label(row['best_train_set'])}" + (f" (tied with {tied})" if tied else "")
+
+
+def _band(panel: "Panel", tops: dict[str, float]) -> None:
+    """Pale rows, a zero line and no left spine."""
+    panel.axvline(0, color="0.3", linewidth=0.8, zorder=0)
+    for top in tops.values():
+        panel.axhspan(top - 0.48, top + 0.48, color="0.965", zorder=-1, linewidth=0)
+    panel.set_ylim(max(tops.values()) + 0.6, -0.6)
+    panel.tick_params(axis="y", length=0)
+    panel.spines["left"].set_visible(False)
+    panel.xaxis.set_major_formatter(lambda value, _: f"{value:g}".replace("-", _MINUS))
+
+
+def position_bias(table: pd.DataFrame, axes: Axes, key: dict[str, str]) -> "Figure":
+    """Recall by letter and flip rate, of the base model and of every train set's adapters.
+
+    Args:
+        table: `position_bias.table`.
+        axes: The grid, for the order of rows.
+        key: `model`, `recipe` and `method` to draw.
+    """
+    import matplotlib
+
+    held = table[(table["model"] == key["model"]) & (table["method"] == key["method"])]
+    held = held[held["recipe"].isin([BASE, key["recipe"]])]
+    own, controls = _own_and_controls(axes)
+    tops = _places([[BASE], own, controls], gap=0.4)
+    with matplotlib.rc_context(_STYLE):
+        figure, panels = _figure(7.2, 1.5 + 0.26 * max(tops.values()), ncols=2, sharey=True, width_ratios=(3, 1))
+        for panel in panels:
+            _band(panel, tops)
+        letters = list(held["letter"].unique())
+        for i, letter in enumerate(letters):
+            rows = held[held["letter"] == letter].set_index("train_set").reindex(list(tops))
+            at = np.array(list(tops.values())) + 0.22 * (i / max(len(letters) - 1, 1) * 2 - 1)
+            spread = 100 * np.array([rows["recall"] - rows["recall_low"], rows["recall_high"] - rows["recall"]])
+            look = {"color": _COLOURS[i % len(_COLOURS)], "marker": _MARKERS[i % len(_MARKERS)]}
+            panels[0].errorbar(100 * rows["recall"], at, xerr=spread, label=letter, **_POINT, **look)
+        whole = held.drop_duplicates("train_set").set_index("train_set").reindex(list(tops))
+        panels[1].plot(100 * whole["flip_rate"], list(tops.values()), "o", color="black", markersize=3.5)
+        panels[0].set_yticks(list(tops.values()), [_label(name) for name in tops])
+        panels[0].set_xlabel("Recall where the right option stands at a letter (%)")
+        panels[1].set_xlabel("Flip rate (%)")
+        panels[0].legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=len(letters), columnspacing=1)
+        note = (
+            f"n={whole['n_questions'].iloc[0]} questions in {_count(int(whole['permutations'].iloc[0]), 'order')}. "
+            "Without position bias the letters of a row agree. Flip rate: questions whose answer depends on the order."
+        )
+        _words(figure, _title(key, "position bias"), note)
+    return figure
+
+
+def training_curves(curves: Curves, axes: Axes, key: dict[str, str]) -> "Figure":
+    """Training loss by step: a panel for each train set, a line for each seed.
+
+    Args:
+        curves: `training.csv` by train set and seed.
+        axes: The grid, for the order of panels.
+        key: `model` and `recipe` drawn.
+    """
+    import matplotlib
+
+    n = len(axes.train_set)
+    columns = min(4, n)
+    rows = -(-n // columns)
+    with matplotlib.rc_context(_STYLE):
+        figure, panels = _figure(
+            1.9 * columns, 0.9 + 1.35 * rows, nrows=rows, ncols=columns, sharex=True, sharey=True, squeeze=False
+        )
+        for panel, train_set in zip(panels.flat, axes.train_set, strict=False):
+            for i, seed in enumerate(axes.seed):
+                curve = curves[train_set, seed]
+                panel.plot(curve["step"], curve["loss"], color=_COLOURS[i % len(_COLOURS)], linewidth=0.8, label=seed)
+            panel.set_title(_label(train_set), fontsize=7.5)
+        for panel in panels.flat[n:]:
+            panel.set_axis_off()
+        for panel in panels.flat[max(n - columns, 0) : n]:
+            panel.tick_params(labelbottom=True)
+        figure.supylabel("Training loss (nats per token)", fontsize=8)
+        figure.legend(*panels[0, 0].get_legend_handles_labels(), title="Seed", loc="outside right upper", fontsize=7)
+        _words(figure, _title(key, "training"), "Loss at each optimiser step, over the tokens that the recipe learns.")
+    return figure

@@ -39,28 +39,44 @@ def crossed_bootstrap(values: Floats, draws: int, rng: np.random.Generator) -> F
     Returns:
         (draws, cells). NaN where a sample has no question of a cell.
     """
+    return resample_seeds(question_bootstrap(values, draws, rng), rng)
+
+
+def question_bootstrap(values: Floats, draws: int, rng: np.random.Generator) -> Floats:
+    """The half of `crossed_bootstrap` that resamples questions: (draws, cells, seeds) means of each seed."""
     cells, seeds, questions = values.shape
-    question_counts = rng.multinomial(questions, np.full(questions, 1 / questions), size=draws).astype(float)
-    seed_counts = rng.multinomial(seeds, np.full(seeds, 1 / seeds), size=draws).astype(float)
+    picked = rng.integers(0, questions, size=(draws, questions)) + questions * np.arange(draws)[:, None]
+    counts = np.bincount(picked.ravel(), minlength=draws * questions).reshape(draws, questions).astype(float)
+    total = (counts @ np.nan_to_num(values).reshape(cells * seeds, questions).T).reshape(draws, cells, seeds)
     present = ~np.isnan(values[:, 0])
-    by_seed = question_counts @ np.nan_to_num(values).reshape(cells * seeds, questions).T
-    total = np.einsum("bs,bcs->bc", seed_counts, by_seed.reshape(draws, cells, seeds))
     if present.all():
-        return total / (questions * seeds)
-    size = question_counts @ present.T.astype(float) * seeds
+        return total / questions
+    size = (counts @ present.T.astype(float))[:, :, None]
     return np.divide(total, size, out=np.full_like(total, np.nan), where=size > 0)
 
 
-def percentile_interval(samples: Floats, confidence: float) -> tuple[Floats, Floats]:
-    """Bounds of the central share ``confidence`` of bootstrap samples (draws, cells), for each cell.
+def resample_seeds(by_seed: Floats, rng: np.random.Generator) -> Floats:
+    """The other half: (draws, cells) means over seeds drawn with replacement, from (draws, cells, seeds)."""
+    draws, _, seeds = by_seed.shape
+    counts = rng.multinomial(seeds, np.full(seeds, 1 / seeds), size=draws) / seeds
+    return np.einsum("bs,bcs->bc", counts, by_seed)
 
-    A cell without a value in any sample has NaN bounds.
+
+def percentile_interval(samples: Floats, confidence: float) -> tuple[Floats, Floats]:
+    """Bounds of the central share ``confidence`` of bootstrap samples (draws, ...), for each cell.
+
+    Samples that are NaN do not count; a cell of nothing else has NaN bounds.
     """
-    bounds = np.full((2, samples.shape[1]), np.nan)
-    known = ~np.isnan(samples).all(axis=0)
-    tail = (1 - confidence) / 2
-    bounds[:, known] = np.nanquantile(samples[:, known], [tail, 1 - tail], axis=0)
-    return bounds[0], bounds[1]
+    flat = samples.reshape(len(samples), -1)
+    bounds = np.full((2, flat.shape[1]), np.nan)
+    missing = np.isnan(flat)
+    whole, empty = ~missing.any(axis=0), missing.all(axis=0)
+    tails = [(1 - confidence) / 2, (1 + confidence) / 2]
+    bounds[:, whole] = np.quantile(flat[:, whole], tails, axis=0)
+    partly = ~whole & ~empty
+    bounds[:, partly] = np.nanquantile(flat[:, partly], tails, axis=0)
+    low, high = bounds.reshape(2, *samples.shape[1:])
+    return low, high
 
 
 def tukey_margin(samples: Floats, estimates: Floats, confidence: float) -> float:

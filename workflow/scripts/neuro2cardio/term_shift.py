@@ -17,7 +17,7 @@ from .errors import InputError
 from .exam import ALL, Exam
 from .grid import Adapter, Axes
 from .settings import Statistics
-from .statistics import Floats
+from .statistics import Floats, benjamini_hochberg
 
 MEASURES = ("mean", "sum", "first")
 """Log-probability per token (the primary measure), of the whole mention, and of its first token."""
@@ -28,7 +28,7 @@ CONTRASTS = ("terms_minus_placebo", "own_minus_other", "own_adapter_minus_others
 
 _PLACEBO = "placebo"
 _FIXED = ("terms", "placebo", "pairs")
-_CELL = ["model", "recipe", "context", "scope", "measure"]
+_KEY = ["model", "recipe", "context", "scope"]
 
 
 @dataclass(frozen=True)
@@ -183,6 +183,12 @@ class Shifts:
     means: Floats
     others: Floats
 
+    @property
+    def key(self) -> dict[str, str]:
+        """The columns that lead each row of a result table."""
+        laid_out = self.design
+        return {"model": self.model, "recipe": self.recipe, "context": laid_out.context, "scope": laid_out.scope}
+
 
 def shifts(
     model: str, recipe: str, designs: list[Design], read: Callable[[Adapter], pd.DataFrame], axes: Axes
@@ -239,35 +245,32 @@ def table(blocks: list[Shifts], axes: Axes, setup: Statistics) -> pd.DataFrame:
     questions, and `p_holm` is Holm's over all train sets of one model, recipe, context, scope and measure, groups
     and contrasts being a family each. The row over all train sets is a family of its own.
     """
-    frames = [_table(block, m, axes, setup) for block in blocks for m in range(len(MEASURES))]
-    result = pd.concat(frames, ignore_index=True)
-    pooled = result["seed"] == ALL
-    family = [*_CELL, "kind", result["train_set"] == ALL]
-    result["p_holm"] = result[pooled].groupby([*family[:-1], family[-1][pooled]])["p"].transform(statistics.holm)
+    result = pd.concat([_table(block, axes, setup) for block in blocks], ignore_index=True)
+    pooled = result[result["seed"] == ALL]
+    family = [*(pooled[name] for name in (*_KEY, "measure", "kind")), pooled["train_set"] == ALL]
+    result["p_holm"] = pooled.groupby(family)["p"].transform(statistics.holm)
     return result
 
 
-def _table(block: Shifts, measure: int, axes: Axes, setup: Statistics) -> pd.DataFrame:
-    cells = _cells(block, measure, axes)
-    labels = pd.DataFrame([label for label, _ in cells])
-    values = np.stack([value for _, value in cells])
-    seeds: list[tuple[str, Floats]] = [(ALL, values)]
-    seeds += [(str(seed), values[:, [i]]) for i, seed in enumerate(axes.seed)]
-    key = {"model": block.model, "recipe": block.recipe, "context": block.design.context, "scope": block.design.scope}
-    frames = []
-    for seed, held in seeds:
-        estimated = _estimates(held, setup, statistics.generator(setup.seed, "term shift", seed))
-        head = labels.assign(**key, measure=MEASURES[measure], seed=seed, n_seeds=held.shape[1])
-        frames.append(pd.concat([head, estimated], axis=1))
-    leading = ["model", "recipe", "train_set", "seed", "context", "scope", "measure", "kind", "group"]
-    return pd.concat(frames, ignore_index=True).set_index(leading).reset_index()
+def _table(block: Shifts, axes: Axes, setup: Statistics) -> pd.DataFrame:
+    cells = [cell for measure in range(len(MEASURES)) for cell in _cells(block, measure, axes)]
+    values = np.stack([held for _, held in cells])
+    names = pd.MultiIndex.from_product([[ALL, *map(str, axes.seed)], range(len(cells))], names=["seed", "cell"])
+    head = pd.DataFrame([cells[i][0] for i in names.get_level_values("cell")])
+    head["seed"] = names.get_level_values("seed")
+    head["n_seeds"] = np.where(head["seed"] == ALL, len(axes.seed), 1)
+    head = head.assign(**block.key)
+    estimated = _estimates(values, setup, statistics.generator(setup.seed, "term shift"))
+    leading = [*_KEY, "train_set", "seed", "measure", "kind", "group", "n_mentions", "n_seeds"]
+    return pd.concat([head[leading], estimated], axis=1)
 
 
 def _cells(block: Shifts, measure: int, axes: Axes) -> list[tuple[dict[str, str | int], Floats]]:
     """Every row of the table with its values (seeds, questions)."""
     means, others = block.means[..., measure], block.others[..., measure]
     groups: dict[str, dict[str, tuple[Floats, int]]] = {}
-    counts = block.design.counts.sum(axis=1)
+    per_question = block.design.counts
+    counts = per_question.sum(axis=1)
     for row, train_set in enumerate(axes.train_set):
         terms, placebo, pairs = (means[row, :, group] for group in range(len(_FIXED)))
         groups[train_set] = {
@@ -281,7 +284,7 @@ def _cells(block: Shifts, measure: int, axes: Axes) -> list[tuple[dict[str, str 
         found = {
             "own": (own, counts[group]),
             "other": (others[row], counts[0] - counts[group]),
-            "own_minus_other": (own - others[row], counts[0]),
+            "own_minus_other": (own - others[row], per_question[0][~np.isnan(own - others[row]).any(axis=0)].sum()),
         }
         if rivals:
             found["own_adapter_minus_others"] = (own - means[rivals, :, group].mean(axis=0), counts[group])
@@ -289,7 +292,16 @@ def _cells(block: Shifts, measure: int, axes: Axes) -> list[tuple[dict[str, str 
     own_sets = [groups[axes.train_set[row]] for row in axes.specialty_rows]
     groups[ALL] = {name: (_mean([s[name][0] for s in own_sets]), counts[0]) for name in own_sets[0]}
     return [
-        ({"train_set": train_set, "kind": kind, "group": name, "n_mentions": int(held[name][1])}, held[name][0])
+        (
+            {
+                "train_set": train_set,
+                "measure": MEASURES[measure],
+                "kind": kind,
+                "group": name,
+                "n_mentions": int(held[name][1]),
+            },
+            held[name][0],
+        )
         for train_set, held in groups.items()
         for kind, names in (("group", GROUPS), ("contrast", CONTRASTS))
         for name in names
@@ -304,33 +316,35 @@ def _mean(parts: list[Floats]) -> Floats:
 
 
 def _estimates(values: Floats, setup: Statistics, rng: np.random.Generator) -> pd.DataFrame:
-    """Shift, interval, p and number of questions of each cell of (cells, seeds, questions)."""
-    by_question = values.mean(axis=1)
-    low, high = statistics.percentile_interval(statistics.crossed_bootstrap(values, setup.draws, rng), setup.confidence)
-    present = ~np.isnan(by_question)
+    """Shift, interval, p and number of questions of (cells, seeds, questions): all cells pooled, then seed by seed."""
+    by_seed = statistics.question_bootstrap(values, setup.draws, rng)
+    samples = np.concatenate([statistics.resample_seeds(by_seed, rng)[:, :, None], by_seed], axis=2)
+    low, high = statistics.percentile_interval(samples.swapaxes(1, 2), setup.confidence)
+    by_question = np.concatenate([values.mean(axis=1, keepdims=True), values], axis=1).swapaxes(0, 1)
+    by_question = by_question.reshape(-1, values.shape[2])
+    n_questions = (~np.isnan(by_question)).sum(axis=1)
     return pd.DataFrame(
         {
-            "n_questions": present.sum(axis=1),
-            "shift": _ratio(np.nansum(by_question, axis=1), present.sum(axis=1)),
-            "low": low,
-            "high": high,
+            "n_questions": n_questions,
+            "shift": _ratio(np.nansum(by_question, axis=1), n_questions),
+            "low": low.ravel(),
+            "high": high.ravel(),
             "p": statistics.sign_flip(by_question, setup.draws, rng),
         }
     )
 
 
 def grid_table(blocks: list[Shifts], axes: Axes, setup: Statistics) -> pd.DataFrame:
-    """Train set x specialty of the terms: shift per token, seeds pooled; `q` is Benjamini-Hochberg's."""
+    """Train set x specialty of the terms: shift per token, seeds pooled; `q` is Benjamini-Hochberg's over the grid."""
     frames = []
     for block in blocks:
         values = block.means[:, :, len(_FIXED) :, :, 0].swapaxes(1, 2)
+        values = values.reshape(-1, *values.shape[2:])
         rng = statistics.generator(setup.seed, "term shift grid")
-        estimated = _estimates(values.reshape(-1, *values.shape[2:]), setup, rng)
         head = pd.MultiIndex.from_product([axes.train_set, axes.specialties], names=["train_set", "term_specialty"])
         n_mentions = np.tile(block.design.counts[len(_FIXED) :].sum(axis=1), len(axes.train_set))
-        frame = head.to_frame(index=False).assign(context=block.design.context, scope=block.design.scope)
-        frame = pd.concat([frame.assign(n_seeds=len(axes.seed), n_mentions=n_mentions), estimated], axis=1)
-        frame.insert(0, "model", block.model)
-        frame.insert(1, "recipe", block.recipe)
-        frames.append(frame.assign(q=statistics.benjamini_hochberg(frame["p"])))
+        frame = head.to_frame(index=False).assign(**block.key, n_mentions=n_mentions, n_seeds=len(axes.seed))
+        estimated = _estimates(values, setup, rng).head(len(frame))
+        leading = [*_KEY, "train_set", "term_specialty", "n_mentions", "n_seeds"]
+        frames.append(pd.concat([frame[leading], estimated], axis=1).assign(q=lambda t: benjamini_hochberg(t["p"])))
     return pd.concat(frames, ignore_index=True)

@@ -1,0 +1,32 @@
+"""Say what a run found, in three lines."""
+
+import argparse
+import json
+from pathlib import Path
+
+import pandas as pd
+
+from neuro2cardio import errors, outputs, summary
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--matrix", type=Path, required=True)
+    parser.add_argument("--diagonal", type=Path, required=True)
+    parser.add_argument("--term-shift", type=Path, required=True)
+    parser.add_argument("--settings", required=True, help="JSON with context and scope")
+    parser.add_argument("--out", type=Path, required=True)
+    args = parser.parse_args()
+    settings = json.loads(args.settings)
+    text = summary.summary(
+        pd.read_csv(args.matrix),
+        pd.read_csv(args.diagonal),
+        pd.read_csv(args.term_shift, dtype={"seed": str}),
+        settings["context"],
+        settings["scope"],
+    )
+    outputs.write_text(args.out, text)
+
+
+if __name__ == "__main__":
+    errors.run(main)
