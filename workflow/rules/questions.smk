@@ -95,10 +95,14 @@ if ORIGIN.source == "huggingface":
             "python {SCRIPTS}/fetch.py huggingface --origin {params.origin:q} --output {params.folder:q} > {log:q} 2>&1"
 
 
+# With annotation, the grid reads what that released, in place of the source.
+RELEASE = f"{RESULTS}/annotation/release" if SETTINGS.dataset.annotation else ""
+
+
 # Checks, splits and clears of leakage the questions of the data set; accounts for each row that is not used.
 rule questions:
     input:
-        list(map(str, QUESTION_FILES.values())),
+        RELEASE or list(map(str, QUESTION_FILES.values())),
     output:
         questions=f"{RESULTS}/questions.parquet",
         account=expand(f"{RESULTS}/questions/{{name}}.csv", name=["rejected", "leakage", "flow", "summary"]),
@@ -115,14 +119,19 @@ rule questions:
         runtime=grow(20),
     params:
         settings=part(
-            dataset={k: v for k, v in SETTINGS.dataset.model_dump(mode="json").items() if k != "train_size"},
+            dataset={
+                k: v
+                for k, v in SETTINGS.dataset.model_dump(mode="json").items()
+                if k not in ("train_size", "annotation")
+            },
             specialties=SETTINGS.grid.specialties,
         ),
-        code=code("questions", "sources"),
+        release=f"--release {RELEASE}" if RELEASE else "",
+        code=code("questions", "sources", *(["annotation.release"] if RELEASE else [])),
         # A digest and not an input: as an input, its absolute path would rerun everything in a checkout that was moved.
         branches=provenance.sha256(HPO_MAPPING) if ORIGIN.source == "hpo" else "",
     shell:
-        "python {SCRIPTS}/questions.py --settings {params.settings:q} --questions {output.questions:q} "
+        "python {SCRIPTS}/questions.py --settings {params.settings:q} {params.release} --questions {output.questions:q} "
         f"--account {RESULTS}/questions > {{log:q}} 2>&1"
 
 

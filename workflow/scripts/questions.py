@@ -6,6 +6,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from neuro2cardio import errors, outputs, questions, sources, tables
+from neuro2cardio.annotation import release
 from neuro2cardio.settings import Dataset, Specialty
 
 
@@ -19,15 +20,17 @@ def main() -> None:
     parser.add_argument("--settings", required=True, help="dataset and specialties, as JSON")
     parser.add_argument("--questions", required=True, type=Path, help="the table (Parquet)")
     parser.add_argument("--account", required=True, type=Path, help="folder for the CSV files beside it")
+    parser.add_argument("--release", type=Path, help="an annotated data set to read in place of the source")
     args = parser.parse_args()
     settings = Settings.model_validate_json(args.settings)
+    dataset = release.as_dataset(args.release, settings.dataset) if args.release else settings.dataset
 
-    table = questions.build(sources.read(settings.dataset), settings.dataset, settings.specialties)
+    table = questions.build(sources.read(dataset), dataset, settings.specialties)
     tables.write(table.questions, args.questions, tables.QUESTIONS)
     account = {"rejected": table.rejected, "leakage": table.leaked, "flow": table.flow, "summary": table.summary}
     for name, frame in account.items():
         outputs.write_text(args.account / f"{name}.csv", frame.to_csv(index=False))
-    outputs.write_json(args.account / "source.json", sources.describe(settings.dataset))
+    outputs.write_json(args.account / "source.json", sources.describe(dataset))
     print(table.flow.to_string(index=False), table.summary.to_string(index=False), sep="\n\n")
 
 

@@ -128,7 +128,8 @@ def _label(train_set: str) -> str:
     return specialties.find(train_set) or {ALL: "All", BASE: "Base model"}.get(train_set, train_set.capitalize())
 
 
-def _signed(value: float, digits: int = 0) -> str:
+def signed(value: float, digits: int = 0) -> str:
+    """A change as it is written in figures: with its sign, unless it rounds to nothing."""
     text = f"{abs(value):.{digits}f}"
     return text if float(text) == 0 else ("+" if value > 0 else _MINUS) + text
 
@@ -147,7 +148,7 @@ def transfer_heatmap(matrix: pd.DataFrame, axes: Axes, key: dict[str, str], colo
     cells = held[held["recipe"] == key["recipe"]]
     change = _wide(cells, "change", "test_specialty") * 100
     marks = _marks(cells, "change_low", "change_high", "q", "test_specialty")
-    texts = change.map(_signed) + marks
+    texts = change.map(signed) + marks
     texts.loc[BASE] = (base["accuracy"] * 100).map("{:.0f}%".format)
     own, controls = _own_and_controls(axes)
     note = (
@@ -186,7 +187,7 @@ def term_shift_grid(grid: pd.DataFrame, axes: Axes, key: dict[str, str], colours
     n = cells.drop_duplicates("term_specialty").set_index("term_specialty")["n_mentions"]
     return _heatmap(
         values=shift.reindex([*own, *controls]),
-        texts=shift.map(lambda value: _signed(value, 2)) + _marks(cells, "low", "high", "q", "term_specialty"),
+        texts=shift.map(lambda value: signed(value, 2)) + _marks(cells, "low", "high", "q", "term_specialty"),
         rows=[own, controls],
         columns=[axes.specialties],
         n=n,
@@ -348,7 +349,7 @@ def _colour_bar(panel: "Panel", norm: "Normalize", cmap: "Colormap", label: str)
     bar.outline.set_visible(False)
     digits = 0 if float(norm(1) - norm(0)) < 0.125 else 2
     bar.set_label("\n".join(textwrap.wrap(label, int(height / 0.065))))
-    bar.ax.yaxis.set_major_formatter(lambda value, _: _signed(value, digits))
+    bar.ax.yaxis.set_major_formatter(lambda value, _: signed(value, digits))
 
 
 def _words(figure: "Figure", title: str, note: str) -> None:
@@ -528,4 +529,46 @@ def training_curves(curves: Curves, axes: Axes, key: dict[str, str]) -> "Figure"
         figure.supylabel("Training loss (nats per token)", fontsize=8)
         figure.legend(*panels[0, 0].get_legend_handles_labels(), title="Seed", loc="outside right upper", fontsize=7)
         _words(figure, _title(key, "training"), "Loss at each optimiser step, over the tokens that the recipe learns.")
+    return figure
+
+
+def quorum_tradeoff(table: pd.DataFrame, quorum: int) -> "Figure":
+    """What a quorum of votes costs in questions and buys in accuracy, over all and by the specialty that won.
+
+    Args:
+        table: `annotation.votes.by_quorum`.
+        quorum: The one that the configuration asks for: marked on the left, drawn by specialty on the right.
+    """
+    import matplotlib
+
+    overall = table[table["by"] == "all"]
+    rows = table[(table["by"] == "winner") & (table["quorum"] == quorum)].set_index("specialty")
+    tops = {name: float(i) for i, name in enumerate(rows.index)}
+    with matplotlib.rc_context(_STYLE):
+        figure, (left, right) = _figure(7.2, 1.4 + 0.17 * len(tops), ncols=2, width_ratios=(1.2, 1))
+        points = {name: 100 * overall[name] for name in overall.columns.difference(["quorum", "by", "specialty"])}
+        x_error, y_error = (
+            (points[name] - points[f"{name}_low"], points[f"{name}_high"] - points[name])
+            for name in ("coverage", "accuracy")
+        )
+        look = {**_POINT, "marker": "o", "color": _COLOURS[0]}
+        left.errorbar(points["coverage"], points["accuracy"], xerr=x_error, yerr=y_error, **look)
+        left.plot(points["coverage"], points["accuracy"], color=_COLOURS[0], linewidth=0.8)
+        for votes, x, y in zip(overall["quorum"], points["coverage"], points["accuracy"], strict=True):
+            weight = "bold" if votes == quorum else "normal"
+            left.annotate(f"{votes}+", (x, y), xytext=(4, 4), textcoords="offset points", fontweight=weight)
+        left.set_xlabel("Coverage: questions with a winner (%)")
+        left.set_ylabel("Accuracy: winners that are right (%)")
+        accuracy = 100 * rows["accuracy"]
+        spread = (accuracy - 100 * rows["accuracy_low"], 100 * rows["accuracy_high"] - accuracy)
+        right.errorbar(accuracy, list(tops.values()), xerr=spread, **{**look, "color": _COLOURS[1]})
+        _band(right, tops)
+        right.set_yticks(list(tops.values()), [f"{name} ({n})" for name, n in rows["covered"].items()])
+        right.set_xlabel(f"Accuracy at {quorum} votes or more (%)")
+        right.set_xlim(0, 100)
+        note = (
+            f"n={int(overall['n'].max())} questions with a known specialty. Wilson intervals. Left: each point is a "
+            "quorum, in votes of five. Right: by the specialty that won, with the number of questions that it won."
+        )
+        _words(figure, "Votes: what a quorum costs and buys", note)
     return figure

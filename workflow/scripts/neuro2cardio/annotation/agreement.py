@@ -53,14 +53,16 @@ def kappa(
 
 
 def table(ratings: pd.DataFrame, draws: int = 1000, seed: int = 0, confidence: float = 0.95) -> pd.DataFrame:
-    """Alpha of all raters and kappa of each pair, with the number of questions behind each."""
+    """Alpha of all raters and kappa of each pair, with the number of questions behind each; none for fewer than two."""
+    columns = ["statistic", "raters", "n", "value", "low", "high"]
+    if ratings.shape[1] < 2:
+        return pd.DataFrame(columns=columns)
     rated = ratings.map(_given)
     rows = [("krippendorff_alpha", ", ".join(ratings), int((rated.sum(axis=1) >= 2).sum()))]
     values = [alpha(ratings, draws, seed, confidence)]
     for a, b in combinations(ratings, 2):
         rows.append(("cohen_kappa", f"{a}, {b}", int((rated[a] & rated[b]).sum())))
         values.append(kappa(ratings[a].tolist(), ratings[b].tolist(), draws, seed, confidence))
-    columns = ["statistic", "raters", "n", "value", "low", "high"]
     return pd.DataFrame([(*row, *value) for row, value in zip(rows, values, strict=True)], columns=columns)
 
 

@@ -17,10 +17,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
+from scipy.stats import betabinom
 from sklearn.metrics import f1_score
 from statsmodels.stats.proportion import proportion_confint
 
 from ..errors import InputError
+from ..settings import Conformal
 from ..specialties import SPECIALTIES
 
 Target = Literal["primary", "all"]
@@ -37,6 +39,13 @@ SETS = pa.schema(
 )
 """One row a question: the labels of its set, most probable first, of the 15 specialties. `part`: `calibration`,
 `evaluation`, or empty where the truth is not known."""
+
+EVIDENCE = [
+    *["specialty", "n", "coverage", "coverage_low", "coverage_high", "lowest_expected"],
+    *["size", "median_size", "empty", "f1"],
+]
+"""Coverage with its interval, and the value below which chance alone takes it once in forty calibrations; mean and
+median size, share of empty sets, and F1 of sets against true specialties."""
 
 
 def matrix(votes: pd.DataFrame) -> Floats:
@@ -124,8 +133,10 @@ def calibrate(
 def evaluate(thresholds: Thresholds, probabilities: Floats, truth: Sequence[Sequence[str]]) -> pd.DataFrame:
     """Coverage, set size and F1 on questions that were not calibrated on, over all and by primary specialty.
 
-    ``coverage`` is the share of sets that hold all they shall hold, with Wilson's 95% interval; ``f1`` is that of
-    each set against the question's specialties, averaged over questions.
+    ``coverage`` is the share of sets that hold all they shall hold, with Wilson's 95% interval. Given the calibration,
+    it is not the level itself but varies around it; ``lowest_expected`` is the 2.5% quantile of its beta-binomial
+    distribution (Angelopoulos and Bates 2023, section 3). ``f1`` is that of each set against the question's
+    specialties, averaged over questions.
     """
     sets, wanted, every = thresholds.sets(probabilities), members(truth, thresholds.target), members(truth, "all")
     held = np.all(sets | ~wanted, axis=1)
@@ -138,11 +149,19 @@ def evaluate(thresholds: Thresholds, probabilities: Floats, truth: Sequence[Sequ
             low, high = proportion_confint(hits, n, method="wilson")
             f1 = f1_score(every[chosen], sets[chosen], average="samples", zero_division=0)
             sizes = sets[chosen].sum(axis=1)
-            rows.append((name, n, hits / n, low, high, sizes.mean(), np.median(sizes), float((sizes == 0).mean()), f1))
-    return pd.DataFrame(
-        rows,
-        columns=["specialty", "n", "coverage", "coverage_low", "coverage_high", "size", "median_size", "empty", "f1"],
-    )
+            lowest = _lowest_expected(thresholds, n) if name == "all" else np.nan
+            quality = sizes.mean(), np.median(sizes), float((sizes == 0).mean()), f1
+            rows.append((name, n, hits / n, low, high, lowest, *quality))
+    return pd.DataFrame(rows, columns=EVIDENCE)
+
+
+def _lowest_expected(thresholds: Thresholds, n: int) -> float:
+    """For one threshold over all labels; thresholds by specialty mix several such distributions, and have none."""
+    calibrated = int(thresholds.n[0])
+    if len(set(thresholds.values.tolist())) > 1:
+        return float("nan")
+    rank = _rank(calibrated, thresholds.level)
+    return float(betabinom.ppf(0.025, n, rank, calibrated + 1 - rank)) / n
 
 
 def halves(question_ids: Sequence[str], calibration: float) -> Bools:
@@ -151,6 +170,39 @@ def halves(question_ids: Sequence[str], calibration: float) -> Bools:
     Question ids are digests, so that their order is random with regard to all else.
     """
     return np.array([int(question_id[:8], 16) / 2**32 < calibration for question_id in question_ids], bool)
+
+
+def label_sets(
+    votes: pd.DataFrame, truth: Mapping[str, Sequence[str]], settings: Conformal
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The set of every question (columns of `SETS`), and what the sets are worth (`evaluate`).
+
+    Half or so of the questions with a known truth calibrate, the others evaluate; nothing is measured on what was
+    calibrated on. Without any truth there is nothing to calibrate on: sets hold the winner alone, and the second table
+    is empty. Raises `InputError` where the known questions are too few for the level.
+    """
+    ids, probabilities = votes["question_id"].tolist(), matrix(votes)
+    if not truth:
+        return as_table(votes, members([[winner] for winner in votes["winner"]], "primary"), {}), pd.DataFrame(
+            columns=EVIDENCE
+        )
+    known = np.array([i in truth for i in ids])
+    first = halves(ids, settings.calibration)
+    labels = {part: [truth[i] for i, m in zip(ids, mask, strict=True) if m] for part, mask in _parts(known, first)}
+    thresholds = calibrate(
+        probabilities[known & first],
+        members(labels["calibration"], settings.target),
+        settings.level,
+        settings.target,
+        settings.by_specialty,
+    )
+    parts = {i: part for part, mask in _parts(known, first) for i, m in zip(ids, mask, strict=True) if m}
+    evidence = evaluate(thresholds, probabilities[known & ~first], labels["evaluation"])
+    return as_table(votes, thresholds.sets(probabilities), parts), evidence
+
+
+def _parts(known: Bools, first: Bools) -> list[tuple[str, Bools]]:
+    return [("calibration", known & first), ("evaluation", known & ~first)]
 
 
 def as_table(votes: pd.DataFrame, sets: Bools, parts: Mapping[str, str]) -> pd.DataFrame:

@@ -11,9 +11,10 @@ import pyarrow as pa
 
 from .. import questions, tables
 from ..outputs import whole
-from ..settings import Annotation, Columns, Dataset, Table
+from ..settings import Annotation, Columns, Dataset, Split, Table
 from ..sources import SPLITS, RawQuestion
 from ..specialties import SPECIALTIES
+from .labels import CANDIDATES
 
 _TEXTS = pa.list_(pa.string())
 RELEASE = pa.schema(
@@ -40,6 +41,7 @@ anything; it is whole here, and in `specialties` only where it is small enough."
 
 COLUMNS = Columns(specialty="specialties", votes="votes")
 """How the `table` source reads a release with all its specialties; with its defaults it reads the primary one."""
+_HELD = {"primary": "the primary specialty", "all": "all specialties"}
 _DROPPED = ("question_id", "status", "winner", "agreement")
 
 
@@ -127,10 +129,11 @@ def write(release: Release, folder: Path, card: str) -> None:
         (part / "README.md").write_text(card, encoding="utf-8")
 
 
-def as_source(folder: Path, splits: Sequence[str]) -> Table:
-    """The `table` source that reads a release back, with all specialties."""
-    files: Any = {split: folder / "parquet" / f"{split}.parquet" for split in splits}
-    return Table(source="table", files=files, columns=COLUMNS)
+def as_dataset(folder: Path, dataset: Dataset) -> Dataset:
+    """The data set that reads a release in place of its source: its splits, with all specialties of a question."""
+    files: Any = {split: path for split in SPLITS if (path := folder / "parquet" / f"{split}.parquet").is_file()}
+    origin = Table(source="table", files=files, columns=COLUMNS)
+    return dataset.model_copy(update={"origin": origin, "split": Split(), "annotation": None})
 
 
 def sizes(release: Release) -> pd.DataFrame:
@@ -138,6 +141,39 @@ def sizes(release: Release) -> pd.DataFrame:
     each = release.questions[["split", "specialties"]].explode("specialties")
     table = pd.crosstab(each["specialties"], each["split"]).reindex(index=SPECIALTIES, columns=SPLITS, fill_value=0)
     return table.rename_axis("specialty").rename_axis(None, axis=1).assign(all=table.sum(axis=1)).reset_index()
+
+
+def facts(dataset: Dataset, described: Mapping[str, Any]) -> dict[str, str]:
+    """Where questions and specialties come from, for the data card. ``described`` is what `sources.describe` says."""
+    annotation = dataset.annotation
+    if annotation is None:
+        raise ValueError("a release needs dataset.annotation")
+    chosen, conformal = annotation.annotator, annotation.conformal
+    named = {**described, "licence": annotation.licence or "not stated"}
+    return {name: str(value) for name, value in named.items()} | {
+        "annotator": ", ".join([chosen.backend, *filter(None, [getattr(chosen, "model", "")])]),
+        "prompts": str(annotation.prompts or "the project's own five"),
+        "candidates": f"{len(annotation.candidates or CANDIDATES)} specialties and Others",
+        "quorum": f"{annotation.quorum} votes of 5",
+        "conformal sets": f"level {conformal.level:g}, holding {_HELD[conformal.target]}"
+        + (", within each specialty" if conformal.by_specialty else ""),
+    }
+
+
+def evidence(folder: Path, quorum: int) -> dict[str, pd.DataFrame]:
+    """The tables of the data card by heading, from the folder of the steps before."""
+    quorums = pd.read_csv(folder / "quorum.csv")
+    overall = quorums.query("by == 'all' and n > 0").drop(columns=["by", "specialty"])
+    won = quorums[(quorums["by"] == "winner") & (quorums["quorum"] == quorum) & (quorums["covered"] > 0)]
+    return {
+        "Accuracy and coverage by quorum, against the known truth": overall,
+        f"Accuracy at {quorum} votes, by the specialty that won": won[
+            ["specialty", "covered", "correct", "accuracy", "accuracy_low", "accuracy_high"]
+        ],
+        "Agreement of the prompts": pd.read_csv(folder / "agreement.csv"),
+        "Agreement of the experts": pd.read_csv(folder / "verification/agreement.csv"),
+        "Conformal sets, on questions not calibrated on": pd.read_csv(folder / "conformal.csv"),
+    }
 
 
 def card(
@@ -153,7 +189,7 @@ def card(
     several = int((release.questions["specialties"].str.len() > 1).sum())
     experts = int((release.questions["decided_by"] == "experts").sum())
     parts = [
-        _front_matter(release, facts.get("licence", "")),
+        _front_matter(release, facts["licence"]),
         "# Questions with clinical specialties\n",
         f"{len(release.questions)} multiple-choice questions; {several} have several specialties; {experts} were "
         f"decided by experts, the others by votes ({annotation.quorum} of 5 or more). {len(release.dropped)} questions "
@@ -212,7 +248,7 @@ def _front_matter(release: Release, licence: str) -> str:
         for split in SPLITS
         if (release.questions["split"] == split).any()
     )
-    stated = f"license_name: {json.dumps(licence)}\nlicense: other\n" if licence else ""
+    stated = f"license: other\nlicense_name: {json.dumps(licence)}\n"
     return (
         f"---\n{stated}task_categories:\n- multiple-choice\nlanguage:\n- en\ntags:\n- medical\n"
         f"configs:\n- config_name: default\n  data_files:\n{files}\n---\n"

@@ -11,6 +11,7 @@ from xml.sax.saxutils import quoteattr
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from ..errors import InputError
 from ..specialties import SPECIALTIES
@@ -22,7 +23,19 @@ ID_PREFIX = "q-"
 SHEET = ("question_id", "question", "options", "answer", "specialty", "also", "comment")
 """Columns of a sheet. Experts fill in `specialty`, and, where they wish, `also` (further ones, split by ``;``)."""
 RATINGS = ("question_id", "expert", "specialty", "also", "comment")
-TRAIL = ("question_id", "drawn", "verdict", "before", "after", "also", "experts", "agreeing", "ratings")
+TRAIL = pa.schema(
+    {
+        "question_id": pa.string(),
+        "drawn": pa.string(),
+        "verdict": pa.string(),
+        "before": pa.string(),
+        "after": pa.string(),
+        "also": pa.list_(pa.string()),
+        "experts": pa.string(),
+        "agreeing": pa.int64(),
+        "ratings": pa.int64(),
+    }
+)
 """What became of each checked question. `verdict`: `confirmed`, `corrected`, `added` (the vote had no winner) or
 `disputed` (no majority of experts; the vote stands)."""
 _LISTED = 5
@@ -126,19 +139,26 @@ def judge(votes: pd.DataFrame, sample: pd.DataFrame, ratings: pd.DataFrame) -> p
     for question_id, drawn in zip(sample["question_id"], sample["drawn"], strict=True):
         if question_id in given:
             rows.append((question_id, drawn, *_verdict(before[question_id], given[question_id])))
-    return pd.DataFrame(rows, columns=TRAIL)
+    return pd.DataFrame(rows, columns=TRAIL.names)
 
 
-def truth(trail: pd.DataFrame) -> dict[str, list[str]]:
-    """Specialties of the randomly drawn questions on which experts agree: what accuracy and coverage are measured on.
+def truth(questions: pd.DataFrame, trail: pd.DataFrame) -> dict[str, list[str]]:
+    """The true specialties by question id, the primary first: what accuracy and coverage are measured on.
 
-    Those drawn for their specialty are left out: with them, the sample would not be like the data set. Questions whose
-    specialty is none of the 15 are left out too, since no set can hold it.
+    Those of the source, where it has any. Else those of the experts, for the randomly drawn questions on which they
+    agree: with the ones drawn for their specialty, the sample would not be like the data set. Questions whose primary
+    specialty is none of the 15 are left out, since no set can hold it.
     """
-    random = trail[(trail["drawn"] == "random") & (trail["verdict"] != "disputed")]
-    found = {i: [a, *also] for i, a, also in zip(random["question_id"], random["after"], random["also"], strict=True)}
-    inside = {i: [name for name in names if name in SPECIALTIES] for i, names in found.items()}
-    return {i: names for i, names in inside.items() if names and names[0] == found[i][0]}
+    known = {
+        i: list(names) for i, names in zip(questions["question_id"], questions["specialties"], strict=True) if names
+    }
+    if known:
+        return known
+    random = trail[(trail["drawn"] == "random") & (trail["verdict"] != "disputed") & trail["after"].isin(SPECIALTIES)]
+    return {
+        i: [after, *(name for name in also if name in SPECIALTIES)]
+        for i, after, also in zip(random["question_id"], random["after"], random["also"], strict=True)
+    }
 
 
 def _verdict(before: str, ratings: pd.DataFrame) -> tuple[str, str, str, list[str], str, int, int]:

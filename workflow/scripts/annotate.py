@@ -1,0 +1,37 @@
+"""Ask an annotator for the specialty of every question, in five ways; or say what that would take (--estimate)."""
+
+import argparse
+from pathlib import Path
+
+from neuro2cardio import errors, outputs, tables
+from neuro2cardio.annotation import annotators
+from neuro2cardio.annotation.task import Task
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--settings", required=True, help="JSON: {annotation} and, by backend, {usage} or {terms}")
+    parser.add_argument("--questions", type=Path, required=True)
+    parser.add_argument("--responses", type=Path, help="openai: the file that keeps every response")
+    parser.add_argument("--record", type=Path, help="transformers: the model's record")
+    parser.add_argument("--lexicon", type=Path, help="lexicon: its table")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--estimate", action="store_true", help="send nothing; write what is left to do and its cost")
+    parser.add_argument("--output", type=Path, required=True, help="answers (Parquet), or the estimate (text)")
+    args = parser.parse_args()
+    questions = tables.read(args.questions, tables.QUESTIONS)
+    task = Task.model_validate_json(args.settings)
+
+    forecast = task.forecast(questions, args.responses)
+    print(forecast, flush=True)
+    if args.estimate:
+        outputs.write_text(args.output, f"{forecast}\n")
+        return
+    annotator = task.annotator(args.responses, args.record, args.lexicon, args.threads)
+    answers = annotator.annotate(questions)
+    tables.write(answers, args.output, annotators.ANSWERS)
+    print(f"{len(answers)} answers, {(answers['label'] == '').sum()} without a label")
+
+
+if __name__ == "__main__":
+    errors.run(main)

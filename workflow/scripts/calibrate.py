@@ -1,0 +1,39 @@
+"""Measure votes against the truth, as far as it is known, and calibrate the sets of specialties on a part of it."""
+
+import argparse
+from pathlib import Path
+
+from neuro2cardio import errors, figures, tables
+from neuro2cardio.annotation import conformal, verification, votes
+from neuro2cardio.settings import Conformal
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--settings", required=True, help="annotation.conformal, as JSON")
+    parser.add_argument("--quorum", type=int, required=True, help="the one that the figure marks")
+    parser.add_argument("--formats", nargs="+", required=True, help="of the figure")
+    parser.add_argument("--questions", type=Path, required=True)
+    parser.add_argument("--votes", type=Path, required=True)
+    parser.add_argument("--trail", type=Path, required=True, help="the experts' verdicts (Parquet)")
+    parser.add_argument("--folder", type=Path, required=True, help="sets.parquet, quorum.csv, confusion.csv, ...")
+    args = parser.parse_args()
+    questions, counted = tables.read(args.questions, tables.QUESTIONS), tables.read(args.votes, votes.VOTES)
+    truth = verification.truth(questions, tables.read(args.trail, verification.TRAIL))
+
+    quorums = votes.by_quorum(counted, truth, range(1, 6))
+    tables.write_csv(quorums, args.folder / "quorum.csv")
+    tables.write_csv(votes.confusion(counted, truth), args.folder / "confusion.csv")
+    figures.save(figures.quorum_tradeoff(quorums, args.quorum), args.folder / "figures" / "quorum", args.formats)
+    sets, evidence = conformal.label_sets(counted, truth, Conformal.model_validate_json(args.settings))
+    tables.write(sets, args.folder / "sets.parquet", conformal.SETS)
+    tables.write_csv(evidence, args.folder / "conformal.csv")
+    if not truth:
+        print(
+            "no specialties in the source and no expert's sheet: nothing was measured, and sets hold the winner alone"
+        )
+    print(quorums[quorums["by"] == "all"].to_string(index=False), evidence.head(1).to_string(index=False), sep="\n\n")
+
+
+if __name__ == "__main__":
+    errors.run(main)

@@ -1,0 +1,74 @@
+"""One annotation as a job has it: its settings, and the annotator that they name, ready to ask."""
+
+from functools import partial
+from pathlib import Path
+
+import pandas as pd
+from pydantic import BaseModel
+
+from .. import settings, tables
+from ..errors import InputError
+from ..settings import Annotation, LexiconAnnotator, OpenAIAnnotator, Terms, Usage
+from . import labels, prompts
+from .annotators import Annotator
+from .server import Server
+
+
+class Task(BaseModel):
+    """What the job's settings hold: those of the annotation, and what its backend needs besides."""
+
+    annotation: Annotation
+    usage: Usage = Usage()
+    terms: Terms = Terms()
+
+    @property
+    def candidates(self) -> tuple[str, ...]:
+        """What may be answered, besides Others. Raises `InputError` on an unknown name."""
+        return labels.check_candidates(self.annotation.candidates or labels.CANDIDATES)
+
+    def forecast(self, questions: pd.DataFrame, responses: Path | None) -> str:
+        """What is left to ask and what it would cost; other backends cost no more than their job."""
+        if isinstance(self.annotation.annotator, OpenAIAnnotator):
+            return str(self._server(self.annotation.annotator, responses).estimate(questions))
+        return f"{len(questions)} questions, {len(prompts.WAYS)} ways each; no requests, nothing to pay"
+
+    def annotator(self, responses: Path | None, record: Path | None, lexicon: Path | None, threads: int) -> Annotator:
+        """The annotator, loaded. Raises `InputError` where a file that its backend needs is not given."""
+        chosen = self.annotation.annotator
+        if isinstance(chosen, OpenAIAnnotator):
+            return self._server(chosen, responses)
+        if isinstance(chosen, LexiconAnnotator):
+            return self._terms(_needed(lexicon, "--lexicon"))
+        return self._scored(_needed(record, "--record"), chosen.prior, threads)
+
+    def _server(self, chosen: OpenAIAnnotator, responses: Path | None) -> Server:
+        texts = prompts.load(self.annotation.prompts)
+        return Server(chosen, self.candidates, texts, _needed(responses, "--responses"))
+
+    def _terms(self, path: Path) -> Annotator:
+        from .. import backends, lexicon
+        from .terms import TermVotes
+
+        return TermVotes(backends.backend(self.terms, tables.read(path, lexicon.LEXICON), {}))
+
+    def _scored(self, record: Path, prior: bool, threads: int) -> Annotator:
+        from tqdm import tqdm
+
+        from .. import language_models, prompting
+        from .scored import ScoredCandidates
+
+        folder = language_models.location(record)
+        return ScoredCandidates(
+            language_models.load(folder, self.usage.dtype, threads),
+            prompting.for_model(folder, self.usage, settings.Prompt()),
+            prompts.load(self.annotation.prompts),
+            self.candidates,
+            prior,
+            partial(tqdm, unit="question", mininterval=5),
+        )
+
+
+def _needed(path: Path | None, option: str) -> Path:
+    if path is None:
+        raise InputError(f"this annotator needs {option}")
+    return path

@@ -1,0 +1,34 @@
+"""Count the votes on each question's specialty, and say how far the prompts agree and what could not be read."""
+
+import argparse
+from pathlib import Path
+
+import pandas as pd
+
+from neuro2cardio import errors, tables
+from neuro2cardio.annotation import agreement, annotators, votes
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--answers", type=Path, required=True)
+    parser.add_argument("--quorum", type=int, required=True)
+    parser.add_argument("--votes", type=Path, required=True, help="the table of votes (Parquet)")
+    parser.add_argument("--status", type=Path, required=True, help="how many questions came to which end (CSV)")
+    parser.add_argument("--problems", type=Path, required=True, help="answers without a label, by kind (CSV)")
+    parser.add_argument("--agreement", type=Path, required=True, help="between the prompts (CSV)")
+    args = parser.parse_args()
+
+    answers = tables.read(args.answers, annotators.ANSWERS)
+    counted = votes.tally(answers, args.quorum)
+    tables.write(counted, args.votes, votes.VOTES)
+    tables.write_csv(votes.status_counts(counted), args.status)
+    tables.write_csv(votes.problems(answers), args.problems)
+    ways = answers["prompt"].drop_duplicates().tolist()
+    ballots = pd.DataFrame(counted["votes"].tolist(), index=counted["question_id"], columns=ways)
+    tables.write_csv(agreement.table(ballots), args.agreement)
+    print(counted["status"].value_counts().to_string())
+
+
+if __name__ == "__main__":
+    errors.run(main)
