@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+pytest_plugins = ["tiny_grid", "real_slurm"]
+
 CHECKOUT = Path(__file__).parents[1]
 
 

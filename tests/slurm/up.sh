@@ -4,7 +4,7 @@ set -euo pipefail
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive
 ROOT=${TEST_SLURM_ROOT:-/tmp/neuro2cardio-slurm} # state, logs, key, sockets
 CPUS=${TEST_SLURM_CPUS:-8}                       # Slurm is told of this many, whatever the machine has
-MEM_MB=${TEST_SLURM_MEM_MB:-64000}               # scheduled, not enforced
+MEM_MB=${TEST_SLURM_MEM_MB:-64000}               # likewise; a job that takes more than it asked for is killed
 GPUS=${TEST_SLURM_GPUS:-2}
 HOST=$(hostname -s)
 MARK="# written by neuro2cardio/tests/slurm/up.sh"
@@ -47,6 +47,12 @@ for ((i = 0; i < GPUS; i++)); do
   [ -c "$ROOT/dev/gpu$i" ] || mknod -m 666 "$ROOT/dev/gpu$i" c 1 3
   echo "Name=gpu Type=pretended File=$ROOT/dev/gpu$i" >>/etc/slurm/gres.conf
 done
+# What each task of a job was given, for tests to read: Slurm's word, not the workflow's
+cat >"$ROOT/task-prolog.sh" <<PROLOG
+#!/bin/sh
+echo "\$(date +%s) \$SLURM_JOB_ID \$SLURM_PROCID \${CUDA_VISIBLE_DEVICES:-none}" >>"$ROOT/log/tasks.log"
+PROLOG
+chmod 755 "$ROOT/task-prolog.sh"
 # slurmd loads a cgroup plugin even where none is used, and cannot find one out without cgroups or systemd
 echo "CgroupPlugin=cgroup/v1" >/etc/slurm/cgroup.conf
 # Job steps lose SLURM_CONF, so this must stand at the default place. Without DefMemPerCPU a job takes all memory.
@@ -69,7 +75,10 @@ SlurmdLogFile=$ROOT/log/slurmd.log
 MailProg=/bin/true
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
-JobAcctGatherType=jobacct_gather/none
+JobAcctGatherType=jobacct_gather/linux
+JobAcctGatherFrequency=task=1
+JobAcctGatherParams=OverMemoryKill
+TaskProlog=$ROOT/task-prolog.sh
 MpiDefault=none
 AccountingStorageType=accounting_storage/none
 JobCompType=jobcomp/filetxt

@@ -69,8 +69,9 @@ rule cost:
     params:
         settings=settings.canonical_json(SETTINGS),
         benchmarks=BENCHMARKS,
-        code=code("cost", "plan"),
+        figure=f"{RESULTS}/plan/cost",
+        code=code("cost", "plan", "figures"),
     shell:
         "python {SCRIPTS}/cost.py --settings {params.settings:q} --questions {input.questions:q} --models resources/models"
-        " --benchmarks {params.benchmarks:q} --logs .snakemake/log --table {output.table:q} --figures {output.figures:q}"
+        " --benchmarks {params.benchmarks:q} --logs .snakemake/log --table {output.table:q} --figure {params.figure}"
         " 2>&1 | tee {log:q}"

@@ -4,7 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
-from neuro2cardio import cost, errors, outputs, plan, settings, tables
+from neuro2cardio import cost, errors, figures, outputs, plan, settings, tables
 
 
 def main() -> None:
@@ -15,7 +15,7 @@ def main() -> None:
     parser.add_argument("--benchmarks", type=Path, required=True, help="a folder of benchmark files for each rule")
     parser.add_argument("--logs", type=Path, required=True, help="the folder of Snakemake's own logs")
     parser.add_argument("--table", type=Path, required=True)
-    parser.add_argument("--figures", type=Path, nargs="+", required=True)
+    parser.add_argument("--figure", type=Path, required=True, help="without suffix")
     args = parser.parse_args()
     grid = settings.load(json.loads(args.settings))
     lengths = plan.measured_lengths(tables.read(args.questions, tables.QUESTIONS), grid)
@@ -23,8 +23,7 @@ def main() -> None:
     seen = cost.measured(args.benchmarks, grid.grid.models)
     table = cost.compare(plan.plan(grid, lengths, sizes), seen, cost.slurm(sorted(args.logs.glob("*.log"))))
     print(table.to_string(index=False))
-    for path in args.figures:
-        cost.figure(table, path)
+    figures.save(cost.figure(table), args.figure, grid.figures.formats)
     outputs.write_text(args.table, table.to_csv(index=False))
 
 

@@ -1,11 +1,11 @@
-"""After Snakemake was killed: cancel the Slurm jobs it left behind, wait for their end, and unlock the directory."""
+"""After a run was killed: cancel the Slurm jobs it left, remove result files that are damaged, unlock the directory."""
 
 import argparse
 from pathlib import Path
 import subprocess
 import sys
 
-from neuro2cardio import cluster
+from neuro2cardio import cluster, damage
 from neuro2cardio.errors import InputError, run
 
 
@@ -20,10 +20,14 @@ def main() -> None:
     for job in left:
         print(f"cancel {job.job_id} ({job.state.lower()}): {job.comment}")
     cluster.cancel(left, here)
+    damaged = list(damage.find(here / "results"))
+    for path in damaged:
+        print(f"remove {path.relative_to(here)}: damaged")
+        damage.remove(path)
     unlocked = subprocess.run([sys.executable, "-m", "snakemake", "--unlock", *arguments.snakemake], check=False)
     if unlocked.returncode:
         raise InputError("snakemake --unlock failed")
-    print(f"{len(left)} jobs cancelled, directory unlocked. Start the run again with the same command")
+    print(f"{len(left)} jobs cancelled, {len(damaged)} results removed, unlocked. Start the run again as before")
 
 
 if __name__ == "__main__":

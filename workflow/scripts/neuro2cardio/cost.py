@@ -6,11 +6,14 @@ from pathlib import Path
 import re
 import shutil
 import subprocess
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from .errors import InputError
-from .outputs import whole
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _SUBMITTED = re.compile(r"submitted with SLURM jobid (\d+) \(log: \S*/rule_([^/]+)/(?:([^/]+)/)?\d+\.log\)")
 
@@ -78,24 +81,21 @@ def compare(plan: pd.DataFrame, seen: pd.DataFrame, slurm: pd.DataFrame) -> pd.D
     return table[list(COLUMNS)]
 
 
-def figure(table: pd.DataFrame, path: Path) -> None:
-    """Hours planned and measured, one pair of bars a rule and model, on a logarithmic axis."""
+def figure(table: pd.DataFrame) -> "Figure":
+    """Hours planned and measured, a pair of bars for each rule and model, on a logarithmic axis."""
     from matplotlib.figure import Figure
 
     places = range(len(table))
-    drawing = Figure(figsize=(7, 1 + 0.5 * len(table)), layout="constrained")
+    drawing = Figure(figsize=(6, 1 + 0.5 * len(table)), layout="constrained")
     axes = drawing.subplots()
-    axes.barh([p - 0.2 for p in places], table["planned_hours"], height=0.4, label="planned", color="#9ecae1")
-    axes.barh([p + 0.2 for p in places], table["measured_hours"], height=0.4, label="measured", color="#08519c")
-    axes.set_yticks(
-        places, (table["rule"] + ", " + table["model"] + " (" + table["measured_jobs"].astype(str) + " jobs)").tolist()
-    )
+    axes.barh([p - 0.2 for p in places], table["planned_hours"], height=0.4, label="planned", color="#56B4E9")
+    axes.barh([p + 0.2 for p in places], table["measured_hours"], height=0.4, label="measured", color="#0072B2")
+    axes.set_yticks(places, [f"{r.rule}, {r.model}\n{r.measured_jobs} jobs" for r in table.itertuples()])
     axes.invert_yaxis()
     axes.set_xscale("log")
     axes.set_xlabel("hours")
     axes.legend()
-    with whole(path) as part:
-        drawing.savefig(part, metadata={"Date": None} if path.suffix == ".svg" else None)
+    return drawing
 
 
 def slurm(logs: Iterable[Path]) -> pd.DataFrame:

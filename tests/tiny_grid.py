@@ -1,0 +1,248 @@
+"""A whole checkout with a grid of a tiny random model, for tests that run Snakemake: no download, seconds a job."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+import hashlib
+import json
+import os
+from pathlib import Path
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pandas as pd
+import pytest
+import yaml
+
+CHECKOUT = Path(__file__).parents[1]
+PARTS = ("Snakefile", "workflow", "slurm", "profiles", "envs")
+SPECIALTIES = {
+    "Cardiology": ("angina", "heart block", "pericarditis", "aortic stenosis"),
+    "Neurology": ("migraine", "seizure", "neuropathy", "stroke"),
+    "Dermatology": ("eczema", "psoriasis", "urticaria", "acne"),
+    "Gastroenterology": ("gastritis", "colitis", "hepatitis", "ileus"),
+}
+CONFIG = {
+    "experiment": "tiny",
+    "grid": {
+        "specialties": list(SPECIALTIES),
+        "controls": ["mixed"],
+        "models": ["tiny"],
+        "recipes": ["completion"],
+        "seeds": [1],
+    },
+    "dataset": {"origin": {"source": "table", "files": {"all": "questions.json"}}, "min_train": 5, "min_test": 3},
+    "models": {
+        "tiny": {
+            "source": "path",
+            "dtype": "float32",
+            "max_tokens": 400,
+            "resources": {"gpu": 1, "threads": 1, "mem_mb": 1500, "train_minutes": 10, "infer_minutes": 10},
+        }
+    },
+    "recipes": {
+        "completion": {
+            "loss": "completion",
+            "rank": 2,
+            "epochs": 20,
+            "batch_size": 4,
+            "micro_batch_size": 2,
+            "checkpoint_steps": 5,
+        }
+    },
+    "inference": {"methods": ["cloze"]},
+    "terms": {"lexicon": {"backend": "json", "path": "lexicon.json"}},
+    "statistics": {"draws": 100},
+    "figures": {"formats": ["png"]},
+}
+
+
+@dataclass(frozen=True)
+class Checkout:
+    """A copy of the checkout with its own configuration, questions and results."""
+
+    directory: Path
+
+    def __truediv__(self, path: str) -> Path:
+        return self.directory / path
+
+    def copy(self, to: Path) -> "Checkout":
+        """Another one in the same state. Times of files are kept, for Snakemake goes by them."""
+        shutil.copytree(self.directory, to, symlinks=True)
+        return Checkout(to)
+
+    def configure(self, change: dict[str, object]) -> None:
+        """Change the configuration: {"a.b": value}."""
+        config = yaml.safe_load((self / "config.yaml").read_text())
+        for key, value in change.items():
+            *path, last = key.split(".")
+            part = config
+            for step in path:
+                part = part[step]
+            part[last] = value
+        (self / "config.yaml").write_text(yaml.safe_dump(config))
+
+    def start(self, *arguments: str, log: str = "snakemake.out") -> subprocess.Popen[str]:
+        """Snakemake in this directory and its own process group."""
+        command = [sys.executable, "-m", "snakemake", *arguments]
+        with (self / log).open("w") as out:
+            return subprocess.Popen(
+                command,
+                cwd=self.directory,
+                env=environment(),
+                stdout=out,
+                stderr=out,
+                text=True,
+                start_new_session=True,
+            )
+
+    def snakemake(self, *arguments: str, expect: int = 0, timeout: float = 600) -> str:
+        """Run Snakemake to its end and return what it said."""
+        process = self.start(*arguments)
+        try:
+            status = process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            pytest.fail(f"snakemake {arguments} did not end in {timeout} s:\n{self.said()[-3000:]}")
+        assert status == expect, self.said()[-6000:]
+        return self.said()
+
+    def said(self, log: str = "snakemake.out") -> str:
+        return (self / log).read_text(errors="replace")
+
+    def jobs(self, *arguments: str) -> dict[str, int]:
+        """The jobs of a dry run: rule -> how many."""
+        said = self.snakemake("--dry-run", *arguments)
+        table = re.search(r"^Job stats:\njob +count\n[- ]+\n(.*?)\n\n", said, re.DOTALL | re.MULTILINE)
+        if table is None:
+            assert "Nothing to be done" in said, said[-3000:]
+            return {}
+        counts = {line.split()[0]: int(line.split()[1]) for line in table[1].splitlines()}
+        return {rule: n for rule, n in counts.items() if rule not in ("all", "total")}
+
+    def results(self) -> dict[str, str]:
+        """Digests of everything computed, by path. What says how long it took, and when, is left out."""
+        root = self / "results/tiny"
+        files = {str(p.relative_to(root)): p for p in sorted(root.rglob("*")) if p.is_file()}
+        return {
+            name: hashlib.sha256(_lasting(path)).hexdigest()
+            for name, path in files.items()
+            if not name.startswith(("benchmarks/", "plan/", "checkpoints/"))
+        }
+
+
+def _lasting(path: Path) -> bytes:
+    """A file without the seconds that training took and the step it went on from."""
+    if path.name == "training.csv":
+        return pd.read_csv(path).drop(columns="seconds").to_csv().encode()
+    if path.name == "run.json":
+        record = json.loads(path.read_text())
+        return json.dumps({k: v for k, v in record.items() if k not in ("seconds", "resumed_from_step")}).encode()
+    return path.read_bytes()
+
+
+def environment() -> dict[str, str]:
+    """Ours, with this Python first in PATH, one thread a process, and no hub."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("NEURO2CARDIO_", "SNAKEMAKE_"))}
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    return {**kept, "PATH": path, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
+
+
+def write_model(folder: Path) -> None:
+    """A Llama of 40,000 random weights, and a byte tokenizer."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+    alphabet = ["<s>", "</s>", *sorted(pre_tokenizers.ByteLevel.alphabet())]
+    bytes_only = Tokenizer(models.BPE(vocab={c: i for i, c in enumerate(alphabet)}, merges=[]))
+    bytes_only.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    bytes_only.decoder = decoders.ByteLevel()
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=bytes_only, bos_token="<s>", eos_token="</s>", pad_token="</s>"
+    )
+    tokenizer.save_pretrained(folder)
+    torch.manual_seed(0)
+    shape = LlamaConfig(
+        vocab_size=len(alphabet),
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=2,
+        max_position_embeddings=512,
+        bos_token_id=0,
+        eos_token_id=1,
+    )
+    LlamaForCausalLM(shape).save_pretrained(folder)
+
+
+def questions(per_specialty: int = 40) -> list[dict[str, object]]:
+    """Questions of four specialties, all different."""
+    draw = random.Random(0)
+    return [
+        {
+            "question": f"Case {i} of {draw.randint(10, 10**6)}: a person of {20 + i} years, {draw.randint(1, 999)} "
+            f"days ill, shows {options[0]} and {draw.randint(2, 99)} other signs. What is it called?",
+            "options": options,
+            "answer": options[0],
+            "specialty": specialty,
+        }
+        for specialty, terms in SPECIALTIES.items()
+        for i in range(per_specialty)
+        for options in [draw.sample(terms, 4)]
+    ]
+
+
+@pytest.fixture(scope="session")
+def new_grid(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    """A checkout in which nothing was run yet."""
+    directory = tmp_path_factory.mktemp("grid") / "new"
+    directory.mkdir()
+    for part in PARTS:
+        source = CHECKOUT / part
+        copy = shutil.copytree if source.is_dir() else shutil.copy2
+        copy(source, directory / part)
+    write_model(directory.with_name("model"))
+    (directory / "config.yaml").write_text(yaml.safe_dump(CONFIG))
+    Checkout(directory).configure({"models.tiny.path": str(directory.with_name("model"))})
+    (directory / "questions.json").write_text(json.dumps(questions()))
+    terms = {term: [specialty] for specialty, names in SPECIALTIES.items() for term in names}
+    (directory / "lexicon.json").write_text(json.dumps(terms))
+    return Checkout(directory)
+
+
+@pytest.fixture(scope="session")
+def finished_grid(new_grid: Checkout) -> Checkout:
+    """The same after an undisturbed run on this machine."""
+    grid = new_grid.copy(new_grid.directory.with_name("finished"))
+    grid.snakemake("--cores", "2")
+    return grid
+
+
+@pytest.fixture
+def grid(finished_grid: Checkout, tmp_path: Path) -> Iterator[Checkout]:
+    """A copy of the finished grid, to do things to."""
+    yield finished_grid.copy(tmp_path / "grid")
+    shutil.rmtree(tmp_path / "grid", ignore_errors=True)
+
+
+def wait_for(condition, seconds: float, what: str) -> object:
+    """The condition's first true value. Fails the test where it does not come."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if found := condition():
+            return found
+        time.sleep(0.05)
+    pytest.fail(f"waited {seconds} s for {what}")
+    return None
+
+
+def changed(before: dict[str, str], after: dict[str, str]) -> Counter[str]:
+    """Paths of which two results differ, or that stand in one of them only."""
+    return Counter(path for path in before.keys() | after.keys() if before.get(path) != after.get(path))

@@ -1,0 +1,138 @@
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from safetensors.numpy import save_file
+
+from neuro2cardio import plan, settings
+from neuro2cardio.errors import InputError
+
+CONFIG = {
+    "experiment": "grid",
+    "grid": {"models": ["eight-billion"], "recipes": ["short"], "seeds": [1, 2, 3]},
+    "dataset": {"origin": {"source": "s-medqa"}},
+    "models": {"eight-billion": {"source": "hub", "id": "an/llm", "resources": {"gpu": 1, "parameters": 8.0}}},
+    "recipes": {"short": {"loss": "completion", "form": "letter", "epochs": 1}},
+}
+SIZE = plan.Size(8e9, 2.6e6, "by hand")
+
+
+def config(**changes) -> settings.Settings:
+    return settings.load({**CONFIG, **changes})
+
+
+def row(table: pd.DataFrame, rule: str) -> pd.Series:
+    return table.set_index("rule").loc[rule]
+
+
+def planned(grid: settings.Settings, **more) -> pd.DataFrame:
+    return plan.plan(grid, plan.known_lengths(grid), {"eight-billion": SIZE}, **more)
+
+
+def test_jobs_are_those_of_the_grid():
+    table = planned(config())
+    # 15 specialties and one control, three seeds
+    assert table.set_index("rule")["jobs"].to_dict() == {
+        "fetch_model": 1,
+        "finetune": 48,
+        "infer_base": 1,
+        "infer_adapter": 48,
+    }
+
+
+def test_flops_are_those_of_a_forward_and_a_backward_pass_through_frozen_weights():
+    finetune, infer = row(planned(config()), "finetune"), row(planned(config()), "infer_adapter")
+    assert finetune["flops"] == pytest.approx(4 * 8e9 * finetune["tokens"], rel=1e-6)
+    assert infer["flops"] == pytest.approx(2 * 8e9 * infer["tokens"], rel=1e-6)
+
+
+def test_a_question_of_s_medqa_has_about_as_many_tokens_as_were_counted():
+    grid = config()
+    assert plan.training_tokens(grid.recipes["short"], grid, plan.known_lengths(grid)) == pytest.approx(254, rel=0.05)
+
+
+def test_a_stem_is_computed_once_for_all_orders_of_the_options():
+    lengths = plan.known_lengths(config())
+    one = plan.inference_tokens(config(inference={"permutations": 1}), lengths)
+    four = plan.inference_tokens(config(inference={"permutations": 4}), lengths)
+    assert one < four < 2 * one
+
+
+def test_matched_train_sets_have_the_size_of_the_smallest():
+    grid = config()
+    smallest = 7125 * 34 // 899
+    assert set(plan.known_lengths(grid).train.values()) == {smallest}
+
+
+def test_natural_train_sets_differ():
+    sizes = plan.known_lengths(config(dataset={"origin": {"source": "s-medqa"}, "train_size": "natural"})).train
+    assert sizes["cardiology"] > 2 * sizes["rheumatology"]
+
+
+def test_lengths_come_from_the_questions_where_there_are_some():
+    questions = pd.DataFrame(
+        {
+            "question_id": ["a", "b", "c"],
+            "split": ["train", "train", "test"],
+            "stem": ["x" * 100, "x" * 100, "x" * 400],
+            "options": [["yes", "no"]] * 3,
+            "specialties": [["Cardiology"], ["Neurology"], ["Cardiology"]],
+        }
+    )
+    grid = {**CONFIG["grid"], "specialties": ["Cardiology", "Neurology"], "controls": []}
+    lengths = plan.measured_lengths(questions, config(grid=grid))
+    assert lengths.train == {"cardiology": 1, "neurology": 1}
+    assert (lengths.test, lengths.stem, lengths.options, lengths.n_options) == (1, 200, 5, 2)
+    assert "3 questions" in lengths.basis
+
+
+def test_a_source_of_unknown_size_wants_its_questions():
+    with pytest.raises(InputError, match=r"questions\.parquet"):
+        plan.known_lengths(config(dataset={"origin": {"source": "hpo"}}))
+
+
+def test_size_comes_from_the_weights_where_they_are_there(tmp_path):
+    weights = {
+        "model.embed_tokens.weight": np.zeros((50, 4), np.float32),
+        "model.layers.0.q_proj.weight": np.zeros((4, 4), np.float32),
+        "model.layers.0.up_proj.weight": np.zeros((8, 4), np.float32),
+        "model.norm.weight": np.zeros(4, np.float32),
+    }
+    save_file(weights, tmp_path / "model.safetensors")
+    record = tmp_path / "model.json"
+    record.write_text(json.dumps({"location": ".", "parameters": 252}))
+    assert plan.model_size(config().models["eight-billion"], record) == plan.Size(252, 4 + 4 + 8 + 4, "its weights")
+
+
+def test_size_comes_from_the_registry_otherwise(tmp_path):
+    size = plan.model_size(config().models["eight-billion"], tmp_path / "model.json")
+    assert size.parameters == 8e9
+    assert size.lora_per_rank == pytest.approx(2.6e6, rel=0.02)
+
+
+def test_size_of_an_unknown_model_is_asked_for(tmp_path):
+    models = {"eight-billion": {"source": "hub", "id": "an/llm"}}
+    with pytest.raises(InputError, match=r"resources\.parameters"):
+        plan.model_size(config(models=models).models["eight-billion"], tmp_path / "model.json")
+
+
+def test_a_model_without_gpu_costs_no_gpu_hours():
+    models = {"eight-billion": {"source": "hub", "id": "an/llm", "resources": {"gpu": 0}}}
+    table = planned(config(models=models))
+    assert table["gpu_hours"].sum() == 0
+    assert table["hours"].sum() > 100 * planned(config())["hours"].sum()
+
+
+def test_the_next_plan_corrects_itself_by_what_was_measured():
+    costs = pd.DataFrame({"rule": ["finetune"], "model": ["eight-billion"], "ratio": [3.0]})
+    before, after = planned(config()), planned(config(), costs=costs)
+    assert row(after, "finetune")["gpu_hours"] == pytest.approx(3 * row(before, "finetune")["gpu_hours"])
+    assert row(after, "infer_adapter")["gpu_hours"] == row(before, "infer_adapter")["gpu_hours"]
+    assert "measured" in row(after, "finetune")["basis"]
+
+
+def test_the_summary_says_what_it_rests_on():
+    text = plan.summary(planned(config()), plan.known_lengths(config()))
+    assert "98 jobs" in text
+    assert "published sizes of S-MedQA" in text
