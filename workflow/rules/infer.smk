@@ -31,13 +31,13 @@ rule infer_base:
         runtime=model_resource("infer_minutes"),
     params:
         settings=lambda wildcards: scoring_settings(wildcards.model),
-        keys=lambda wildcards: part(model=wildcards.model, recipe="base", train_set="base", seed=-1),
+        adapter_key=lambda wildcards: part(model=wildcards.model, recipe="base", train_set="base", seed=-1),
         adapter="",
         code=code("scoring"),
     shell:
         "HF_HUB_OFFLINE=1 python {SCRIPTS}/infer.py --record {input.record:q} {params.adapter}"
         " --questions {input.questions:q} --mentions {input.mentions:q} --settings {params.settings:q}"
-        " --keys {params.keys:q} --threads {threads} --predictions {output.predictions:q}"
+        " --keys {params.adapter_key:q} --threads {threads} --predictions {output.predictions:q}"
         " --term-logprobs {output.term_logprobs:q} > {log} 2>&1"
 
 
@@ -58,7 +58,7 @@ use rule infer_base as infer_adapter with:
         f"{BENCHMARKS}/infer_adapter/{ADAPTER}.tsv"
     params:
         settings=lambda wildcards: scoring_settings(wildcards.model),
-        keys=lambda wildcards: part(
+        adapter_key=lambda wildcards: part(
             model=wildcards.model,
             recipe=wildcards.recipe,
             train_set=wildcards.train_set,
@@ -66,3 +66,10 @@ use rule infer_base as infer_adapter with:
         ),
         adapter=f"--adapter {RESULTS}/adapters/{ADAPTER}",
         code=code("scoring"),
+
+
+def scored(**fixed):
+    """All that is read off the grid's adapters, or of the part of them that `fixed` names, and off their base models."""
+    tables = ("predictions", "term_logprobs")
+    base = expand(f"{RESULTS}/{{table}}/{{model}}/base.parquet", table=tables, model=SETTINGS.grid.models)
+    return base + [path for table in tables for path in adapters(f"{RESULTS}/{table}/{ADAPTER}.parquet", **fixed)]

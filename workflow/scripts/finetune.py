@@ -4,6 +4,7 @@ import argparse
 import json
 from pathlib import Path
 import shutil
+from typing import Any
 
 from neuro2cardio import errors, language_models, outputs, prompting, provenance, settings, tables, training
 
@@ -19,9 +20,6 @@ def main() -> None:
     parser.add_argument("--adapter", type=Path, required=True, help="the folder to write")
     args = parser.parse_args()
     given = json.loads(args.settings)
-    recipe = settings.Recipe.model_validate(given["recipe"])
-    usage = settings.Usage.model_validate(given["usage"])
-    folder = language_models.location(args.record)
     made_from = {
         "settings": given,
         "seed": args.seed,
@@ -29,9 +27,23 @@ def main() -> None:
         "train_set_sha256": provenance.sha256(args.train_set),
         "model": json.loads(args.record.read_text(encoding="utf-8")),
     }
-    # A checkpoint counts for exactly this job: other data or settings start anew.
+    # A checkpoint counts for exactly this job: other data or settings start anew. The finished adapter stays there too,
+    # so that a job which Snakemake repeats for data that came out the same costs no GPU time.
     checkpoints = args.checkpoints / provenance.text_digest(settings.canonical_json(made_from))
+    finished = checkpoints / "finished"
+    if not training.is_whole(finished):
+        finetune(args, given, made_from, checkpoints)
+    with outputs.whole(args.adapter) as part:
+        shutil.copytree(finished, part, ignore=shutil.ignore_patterns(training.MARK))
+    for stale in (*args.checkpoints.glob("*"), *checkpoints.glob("checkpoint-*")):
+        if stale != checkpoints:
+            shutil.rmtree(stale)
 
+
+def finetune(args: argparse.Namespace, given: dict[str, Any], made_from: dict[str, Any], checkpoints: Path) -> None:
+    recipe = settings.Recipe.model_validate(given["recipe"])
+    usage = settings.Usage.model_validate(given["usage"])
+    folder = language_models.location(args.record)
     prompter = prompting.for_model(folder, usage, settings.Prompt.model_validate(given["prompt"]))
     questions = prompting.questions_of(tables.read(args.train_set, tables.QUESTIONS))
     learned = training.examples(prompter, questions, recipe)
@@ -39,13 +51,12 @@ def main() -> None:
     model = language_models.load(folder, usage.dtype, args.threads)
     trained = training.train(model, learned, recipe, args.seed, checkpoints)
     record = {**trained.record, **made_from, "versions": provenance.versions("torch", "transformers", "peft")}
-    with outputs.whole(args.adapter) as part:
+    with outputs.whole(checkpoints / "finished") as part:
         training.save_adapter(trained.network, part, language_models.name(args.record))
         trained.curve.to_csv(part / "training.csv", index=False)
-        outputs.write_json(
-            part / "run.json", {**record, "adapter_sha256": provenance.sha256(part / language_models.WEIGHTS)}
-        )
-    shutil.rmtree(args.checkpoints, ignore_errors=True)
+        digest = provenance.sha256(part / language_models.WEIGHTS)
+        outputs.write_json(part / "run.json", {**record, "adapter_sha256": digest})
+        training.mark_whole(part)
 
 
 if __name__ == "__main__":

@@ -39,6 +39,10 @@ Values = list[np.ndarray]
 """For each reading of a query, float64 log-probabilities in nats, one for each of its tokens."""
 
 
+Place = tuple[int, int, int]
+"""Group, query, and the index of a token."""
+
+
 def read_naive(model: LoadedModel, query: Query) -> Values:
     """The reference: one forward pass over one sequence, all logits, log-softmax in float64."""
     with torch.inference_mode():
@@ -54,22 +58,27 @@ def read(model: LoadedModel, groups: Sequence[Sequence[Query]]) -> list[list[Val
     """
     with torch.inference_mode():
         starts = [_common_start(group) for group in groups]
-        wanted = [[r for q in group for r in q.readings if r.at <= n] for group, n in zip(groups, starts, strict=True)]
-        prefix = _Prefix.of(model, [g[0].ids[:n] for g, n in zip(groups, starts, strict=True)], wanted)
-        found: list[list[dict[int, np.ndarray]]] = [
-            [{r.at: prefix.values(row, r) for r in q.readings if r.at <= n} for q in group]
+        inside = [
+            (row, k, r)
             for row, (group, n) in enumerate(zip(groups, starts, strict=True))
+            for k, query in enumerate(group)
+            for r in query.readings
+            if r.at <= n
         ]
+        prefix = _Prefix.of(model, [g[0].ids[:n] for g, n in zip(groups, starts, strict=True)], inside)
+        found = dict(prefix.found)
         rests = [
             (row, k)
             for row, (group, n) in enumerate(zip(groups, starts, strict=True))
-            for k, q in enumerate(group)
-            if any(r.at > n for r in q.readings)
+            for k, query in enumerate(group)
+            if any(r.at > n for r in query.readings)
         ]
         for chunk in _alike(rests, lambda rk: len(groups[rk[0]][rk[1]].ids) - starts[rk[0]]):
-            for (row, k), values in zip(chunk, prefix.read_rests(groups, chunk), strict=True):
-                found[row][k] |= values
-    return [[[found[i][k][r.at] for r in q.readings] for k, q in enumerate(group)] for i, group in enumerate(groups)]
+            found |= prefix.read_rests(groups, chunk)
+    return [
+        [[found[row, k, r.at] for r in query.readings] for k, query in enumerate(group)]
+        for row, group in enumerate(groups)
+    ]
 
 
 def generate(
@@ -84,7 +93,7 @@ def generate(
     with torch.inference_mode():
         # At least one token of each prompt is left for the second pass, which makes the first new token's logits.
         starts = [min(_common_start(group), min(len(q.ids) for q in group) - 1) for group in queries]
-        prefix = _Prefix.of(model, [g[0].ids[:n] for g, n in zip(queries, starts, strict=True)], [[] for _ in groups])
+        prefix = _Prefix.of(model, [g[0].ids[:n] for g, n in zip(queries, starts, strict=True)], [])
         texts = iter(_continue(model, *prefix.prompts(queries, flat), max_new_tokens))
     return [[next(texts) for _ in group] for group in groups]
 
@@ -109,30 +118,31 @@ class _Prefix:
     lengths: torch.Tensor
     mask: torch.Tensor
     cache: DynamicCache
-    logprobs: torch.Tensor
-    place: dict[int, int]
+    found: dict[Place, np.ndarray]
 
     @classmethod
-    def of(cls, model: LoadedModel, ids: list[tuple[int, ...]], wanted: list[list[Reading]]) -> "_Prefix":
+    def of(cls, model: LoadedModel, ids: list[tuple[int, ...]], inside: list[tuple[int, int, Reading]]) -> "_Prefix":
         tokens, mask = _pad(ids, model)
-        keep = sorted({r.at - 1 for row in wanted for r in row}) or [0]
+        keep = sorted({r.at - 1 for *_, r in inside}) or [0]
         out, place = _forward(model, tokens, mask, keep, past_key_values=DynamicCache(config=model.network.config))
-        return cls(model, mask.sum(1), mask, out.past_key_values, torch.log_softmax(out.logits.float(), -1), place)
-
-    def values(self, row: int, reading: Reading) -> np.ndarray:
-        return _take(self.logprobs[row, self.place[reading.at - 1]], reading)
+        values = _read_logits(out.logits, [(row, place[r.at - 1], r.tokens) for row, _, r in inside])
+        found = {(row, k, r.at): v for (row, k, r), v in zip(inside, values, strict=True)}
+        return cls(model, mask.sum(1), mask, out.past_key_values, found)
 
     def read_rests(
         self, groups: Sequence[Sequence[Query]], chunk: Sequence[tuple[int, int]]
-    ) -> Iterator[dict[int, np.ndarray]]:
+    ) -> dict[Place, np.ndarray]:
         """Values of the readings that lie behind the common start, for rows (group, query) of one padded batch."""
-        starts = [int(self.lengths[row]) for row, _ in chunk]
-        behind = [[r for r in groups[i][k].readings if r.at > n] for (i, k), n in zip(chunk, starts, strict=True)]
-        keep = sorted({r.at - 1 - n for rs, n in zip(behind, starts, strict=True) for r in rs})
+        behind = [
+            (i, row, k, r, int(self.lengths[row]))
+            for i, (row, k) in enumerate(chunk)
+            for r in groups[row][k].readings
+            if r.at > self.lengths[row]
+        ]
+        keep = sorted({r.at - 1 - n for *_, r, n in behind})
         out, place, _ = self._extend(groups, chunk, keep)
-        logprobs = torch.log_softmax(out.logits.float(), -1)
-        for i, (readings, n) in enumerate(zip(behind, starts, strict=True)):
-            yield {r.at: _take(logprobs[i, place[r.at - 1 - n]], r) for r in readings}
+        values = _read_logits(out.logits, [(i, place[r.at - 1 - n], r.tokens) for i, _, _, r, n in behind])
+        return {(row, k, r.at): v for (_, row, k, r, _), v in zip(behind, values, strict=True)}
 
     def prompts(
         self, groups: Sequence[Sequence[Query]], rows: Sequence[tuple[int, int]]
@@ -238,8 +248,14 @@ def _repeat(kept: DynamicCache, rows: torch.Tensor) -> DynamicCache:
     return repeated
 
 
-def _take(logprobs: torch.Tensor, reading: Reading) -> np.ndarray:
-    return logprobs[list(reading.tokens)].double().cpu().numpy()
+def _read_logits(logits: torch.Tensor, wanted: list[tuple[int, int, tuple[int, ...]]]) -> Values:
+    """Log-probabilities of tokens at (row, column) of ``logits``, brought from the device at once."""
+    if not wanted:
+        return []
+    rows, columns = (torch.tensor([w[i] for w in wanted], device=logits.device) for i in (0, 1))
+    tokens = pad_sequence([torch.tensor(w[2]) for w in wanted], batch_first=True).to(logits.device)
+    values = torch.log_softmax(logits[rows, columns].float(), -1).gather(1, tokens).double().cpu().numpy()
+    return [v[: len(w[2])] for v, w in zip(values, wanted, strict=True)]
 
 
 def _end_tokens(model: LoadedModel) -> list[int]:

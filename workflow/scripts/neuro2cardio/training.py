@@ -37,7 +37,8 @@ from .provenance import sha256
 from .settings import Recipe
 
 _IGNORED = -100
-_WHOLE = "whole.json"
+MARK = "whole.json"
+"""Names the files of a folder that was written to its end, and their digests."""
 _MEGA_BATCHES = 8
 """Batches whose questions are sorted by length together: less padding, and still a random order."""
 
@@ -180,11 +181,25 @@ def _train(
     return Trained(network, curve, record)
 
 
+def mark_whole(folder: Path) -> None:
+    """Write the digests of a folder's files into it, last: without them, it was not written to its end."""
+    write_json(folder / MARK, {p.name: sha256(p) for p in sorted(folder.iterdir()) if p.is_file()})
+
+
+def is_whole(folder: Path) -> bool:
+    """Whether a folder was written to its end and its files are still what they were."""
+    mark = folder / MARK
+    if not mark.is_file():
+        return False
+    digests = json.loads(mark.read_text(encoding="utf-8"))
+    return all((folder / n).is_file() and sha256(folder / n) == digest for n, digest in digests.items())
+
+
 def newest_whole(checkpoints: Path) -> Path | None:
     """The newest checkpoint that was written to its end; what a killed job left half-written is removed."""
     found = sorted(checkpoints.glob("checkpoint-*"), key=lambda p: int(p.name.rpartition("-")[2]), reverse=True)
     for folder in found:
-        if _is_whole(folder):
+        if is_whole(folder):
             return folder
         shutil.rmtree(folder)
     return None
@@ -252,8 +267,7 @@ class _Watch(TrainerCallback):
             self._bar.set_postfix(loss=f"{logs['loss']:.3f}", questions=questions, refresh=False)
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        folder = Path(str(args.output_dir)) / f"checkpoint-{state.global_step}"
-        write_json(folder / _WHOLE, {p.name: sha256(p) for p in sorted(folder.iterdir()) if p.is_file()})
+        mark_whole(Path(str(args.output_dir)) / f"checkpoint-{state.global_step}")
 
     def on_train_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         self._bar.close()
@@ -335,14 +349,6 @@ def _curve(history: list[dict[str, float]], tokens: np.ndarray, batch_size: int)
     done = [int(tokens[min(int(row["step"]) * batch_size, len(tokens)) - 1]) for row in rows]
     columns = ("step", "loss", "learning_rate", "grad_norm", "seconds")
     return pd.DataFrame({**{c: [row[c] for row in rows] for c in columns}, "tokens": done})
-
-
-def _is_whole(folder: Path) -> bool:
-    mark = folder / _WHOLE
-    if not mark.is_file():
-        return False
-    digests = json.loads(mark.read_text(encoding="utf-8"))
-    return all((folder / n).is_file() and sha256(folder / n) == digest for n, digest in digests.items())
 
 
 def _chunks(values: np.ndarray, size: int) -> list[np.ndarray]:
