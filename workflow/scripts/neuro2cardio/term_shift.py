@@ -94,7 +94,7 @@ def match_placebos(mentions: pd.DataFrame) -> pd.Series:
     """
     terms = mentions.loc[mentions["kind"] != _PLACEBO].set_index("mention_id")["n_tokens"]
     candidates = mentions[(mentions["kind"] == _PLACEBO) & mentions["matched_to"].isin(terms.index)]
-    distance = (candidates["n_tokens"] - candidates["matched_to"].map(terms)).abs()
+    distance = (candidates["n_tokens"] - terms.reindex(candidates["matched_to"]).to_numpy()).abs()
     nearest = candidates.assign(distance=distance).sort_values(["matched_to", "distance", "mention_id"])
     return nearest.drop_duplicates("matched_to").set_index("matched_to")["mention_id"]
 

@@ -1,0 +1,163 @@
+from itertools import combinations
+
+from matplotlib.axes import Axes as Panel
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.text import Text
+import numpy as np
+import pandas as pd
+import planted
+import pytest
+
+from neuro2cardio import figures, position_bias, specialties, summary, transfer
+from neuro2cardio.errors import InputError
+from neuro2cardio.exam import Exam
+from neuro2cardio.settings import Statistics
+
+ALL_SLUGS = [specialties.slug(name) for name in specialties.SPECIALTIES]
+KEY = {"model": "small", "recipe": "completion"}
+KINDS = ["transfer-letter", "diagonal-letter", "position-bias-letter", "term-shift-prompt", "term-shift-grid-prompt"]
+
+
+def tables_of(axes, seed=0):
+    """Result tables with made-up numbers, in the columns of the real ones."""
+    rng = np.random.default_rng(seed)
+    asked = planted.questions(axes, each=12)
+    exam = Exam.of(asked, axes.specialties)
+    marks = (rng.random((len(axes.train_set), len(axes.seed), len(asked))) < 0.6).astype(float)
+    block = transfer.Scores(*KEY.values(), "letter", (rng.random(len(asked)) < 0.4).astype(float), marks)
+    setup = Statistics(draws=100)
+    return {
+        "transfer_matrix": transfer.matrix([block], axes, exam, setup),
+        "diagonal": transfer.diagonal([block], axes, exam, setup),
+        "position_bias": letters_of(axes, rng),
+        "term_shift": shifts_of(axes, rng),
+        "term_shift_grid": shift_grid_of(axes, rng),
+    }
+
+
+def letters_of(axes, rng):
+    rows = []
+    for train_set in ["base", *axes.train_set]:
+        for letter in "ABCD":
+            recall = rng.uniform(0.2, 0.8)
+            recipe = "base" if train_set == "base" else KEY["recipe"]
+            rows.append(
+                [KEY["model"], recipe, train_set, "letter", letter, 90, 2, 4, recall, recall - 0.1, recall + 0.1]
+            )
+    columns = ["model", "recipe", "train_set", "method", "letter", "n_questions", "n_seeds", "permutations"]
+    frame = pd.DataFrame(rows, columns=[*columns, "recall", "recall_low", "recall_high"])
+    return frame.assign(chosen_share=0.25, recall_sd=0.1, flip_rate=0.3)
+
+
+def shifts_of(axes, rng):
+    groups = ["terms", "own", "other", "placebo", "terms_minus_placebo", "own_minus_other", "own_adapter_minus_others"]
+    index = pd.MultiIndex.from_product([[*axes.train_set, "all"], groups], names=["train_set", "group"])
+    frame = index.to_frame(index=False).assign(**KEY, context="prompt", scope="strict", measure="mean", seed="all")
+    frame["shift"] = rng.normal(0.1, 0.2, len(frame))
+    return frame.assign(low=frame["shift"] - 0.1, high=frame["shift"] + 0.1, n_seeds=2)
+
+
+def shift_grid_of(axes, rng):
+    index = pd.MultiIndex.from_product([axes.train_set, axes.specialties], names=["train_set", "term_specialty"])
+    frame = index.to_frame(index=False).assign(**KEY, context="prompt", scope="strict", n_mentions=1234, q=0.01)
+    frame["shift"] = rng.normal(0.1, 0.3, len(frame))
+    return frame.assign(low=frame["shift"] - 0.1, high=frame["shift"] + 0.1)
+
+
+def curves_of(axes):
+    curve = pd.DataFrame({"step": [1, 2, 3], "loss": [2.0, 1.5, 1.2]})
+    return {(train_set, seed): curve for train_set in axes.train_set for seed in axes.seed}
+
+
+def draw(name, axes, tables):
+    return figures.draw(name, tables, curves_of(axes), axes, KEY, "strict", "RdBu_r")
+
+
+@pytest.fixture(scope="module", params=[3, 15])
+def grid_and_tables(request):
+    axes = planted.axes_of([*ALL_SLUGS[-request.param :], "mixed"])
+    return axes, tables_of(axes)
+
+
+def drawn_texts(figure):
+    """Level texts with their boxes in pixels; matplotlib keeps tick labels beyond the axis, which are not drawn."""
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    beyond = set()
+    for panel in figure.findobj(Panel):
+        for i, axis in enumerate((panel.xaxis, panel.yaxis)):
+            low, high = sorted(axis.get_view_interval())
+            beyond |= {label for label in axis.get_ticklabels() if not low <= label.get_position()[i] <= high}
+    return [
+        (text.get_text(), text.get_window_extent(canvas.get_renderer()))
+        for text in figure.findobj(Text)
+        if text.get_text() and text.get_visible() and text.get_rotation() == 0 and text not in beyond
+    ]
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "training-loss"])
+def test_no_text_overlaps_another(kind, grid_and_tables):
+    axes, tables = grid_and_tables
+    texts = drawn_texts(draw(kind, axes, tables))
+    assert len(texts) > 8
+    for (first, box), (second, other) in combinations(texts, 2):
+        shared = min(box.x1, other.x1) - max(box.x0, other.x0), min(box.y1, other.y1) - max(box.y0, other.y0)
+        assert min(shared) <= 1, f"{first!r} overlaps {second!r}"
+
+
+def test_every_cell_of_the_heatmap_is_written_and_base_comes_first(grid_and_tables):
+    axes, tables = grid_and_tables
+    figure = draw("transfer-letter", axes, tables)
+    words = [text.get_text() for text in figure.axes[0].texts]
+    matrix = tables["transfer_matrix"]
+    assert sum(word.endswith("%") for word in words) == len(axes.specialties) + 1
+    labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert labels == ["Base model", *axes.specialties, "Mixed"]
+    row = matrix[matrix["change"].notna()].iloc[0]
+    assert any(word.rstrip("*") == figures.signed(100 * row["change"]) for word in words)
+    stars = sum("*" in word for word in words)
+    assert stars == ((matrix["change_low"] > 0) | (matrix["change_high"] < 0)).sum() > 0
+
+
+def test_colours_are_centred_on_zero(grid_and_tables):
+    axes, tables = grid_and_tables
+    bar = draw("transfer-letter", axes, tables).axes[0].child_axes[0]
+    low, high = bar.get_ylim()
+    assert low == -high and high >= 5
+
+
+@pytest.mark.parametrize("kind", ["transfer-letter", "term-shift-prompt"])
+def test_equal_tables_give_equal_bytes(kind, tmp_path):
+    axes = planted.axes_of([*ALL_SLUGS[:3], "mixed"])
+    for name in ("one", "two"):
+        figures.save(draw(kind, axes, tables_of(axes)), tmp_path / name, ["png", "svg", "pdf"])
+    for suffix in ("png", "svg", "pdf"):
+        first, second = ((tmp_path / f"{name}.{suffix}").read_bytes() for name in ("one", "two"))
+        assert first == second and len(first) > 1000
+
+
+def test_an_unknown_figure_is_an_error(grid_and_tables):
+    axes, tables = grid_and_tables
+    with pytest.raises(InputError, match="unknown figure 'transfr-cloze'; did you mean 'transfer'"):
+        draw("transfr-cloze", axes, tables)
+
+
+def test_the_summary_says_what_is_not_told_from_zero(grid_and_tables):
+    axes, tables = grid_and_tables
+    shifts = tables["term_shift"]
+    shifts.loc[shifts["group"] == "own_minus_other", ["shift", "low", "high"]] = [0.02, -0.03, 0.07]
+    shifts.loc[shifts["group"] == "terms_minus_placebo", ["shift", "low", "high"]] = [-0.2, -0.3, -0.1]
+    lines = summary.summary(tables["transfer_matrix"], tables["diagonal"], shifts, "prompt", "strict").splitlines()
+    assert len(lines) == 3
+    cells = len(axes.train_set) * len(axes.specialties)
+    assert lines[0].startswith(f"Largest of {cells} changes against base")
+    assert "own minus other +0.020 [−0.030, +0.070], not told from zero" in lines[2]
+    assert "terms minus placebo −0.200 [−0.300, −0.100] (" in lines[2]
+
+
+def test_position_bias_letters_name_what_stood_where():
+    axes = planted.axes_of(["cardiology"])
+    exam = Exam.of(planted.questions(axes, each=1).assign(answer=3), axes.specialties)
+    predictions = pd.DataFrame({"method": "letter", "question_id": "q00000", "permutation": range(4), "chosen": 3})
+    counts = position_bias.letters(predictions.assign(model="m", recipe="r", train_set="t", seed=1), exam)
+    assert counts["hits"].tolist() == [1, 1, 1, 1] and counts["flipped"].tolist() == [0, 0, 0, 0]

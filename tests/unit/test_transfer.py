@@ -1,0 +1,212 @@
+from hypothesis import given, settings
+from hypothesis import strategies as st
+import numpy as np
+import pandas as pd
+import planted
+import pytest
+
+from neuro2cardio import grid, position_bias, specialties, tables, transfer
+from neuro2cardio.errors import InputError
+from neuro2cardio.exam import Exam
+from neuro2cardio.settings import Statistics
+
+SETUP = Statistics(draws=1000)
+NAMES = ["cardiology", "neurology", "rheumatology"]
+
+
+def own(train_set, held):
+    return train_set in [specialties.slug(name) for name in held]
+
+
+def run(folder, axes, asked, methods=("cloze",), setup=SETUP):
+    exam = Exam.of(asked, axes.specialties)
+    marks = {
+        adapter: transfer.marks(grid.read(folder, adapter, tables.PREDICTIONS), exam, list(methods))
+        for adapter in axes.everything()
+    }
+    blocks = transfer.scores(marks, axes, list(methods))
+    return transfer.matrix(blocks, axes, exam, setup), transfer.diagonal(blocks, axes, exam, setup)
+
+
+def one_question(method, rows):
+    """Predictions of one question: (permutation, option_logprobs, chosen) for each order."""
+    frame = pd.DataFrame(rows, columns=["permutation", "option_logprobs", "chosen"])
+    return frame.assign(model="m", recipe="r", train_set="t", seed=1, method=method, question_id="q", correct=False)
+
+
+def test_log_probabilities_are_averaged_over_orders_option_by_option():
+    rows = [(0, [-1.0, -1.1, -9.0], 0), (1, [-2.0, -0.5, -9.0], 1), (2, [-1.0, -1.2, -0.9], 2)]
+    assert transfer.answers(one_question("letter", rows))["chosen"].tolist() == [1]
+
+
+@pytest.mark.parametrize(
+    ("votes", "winner"),
+    [([2, 2, 0, 1], 2), ([3, 0, 0, 3], 3), ([-1, -1, -1, 2], -1), ([1, -1, -1, 1], 1), ([-1, -1, -1, -1], -1)],
+)
+def test_generated_answers_are_put_to_the_vote(votes, winner):
+    rows = [(order, [], chosen) for order, chosen in enumerate(votes)]
+    assert transfer.answers(one_question("generate", rows))["chosen"].tolist() == [winner]
+
+
+@settings(max_examples=40)
+@given(st.lists(st.lists(st.floats(-50, 0), min_size=4, max_size=4), min_size=1, max_size=4))
+def test_the_order_of_rows_does_not_matter(logprobs):
+    rows = [(order, values, 0) for order, values in enumerate(logprobs)]
+    forward, backward = (transfer.answers(one_question("letter", r))["chosen"].item() for r in (rows, rows[::-1]))
+    mean = np.mean(logprobs, axis=0)
+    assert mean[forward] == pytest.approx(mean.max()) == mean[backward]
+
+
+@pytest.mark.parametrize("logprobs", [[], [-1.0, float("nan")]])
+def test_an_option_without_log_probability_is_an_error(logprobs):
+    with pytest.raises(InputError, match=r"question q, method letter: an option has no log-probability"):
+        transfer.answers(one_question("letter", [(0, logprobs, 0)]))
+
+
+def test_accuracies_are_plain_means_and_a_question_counts_in_each_of_its_specialties(tmp_path):
+    axes, asked = planted.axes_of([*NAMES, "mixed"]), planted.questions(planted.axes_of(NAMES), each=20)
+    planted.predictions(tmp_path, axes, asked, lambda t, held: 0.1)
+    matrix, _ = run(tmp_path, axes, asked)
+    frames = [grid.read(tmp_path, a, tables.PREDICTIONS) for a in axes.adapters("small", "completion")]
+    rows = pd.concat(frames).merge(asked, on="question_id")
+    for row in matrix[matrix["train_set"] != "base"].itertuples():
+        held = rows[rows["train_set"] == row.train_set]
+        if row.test_specialty != "all":
+            held = held[[row.test_specialty in s for s in held["specialties"]]]
+        assert row.accuracy == pytest.approx(held["correct"].mean())
+        assert row.n_questions == held["question_id"].nunique()
+    several = asked["specialties"].map(len) > 1
+    by_specialty = matrix[(matrix["train_set"] == "mixed") & (matrix["test_specialty"] != "all")]
+    assert several.any() and by_specialty["n_questions"].sum() == len(asked) + several.sum()
+
+
+def test_planted_transfer_is_found_and_only_there(tmp_path):
+    axes = planted.axes_of([*NAMES, "mixed"], seeds=(1, 2, 3))
+    asked = planted.questions(axes, each=150, also=0)
+
+    def neuro_to_cardio(train_set, held):
+        return 0.35 if train_set == "neurology" and held == ["Cardiology"] else 0.0
+
+    planted.predictions(tmp_path, axes, asked, neuro_to_cardio)
+    matrix, diagonal = run(tmp_path, axes, asked)
+    cells = matrix[(matrix["train_set"] != "base") & (matrix["test_specialty"] != "all")]
+    found = cells[cells["q"] < 0.05]
+    assert found[["train_set", "test_specialty"]].to_numpy().tolist() == [["neurology", "Cardiology"]]
+    assert (found["change_low"] > 0.2).all() and (found["change_high"] < 0.5).all()
+    row = diagonal.set_index("test_specialty").loc["Cardiology"]
+    assert row["best_train_set"] == "neurology" and row["own_is"] == "behind" and row["high"] < 0
+    assert (diagonal.set_index("test_specialty").loc[["Neurology", "Rheumatology"], "own_is"] == "tied").all()
+
+
+def test_planted_diagonal_is_recovered(tmp_path):
+    axes, asked = planted.axes_of([*NAMES, "mixed"]), planted.questions(planted.axes_of(NAMES), each=200)
+    planted.predictions(tmp_path, axes, asked, lambda t, held: 0.05 + 0.2 * own(t, held))
+    _, diagonal = run(tmp_path, axes, asked)
+    whole = diagonal.set_index("test_specialty").loc["all"]
+    assert whole["low"] < 0.2 < whole["high"] and whole["p"] < 0.01
+
+
+def test_a_null_diagonal_is_covered_about_as_often_as_it_says():
+    axes = planted.axes_of(NAMES)
+    exam = Exam.of(planted.questions(axes, each=30), axes.specialties)
+    source = np.random.default_rng(0)
+    covered = []
+    for _ in range(100):
+        luck = source.random(len(exam.question_ids))
+        adapters = (0.7 * luck + 0.3 * source.random((3, 2, len(luck))) > 0.5).astype(float)
+        block = transfer.Scores("m", "r", "cloze", luck, adapters)
+        table = transfer.diagonal([block], axes, exam, Statistics(draws=200))
+        covered += ((table["low"] <= 0) & (table["high"] >= 0)).tolist()
+    assert 0.90 <= np.mean(covered) <= 0.995
+
+
+def test_equal_predictions_give_no_change_and_equal_tables(tmp_path):
+    axes, asked = planted.axes_of(NAMES), planted.questions(planted.axes_of(NAMES), each=20)
+    base = planted.axes_of(NAMES, seeds=(1,))
+    planted.predictions(tmp_path, base, asked, lambda t, held: 0.0)
+    frame = grid.read(tmp_path, grid.Adapter.base("small"), tables.PREDICTIONS)
+    for adapter in axes.adapters("small", "completion"):
+        tables.write(frame.assign(**adapter._asdict()), adapter.path(tmp_path), tables.PREDICTIONS)
+    matrix, diagonal = run(tmp_path, axes, asked)
+    tuned = matrix[matrix["train_set"] != "base"]
+    assert (tuned[["change", "change_low", "change_high"]] == 0).all(axis=None) and (tuned["p"] == 1).all()
+    assert (diagonal["advantage"] == 0).all()
+    pd.testing.assert_frame_equal(matrix, run(tmp_path, axes, asked)[0])
+
+
+def test_numbers_of_a_cell_do_not_depend_on_the_other_specialties_of_the_grid(tmp_path):
+    axes, asked = planted.axes_of(NAMES), planted.questions(planted.axes_of(NAMES), each=20)
+    planted.predictions(tmp_path, axes, asked, lambda t, held: 0.1 * own(t, held))
+    columns = ["accuracy", "change", "change_low", "change_high", "p"]
+    whole, part = (
+        run(tmp_path, a, asked)[0].set_index(["train_set", "test_specialty"])[columns]
+        for a in (axes, planted.axes_of(NAMES[:2]))
+    )
+    cell = ("neurology", "Cardiology")
+    pd.testing.assert_series_equal(whole.loc[cell], part.loc[cell])
+
+
+def test_a_stray_file_beside_the_grid_is_never_read(tmp_path):
+    axes, asked = planted.axes_of(NAMES), planted.questions(planted.axes_of(NAMES), each=15)
+    planted.predictions(tmp_path, axes, asked, lambda t, held: 0.1)
+    stray = tmp_path / "small/completion/dermatology/seed-1.parquet"
+    stray.parent.mkdir()
+    stray.write_bytes(b"not a table")
+    run(tmp_path, axes, asked)
+
+
+def test_predictions_of_other_questions_are_an_error(tmp_path):
+    axes, asked = planted.axes_of(NAMES), planted.questions(planted.axes_of(NAMES), each=15)
+    planted.predictions(tmp_path, axes, asked.iloc[1:], lambda t, held: 0.1)
+    with pytest.raises(
+        InputError, match=r"small/base/base/-1, method cloze: 44 questions answered.*45 of the test split"
+    ):
+        run(tmp_path, axes, asked)
+
+
+def test_a_file_of_another_adapter_is_an_error(tmp_path):
+    axes, asked = planted.axes_of(NAMES), planted.questions(planted.axes_of(NAMES), each=15)
+    planted.predictions(tmp_path, axes, asked, lambda t, held: 0.1)
+    folder = tmp_path / "small/completion"
+    (folder / "neurology/seed-1.parquet").write_bytes((folder / "cardiology/seed-1.parquet").read_bytes())
+    with pytest.raises(InputError, match=r"neurology/seed-1.parquet: train_set should be 'neurology'"):
+        run(tmp_path, axes, asked)
+
+
+def test_a_specialty_without_test_questions_is_an_error():
+    asked = planted.questions(planted.axes_of(NAMES), each=5)
+    with pytest.raises(InputError, match="no test questions of Dermatology"):
+        Exam.of(asked, ["Cardiology", "Dermatology"])
+
+
+def test_one_specialty_has_a_matrix_and_an_empty_diagonal(tmp_path):
+    axes = planted.axes_of(["cardiology", "mixed"])
+    asked = planted.questions(axes, each=20)
+    planted.predictions(tmp_path, axes, asked, lambda t, held: 0.1)
+    matrix, diagonal = run(tmp_path, axes, asked)
+    assert set(matrix["train_set"]) == {"base", "cardiology", "mixed"} and diagonal.empty
+
+
+def test_position_bias_is_measured(tmp_path):
+    axes = planted.axes_of(["cardiology", "neurology"])
+    asked = planted.questions(axes, each=200)
+    planted.predictions(tmp_path, axes, asked, lambda t, held: 0.0, methods=("cloze", "letter"), pull=0.5)
+    exam = Exam.of(asked, axes.specialties)
+    frames = [grid.read(tmp_path, adapter, tables.PREDICTIONS) for adapter in axes.everything()]
+    table = position_bias.table([position_bias.letters(frame, exam) for frame in frames], SETUP)
+    assert set(table["method"]) == {"letter"} and set(table["train_set"]) == {"base", *axes.train_set}
+    base = table[table["train_set"] == "base"].set_index("letter")
+    assert base.loc["A", "recall"] == pytest.approx(0.5 + 0.5 * 0.4, abs=0.05)
+    assert base.loc["B", "recall"] == pytest.approx(0.5 * 0.4, abs=0.05)
+    assert base["chosen_share"].sum() == pytest.approx(1)
+    assert base.loc["A", "flip_rate"] == pytest.approx(1 - 0.5**4 - 0.25 * 4 * 0.5**4, abs=0.12)
+
+
+def test_without_pull_no_letter_is_preferred(tmp_path):
+    axes = planted.axes_of(["cardiology"])
+    asked = planted.questions(axes, each=50)
+    planted.predictions(tmp_path, axes, asked, lambda t, held: 0.0, methods=("letter", "generate"))
+    exam = Exam.of(asked, axes.specialties)
+    counts = [position_bias.letters(grid.read(tmp_path, a, tables.PREDICTIONS), exam) for a in axes.everything()]
+    table = position_bias.table(counts, SETUP)
+    assert (table["flip_rate"] == 0).all() and (table["recall_sd"] < 1e-12).all()
