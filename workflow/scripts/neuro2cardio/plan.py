@@ -137,9 +137,10 @@ def plan(
 ) -> pd.DataFrame:
     """One row a rule and model. What is no model's work (questions, terms, tables) takes CPU minutes and is left out.
 
-    Columns: `jobs`; `tokens` and `flops` of all of them; `hours`, job start included, and `gpu_hours`;
-    `gpu_memory_gb` at the peak of one job; `memory_gb` that each asks for; `disk_gb` of all outputs; `basis`.
-    ``costs`` (`cost.compare`) corrects hours by what such jobs took before.
+    Columns: `jobs`; `tokens` and `flops` of all of them; `hours`, job start included, and `gpu_hours`; `gpu_memory_gb`
+    at the peak of one job; `memory_gb` that each asks the cluster for (downloads ask for none); `disk_gb` of all
+    outputs; `basis`, where the model's size comes from. ``costs`` (`cost.compare`) corrects hours by what such jobs took
+    before.
     """
     table = pd.DataFrame(
         _row(name, work, settings.models[name], sizes[name], settings.plan)
@@ -254,7 +255,7 @@ def _row(name: str, work: _Work, model: Model, size: Size, rates: Planning) -> d
         "hours": hours,
         "gpu_hours": hours * gpus,
         "gpu_memory_gb": work.peak_bytes / 1e9 if gpus else 0.0,
-        "memory_gb": model.resources.mem_mb / 1000,
+        "memory_gb": model.resources.mem_mb / 1000 if work.tokens else 0.0,
         "disk_gb": work.disk_bytes / 1e9,
         "basis": size.basis,
     }
@@ -266,20 +267,27 @@ def summary(table: pd.DataFrame, lengths: Lengths) -> str:
         {
             "rule": table["rule"],
             "model": table["model"],
-            "jobs": table["jobs"].map("{:,}".format),
-            "Mtokens": (table["tokens"] / 1e6).map("{:,.1f}".format),
-            "PFLOP": (table["flops"] / 1e15).map("{:,.1f}".format),
-            "hours": table["hours"].map("{:,.2f}".format),
-            "GPU hours": table["gpu_hours"].map("{:,.2f}".format),
-            "GPU GB": table["gpu_memory_gb"].map("{:,.1f}".format),
-            "asks GB": table["memory_gb"].map("{:,.1f}".format),
-            "disk GB": table["disk_gb"].map("{:,.2f}".format),
+            "jobs": table["jobs"],
+            "Mtokens": table["tokens"].div(1e6).map(_short),
+            "PFLOP": table["flops"].div(1e15).map(_short),
+            "hours": table["hours"].map(_short),
+            "GPU hours": table["gpu_hours"].map(_short),
+            "GPU GB": table["gpu_memory_gb"].map(_short),
+            "asks GB": table["memory_gb"].map(_short),
+            "disk GB": table["disk_gb"].map(_short),
         }
     )
-    total = table[["jobs", "hours", "gpu_hours", "disk_gb"]].sum()
+    total = table[["hours", "gpu_hours", "disk_gb"]].sum().map(_short)
     bases = "".join(f"{name}: {basis}.\n" for name, basis in table.groupby("model")["basis"].first().items())
     return (
-        f"{shown.to_string(index=False)}\n\n{total['jobs']:,.0f} jobs; {total['gpu_hours']:,.1f} GPU-hours and "
-        f"{total['hours']:,.1f} job-hours in all; {total['disk_gb']:,.1f} GB of disk.\n"
+        f"{shown.to_string(index=False)}\n\n{table['jobs'].sum()} jobs; {total['gpu_hours']} GPU-hours and "
+        f"{total['hours']} job-hours in all; {total['disk_gb']} GB of disk.\n"
         f"From {lengths.basis}. Sizes of models:\n{bases}"
     )
+
+
+def _short(value: float) -> str:
+    """Three digits that count, and a dash for nothing."""
+    if value == 0:
+        return "-"
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
