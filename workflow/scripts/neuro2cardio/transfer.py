@@ -60,8 +60,8 @@ def answers(predictions: pd.DataFrame) -> pd.DataFrame:
         InputError: An option's log-probability is missing or not a number.
     """
     generated = predictions["method"] == "generate"
-    parts = [_highest(predictions[~generated]), _voted(predictions[generated])]
-    return pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
+    parts = [decide(predictions[rows]) for decide, rows in ((_highest, ~generated), (_voted, generated)) if rows.any()]
+    return pd.concat(parts, ignore_index=True)
 
 
 def _highest(rows: pd.DataFrame) -> pd.DataFrame:
