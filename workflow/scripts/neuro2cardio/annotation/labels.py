@@ -88,6 +88,7 @@ _ALIASES: dict[str, str] = {
     "ent": "Otorhinolaryngology",
     "family medicine": "Family and general medicine",
     "gastroenterologist": "Gastroenterology",
+    "general medicine": "Family and general medicine",
     "geriatric medicine": "Geriatrics",
     "gynaecology": "Obstetrics and gynecology",
     "gynecologist": "Obstetrics and gynecology",
@@ -150,8 +151,9 @@ _NOT_IN_PROSE = frozenset(
 """Folded names that ordinary sentences about a patient use; they count only where they are the whole answer."""
 _THOUGHTS = re.compile(r"<think>.*?(</think>|\Z)", re.DOTALL | re.IGNORECASE)
 _NAMED = re.compile(
-    r"\b(?:clinical |medical )?(?:specialty|speciality|answer|category)\b[\s*_\"`]*[:=][ \t]*", re.IGNORECASE
+    r"\b(?:clinical |medical )?(?:specialty|speciality|answer|category)\b(?: is)?[\s*_\"`]*[:=][ \t]*", re.IGNORECASE
 )
+_SAID = re.compile(r"\b(?:specialty|speciality|field|answer)\b[^.:\n]{0,30}? is ([^.,;\n]+)", re.IGNORECASE)
 _FENCE = re.compile(r"```(?:json)?|```", re.IGNORECASE)
 
 
@@ -184,7 +186,7 @@ def read_answer(text: str, candidates: Sequence[str] = CANDIDATES, cut_off: bool
     """Read an annotator's answer, however it is dressed.
 
     In this order: a JSON object with a specialty; what stands after the last ``Specialty:`` (or ``Answer:``); a text
-    that is nothing but a name; the one name that a sentence mentions. Two different names are a problem, not a choice.
+    that is nothing but a name; "the field is" and a name; the one name that a sentence mentions. Two different names are a problem, not a choice.
     A label outside ``candidates`` and `OTHERS` is unknown. ``cut_off`` says that the server stopped at its token limit.
     """
     plain = _FENCE.sub(" ", _THOUGHTS.sub(" ", text)).strip()
@@ -198,7 +200,8 @@ def read_answer(text: str, candidates: Sequence[str] = CANDIDATES, cut_off: bool
 
 def _read(text: str, allowed: frozenset[str]) -> Reading:
     named = _in_json(text) or _after_marker(text)
-    for part in ([named] if named else []) + _lines(text):
+    said = [] if named else [match.group(1) for match in _SAID.finditer(text)]
+    for part in ([named] if named else []) + _lines(text) + said:
         whole = _whole(part)
         if whole in allowed:
             return Reading(whole)
@@ -227,7 +230,7 @@ def _in_json(text: str) -> str:
     for key in ("specialty", "answer", "label", "category"):
         for name, content in value.items() if isinstance(value, dict) else ():
             if name.casefold() == key:
-                return ", ".join(map(str, content)) if isinstance(content, list) else str(content)
+                return ", ".join(map(str, content)) if isinstance(content, list) else str(content or "")
     return ""
 
 

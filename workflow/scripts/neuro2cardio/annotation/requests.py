@@ -1,7 +1,7 @@
 """Sending requests that cost money: never twice, never past a budget, politely, and with every response kept."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -25,6 +25,7 @@ _SAFE_CHARACTERS_PER_TOKEN = 2.0
 _MESSAGE_TOKENS = 16
 """What a chat template puts around a message, generously."""
 _LONGEST_WAIT = 60.0
+_SIGNAL_SECONDS = 0.2
 _FAILURES_IN_A_ROW = 3
 
 
@@ -209,8 +210,9 @@ class Dispatcher:
         with _signals_stop(self._stop), tqdm(total=len(left), unit="request", mininterval=5) as bar:
             queue = iter(left)
             with ThreadPoolExecutor(self._concurrency) as pool:
-                for worker in [pool.submit(self._work, queue, failed, bar) for _ in range(self._concurrency)]:
-                    worker.result()
+                workers = [pool.submit(self._work, queue, failed, bar) for _ in range(self._concurrency)]
+                while wait(workers, _SIGNAL_SECONDS).not_done:
+                    pass  # a thread that waits without end does not notice signals
         if self._error is not None:
             raise self._error
         if self._stop.is_set():

@@ -1,6 +1,7 @@
 """An annotator behind a server that speaks OpenAI's protocol, asked over the network and paid for."""
 
 from collections.abc import Callable, Mapping, Sequence
+import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -122,7 +123,7 @@ def _ask(server: "openai.OpenAI", request: Request, settings: OpenAIAnnotator) -
         raise Retryable(f"timeout after {settings.timeout_seconds:g} s", answered=False) from error
     except openai.APIConnectionError as error:
         raise Retryable(f"connection to {settings.base_url}: {error.__cause__ or error}", answered=False) from error
-    except openai.APIResponseValidationError as error:
+    except (openai.APIResponseValidationError, json.JSONDecodeError) as error:
         raise Retryable("a response that is not JSON", answered=False) from error
     except openai.APIStatusError as error:
         raise _status_error(error, settings) from error
