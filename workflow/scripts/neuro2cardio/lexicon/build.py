@@ -123,7 +123,8 @@ def _specialties_of_headed_terms(rows: list[dict[str, Any]]) -> dict[str, list[f
 def _generality(row: Mapping[str, Any], headed: list[frozenset[str]]) -> str:
     """The rule by which a single word is over-general, or nothing."""
     common = _VERY_COMMON if row["kind"] in _CONDITIONS else _COMMON
-    if not row["case_sensitive"] and zipf_frequency(row["term"], "en") >= common:
+    words = forms(row["term"], case=row["case_sensitive"])
+    if not row["case_sensitive"] and max(zipf_frequency(word, "en") for word in words) >= common:
         return "common word"
     elsewhere = sum(found.isdisjoint(row["specialties"]) for found in headed)
     if len(headed) >= _HEADED_TERMS and elsewhere > _HEADED_ELSEWHERE * len(headed):
@@ -132,5 +133,6 @@ def _generality(row: Mapping[str, Any], headed: list[frozenset[str]]) -> str:
 
 
 def _is_everyday(row: Mapping[str, Any]) -> bool:
-    """Whether a row is a common word that an ontology of no specialty happens to name: any word, not a clinical one."""
-    return row["scope"] == "none" and row["sources"] != ["supplement"] and zipf_frequency(row["term"], "en") >= _COMMON
+    """Whether a row is a common word that an ontology names without a specialty, or that was cut out of its phrases."""
+    named = row["scope"] == "strict" or not _CURATED.isdisjoint(row["sources"])
+    return not named and zipf_frequency(row["term"], "en") >= _COMMON

@@ -38,6 +38,9 @@ _TO_AMERICAN = (
     (r"behaviour", "behavior"),
     (r"colour", "color"),
 )
+_ANY_AMERICAN, _ANY_BRITISH = (
+    re.compile("|".join(f"({pattern})" for pattern, _ in rules)) for rules in (_TO_BRITISH, _TO_AMERICAN)
+)
 _IRREGULAR = {"bacterium": "bacteria", "diverticulum": "diverticula", "vertebra": "vertebrae", "fungus": "fungi"}
 _SAME_LENGTH = {ord(quote): "'" for quote in "’‘ʼ`´"} | {ord(dash): " " for dash in "-‐‑‒–—−\u00a0\t"}
 
@@ -76,14 +79,15 @@ def forms(folded: str, *, case: bool = False) -> list[str]:
     if case:
         return [folded, f"{folded}s"]
     singular = [folded, *_without_possessive(folded)]
-    spelled = [s for form in singular for s in (form, _respelled(form, _TO_BRITISH), _respelled(form, _TO_AMERICAN))]
+    spelled = [s for form in singular for s in (form, *_other_spellings(form))]
     return list(dict.fromkeys(s for form in spelled for s in (form, *_other_number(form))))
 
 
-def _respelled(text: str, rules: tuple[tuple[str, str], ...]) -> str:
-    for pattern, replacement in rules:
-        text = re.sub(pattern, replacement, text)
-    return text
+def _other_spellings(text: str) -> Iterator[str]:
+    for pattern, replacements in ((_ANY_AMERICAN, _TO_BRITISH), (_ANY_BRITISH, _TO_AMERICAN)):
+        if pattern.search(text):
+            # `lastindex` says which of the alternatives, one group each, has matched.
+            yield pattern.sub(lambda match, to=replacements: to[(match.lastindex or 1) - 1][1], text)
 
 
 def _without_possessive(text: str) -> Iterator[str]:
