@@ -8,13 +8,38 @@ def scoring_settings(model):
     )
 
 
+# Cut out the test split: all that inference depends on, so that other train questions rerun none of it.
+rule test_split:
+    input:
+        questions=f"{RESULTS}/questions.parquet",
+        mentions=f"{RESULTS}/terms/mentions.parquet",
+    output:
+        questions=f"{RESULTS}/test_split/questions.parquet",
+        mentions=f"{RESULTS}/test_split/mentions.parquet",
+    log:
+        f"{LOGS}/test_split.log",
+    benchmark:
+        f"{BENCHMARKS}/test_split.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=grow(1000),
+        runtime=grow(10),
+    params:
+        code=code("tables"),
+    shell:
+        "python {SCRIPTS}/test_split.py --questions {input.questions:q} --mentions {input.mentions:q}"
+        " --test-questions {output.questions:q} --test-mentions {output.mentions:q} > {log} 2>&1"
+
+
 # Score the whole test set with the base model: once per model, never once per adapter.
 rule infer_base:
     input:
         record="resources/models/{model}/model.json",
         checked=ancient(f"{RESULTS}/models/{{model}}.json"),
-        questions=f"{RESULTS}/questions.parquet",
-        mentions=f"{RESULTS}/terms/mentions.parquet",
+        questions=f"{RESULTS}/test_split/questions.parquet",
+        mentions=f"{RESULTS}/test_split/mentions.parquet",
     output:
         predictions=f"{RESULTS}/predictions/{{model}}/base.parquet",
         term_logprobs=f"{RESULTS}/term_logprobs/{{model}}/base.parquet",
@@ -46,8 +71,8 @@ use rule infer_base as infer_adapter with:
     input:
         record="resources/models/{model}/model.json",
         checked=ancient(f"{RESULTS}/models/{{model}}.json"),
-        questions=f"{RESULTS}/questions.parquet",
-        mentions=f"{RESULTS}/terms/mentions.parquet",
+        questions=f"{RESULTS}/test_split/questions.parquet",
+        mentions=f"{RESULTS}/test_split/mentions.parquet",
         adapter=f"{RESULTS}/adapters/{ADAPTER}/adapter_model.safetensors",
     output:
         predictions=f"{RESULTS}/predictions/{ADAPTER}.parquet",
