@@ -10,6 +10,8 @@ from neuro2cardio.settings import Statistics
 
 NAMES = ["cardiology", "neurology", "rheumatology"]
 SETUP = Statistics(draws=500)
+GROUPLESS = ["terms", "placebo", "terms_minus_placebo", "terms_minus_placebo_of_equal_tokens"]
+"""What a train set without a specialty has."""
 
 
 def own(train_set, held):
@@ -130,7 +132,7 @@ def test_controls_have_no_own_terms_and_seeds_are_reported_one_by_one(tmp_path, 
     axes, asked, found = small
     planted.term_logprobs(tmp_path, axes, found, lambda *_: 0.2)
     table, _, _ = run(tmp_path, axes, asked, found)
-    assert set(table.loc[table["train_set"] == "mixed", "group"]) == {"terms", "placebo", "terms_minus_placebo"}
+    assert set(table.loc[table["train_set"] == "mixed", "group"]) == set(GROUPLESS)
     assert set(table["seed"]) == {"all", "1", "2"}
     assert table.loc[table["seed"] != "all", "p_holm"].isna().all()
     assert table.loc[table["seed"] == "all", "p_holm"].notna().all()
@@ -154,6 +156,21 @@ def test_balance_says_how_well_placebos_match_and_what_was_cut_off(tmp_path, sma
     assert broad["n_terms_cut_off"] == (held["n_tokens"] == 0).sum() > 0
     assert 0 < broad["n_pairs"] < broad["n_terms"]
     assert broad["tokens_placebo"] == pytest.approx(broad["tokens_term"], rel=0.2)
+
+
+def test_pairs_of_equal_tokens_stand_by_themselves(tmp_path, small):
+    axes, asked, found = small
+
+    def effect(train_set, held, kind):
+        return 0.1 if kind == "placebo" else 0.4
+
+    planted.term_logprobs(tmp_path, axes, found, effect)
+    table, _, balance = run(tmp_path, axes, asked, found)
+    row = pooled(table).loc["terms_minus_placebo_of_equal_tokens"]
+    assert row["low"] < 0.3 < row["high"] and row["kind"] == "sensitivity"
+    per_set = table[(table["group"] == row.name) & (table["train_set"] == "mixed") & (table["scope"] == "strict")]
+    strict = balance[balance["scope"] == "strict"].iloc[0]
+    assert (per_set["n_mentions"] == round(strict["n_pairs"] * strict["same_tokens_share"])).all()
 
 
 def test_without_placebos_the_rest_is_still_there(tmp_path, small):

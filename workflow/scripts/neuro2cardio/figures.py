@@ -4,6 +4,7 @@ Matplotlib is imported where it is used: rules that only name figures must not p
 """
 
 from collections.abc import Sequence
+import math
 from pathlib import Path
 import textwrap
 from typing import TYPE_CHECKING, Any
@@ -511,11 +512,11 @@ def training_curves(curves: Curves, axes: Axes, key: dict[str, str]) -> "Figure"
     import matplotlib
 
     n = len(axes.train_set)
-    columns = min(4, n)
-    rows = -(-n // columns)
+    rows = math.ceil(n / 5)
+    columns = math.ceil(n / rows)
     with matplotlib.rc_context(_STYLE):
         figure, panels = _figure(
-            1.9 * columns, 0.9 + 1.35 * rows, nrows=rows, ncols=columns, sharex=True, sharey=True, squeeze=False
+            1.85 * columns, 0.9 + 1.35 * rows, nrows=rows, ncols=columns, sharex=True, sharey=True, squeeze=False
         )
         for panel, train_set in zip(panels.flat, axes.train_set, strict=False):
             for i, seed in enumerate(axes.seed):

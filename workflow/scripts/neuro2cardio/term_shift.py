@@ -25,9 +25,10 @@ SCOPES = ("strict", "broad")
 """Terms of the strict lexicon, and those with the broad one's added."""
 GROUPS = ("terms", "own", "other", "placebo")
 CONTRASTS = ("terms_minus_placebo", "own_minus_other", "own_adapter_minus_others")
+SENSITIVITY = ("terms_minus_placebo_of_equal_tokens",)
 
 _PLACEBO = "placebo"
-_FIXED = ("terms", "placebo", "pairs")
+_FIXED = ("terms", "placebo", "pairs", "equal pairs")
 _KEY = ["model", "recipe", "context", "scope"]
 
 
@@ -35,7 +36,8 @@ _KEY = ["model", "recipe", "context", "scope"]
 class Design:
     """Which mentions are averaged into which group of which question, for one model, context and scope.
 
-    The groups are `terms`, `placebo`, `pairs` (term minus its placebo), then one a specialty of the grid.
+    The groups are `terms`, `placebo`, `pairs` (term minus its placebo), `equal pairs` (of as many tokens), then one a
+    specialty of the grid.
 
     Attributes:
         mention_ids: (mentions,), the order of `readings`.
@@ -136,11 +138,12 @@ def _weights(
 ) -> tuple[csr_array, NDArray[np.int64]]:
     """The sparse sums of `Design`, and the counts to divide them by."""
     questions, mentions = shape
-    members = [(terms, 1.0), (placebos, 1.0), (paired, 1.0)]
-    members += [(terms[[name in held for held in terms["specialties"]]], 1.0) for name in specialties]
-    counts = np.array([np.bincount(rows["question"], minlength=questions) for rows, _ in members])
-    entries = [(group, rows, weight) for group, (rows, weight) in enumerate(members)]
-    entries.append((_FIXED.index("pairs"), placebos, -1.0))
+    equal = paired["n_tokens"].to_numpy() == placebos["n_tokens"].to_numpy()
+    members = [terms, placebos, paired, paired[equal]]
+    members += [terms[[name in held for held in terms["specialties"]]] for name in specialties]
+    counts = np.array([np.bincount(rows["question"], minlength=questions) for rows in members])
+    entries = [(group, rows, 1.0) for group, rows in enumerate(members)]
+    entries += [(_FIXED.index("pairs"), placebos, -1.0), (_FIXED.index("equal pairs"), placebos[equal], -1.0)]
     row = np.concatenate([group * questions + rows["question"].to_numpy() for group, rows, _ in entries])
     column = np.concatenate([rows["position"].to_numpy() for _, rows, _ in entries])
     weight = np.concatenate([np.full(len(rows), weight) for _, rows, weight in entries])
@@ -239,11 +242,11 @@ def table(blocks: list[Shifts], axes: Axes, setup: Statistics) -> pd.DataFrame:
     Groups: `terms`, `own` and `other` (of the train set's specialty, or not; controls have neither), `placebo`.
     Contrasts, each within a question: `terms_minus_placebo` (is it about medicine?), `own_minus_other` (is it about the
     specialty?), and `own_adapter_minus_others` (the same own terms under the other specialties' adapters: is it about
-    this adapter, or are these terms quicker to move?).
+    this adapter, or are these terms quicker to move?). Sensitivity: terms minus placebos of exactly as many tokens.
 
     Rows of `seed` `all` pool the seeds: their interval resamples questions crossed with seeds, `p` flips signs of
-    questions, and `p_holm` is Holm's over all train sets of one model, recipe, context, scope and measure, groups
-    and contrasts being a family each. The row over all train sets is a family of its own.
+    questions, and `p_holm` is Holm's over all train sets of one model, recipe, context, scope and measure, each
+    `kind` being a family. The row over all train sets is a family of its own.
     """
     result = pd.concat([_table(block, axes, setup) for block in blocks], ignore_index=True)
     pooled = result[result["seed"] == ALL]
@@ -272,11 +275,12 @@ def _cells(block: Shifts, measure: int, axes: Axes) -> list[tuple[dict[str, str 
     per_question = block.design.counts
     counts = per_question.sum(axis=1)
     for row, train_set in enumerate(axes.train_set):
-        terms, placebo, pairs = (means[row, :, group] for group in range(len(_FIXED)))
+        terms, placebo, pairs, equal = (means[row, :, group] for group in range(len(_FIXED)))
         groups[train_set] = {
             "terms": (terms, counts[0]),
             "placebo": (placebo, counts[1]),
             "terms_minus_placebo": (pairs, counts[2]),
+            "terms_minus_placebo_of_equal_tokens": (equal, counts[3]),
         }
     for group, row in enumerate(axes.specialty_rows, start=len(_FIXED)):
         rivals = [other for other in axes.specialty_rows if other != row]
@@ -303,7 +307,7 @@ def _cells(block: Shifts, measure: int, axes: Axes) -> list[tuple[dict[str, str 
             held[name][0],
         )
         for train_set, held in groups.items()
-        for kind, names in (("group", GROUPS), ("contrast", CONTRASTS))
+        for kind, names in (("group", GROUPS), ("contrast", CONTRASTS), ("sensitivity", SENSITIVITY))
         for name in names
         if name in held
     ]
