@@ -186,8 +186,9 @@ def read_answer(text: str, candidates: Sequence[str] = CANDIDATES, cut_off: bool
     """Read an annotator's answer, however it is dressed.
 
     In this order: a JSON object with a specialty; what stands after the last ``Specialty:`` (or ``Answer:``); a text
-    that is nothing but a name; "the field is" and a name; the one name that a sentence mentions. Two different names are a problem, not a choice.
-    A label outside ``candidates`` and `OTHERS` is unknown. ``cut_off`` says that the server stopped at its token limit.
+    that is nothing but a name; "the field is" and a name; the one name that a sentence mentions. Two different names
+    are a problem, not a choice. A label outside ``candidates`` and `OTHERS` is unknown. ``cut_off`` says that the
+    server stopped at its token limit.
     """
     plain = _FENCE.sub(" ", _THOUGHTS.sub(" ", text)).strip()
     if not plain:

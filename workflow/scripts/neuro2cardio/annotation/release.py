@@ -191,10 +191,10 @@ def card(
     parts = [
         _front_matter(release, facts["licence"]),
         "# Questions with clinical specialties\n",
-        f"{len(release.questions)} multiple-choice questions; {several} have several specialties; {experts} were "
-        f"decided by experts, the others by votes ({annotation.quorum} of 5 or more). {len(release.dropped)} questions "
-        f"got no specialty (`dropped.csv`), {len(release.doubles)} are doubles (`doubles.csv`), and "
-        f"{len(release.leaked)} also stand in a later split (`leakage.csv`).\n",
+        f"{len(release.questions)} multiple-choice questions, {several} of them with several specialties; {experts} by "
+        f"experts, {len(release.questions) - experts} by votes ({annotation.quorum} of 5 or more). "
+        f"{len(release.dropped)} questions got no specialty (`dropped.csv`), {len(release.doubles)} are doubles "
+        f"(`doubles.csv`), and {len(release.leaked)} also stand in a later split (`leakage.csv`).\n",
         "## Origin\n\n" + "\n".join(f"- {name}: {text}" for name, text in facts.items()) + "\n",
         "## Sizes\n\n" + _markdown(counts),
         f"Below {annotation.min_questions} questions: {', '.join(few['specialty']) or 'none'}.\n",
