@@ -8,7 +8,7 @@ import pandas as pd
 import planted
 import pytest
 
-from neuro2cardio import figures, position_bias, specialties, summary, transfer
+from neuro2cardio import figures, specialties, summary, transfer
 from neuro2cardio.errors import InputError
 from neuro2cardio.exam import Exam
 from neuro2cardio.settings import Statistics
@@ -144,7 +144,7 @@ def test_an_unknown_figure_is_an_error(grid_and_tables):
 
 def test_the_summary_says_what_is_not_told_from_zero(grid_and_tables):
     axes, tables = grid_and_tables
-    shifts = tables["term_shift"]
+    shifts = tables["term_shift"].copy()
     shifts.loc[shifts["group"] == "own_minus_other", ["shift", "low", "high"]] = [0.02, -0.03, 0.07]
     shifts.loc[shifts["group"] == "terms_minus_placebo", ["shift", "low", "high"]] = [-0.2, -0.3, -0.1]
     lines = summary.summary(tables["transfer_matrix"], tables["diagonal"], shifts, "prompt", "strict").splitlines()
@@ -153,11 +153,3 @@ def test_the_summary_says_what_is_not_told_from_zero(grid_and_tables):
     assert lines[0].startswith(f"Largest of {cells} changes against base")
     assert "own minus other +0.020 [−0.030, +0.070], not told from zero" in lines[2]
     assert "terms minus placebo −0.200 [−0.300, −0.100] (" in lines[2]
-
-
-def test_position_bias_letters_name_what_stood_where():
-    axes = planted.axes_of(["cardiology"])
-    exam = Exam.of(planted.questions(axes, each=1).assign(answer=3), axes.specialties)
-    predictions = pd.DataFrame({"method": "letter", "question_id": "q00000", "permutation": range(4), "chosen": 3})
-    counts = position_bias.letters(predictions.assign(model="m", recipe="r", train_set="t", seed=1), exam)
-    assert counts["hits"].tolist() == [1, 1, 1, 1] and counts["flipped"].tolist() == [0, 0, 0, 0]

@@ -210,3 +210,21 @@ def test_without_pull_no_letter_is_preferred(tmp_path):
     counts = [position_bias.letters(grid.read(tmp_path, a, tables.PREDICTIONS), exam) for a in axes.everything()]
     table = position_bias.table(counts, SETUP)
     assert (table["flip_rate"] == 0).all() and (table["recall_sd"] < 1e-12).all()
+
+
+def test_position_bias_letters_name_what_stood_where():
+    axes = planted.axes_of(["cardiology"])
+    exam = Exam.of(planted.questions(axes, each=1).assign(answer=3), axes.specialties)
+    predictions = pd.DataFrame({"method": "letter", "question_id": "q00000", "permutation": range(4), "chosen": 3})
+    counts = position_bias.letters(predictions.assign(model="m", recipe="r", train_set="t", seed=1), exam)
+    assert counts["hits"].tolist() == [1, 1, 1, 1] and counts["flipped"].tolist() == [0, 0, 0, 0]
+
+
+def test_without_letters_there_is_a_position_bias_table_with_no_rows(tmp_path):
+    axes = planted.axes_of(["cardiology"], seeds=(1,))
+    asked = planted.questions(axes, each=10)
+    planted.predictions(tmp_path, axes, asked, lambda t, held: 0.0)
+    exam = Exam.of(asked, axes.specialties)
+    counts = [position_bias.letters(grid.read(tmp_path, a, tables.PREDICTIONS), exam) for a in axes.everything()]
+    table = position_bias.table(counts, SETUP)
+    assert table.empty and {"recall", "flip_rate"} <= set(table.columns)
