@@ -35,10 +35,12 @@ class Placebo:
 
 @dataclass(frozen=True, slots=True)
 class _Pool:
-    """All runs of so many free words in one stem: spans (n x 2) and their features (n x 3)."""
+    """All runs of so many free words in one stem: first and last characters, features (n x 3), which are untaken."""
 
-    spans: np.ndarray
+    starts: np.ndarray
+    ends: np.ndarray
     features: np.ndarray
+    untaken: np.ndarray
 
 
 def document_frequency(stems: Iterable[str]) -> Counter[str]:
@@ -54,46 +56,50 @@ def match(stem: str, mentions: Sequence[Mention], frequency: Counter[str]) -> li
     number) that is nearest in length, document frequency and place. Best candidates are given out to all terms
     before second ones are; of terms, those of most words choose first, since they have the least choice.
     """
-    pools = _pools(stem, mentions, frequency)
     terms = [i for i, mention in enumerate(mentions) if mention.scope == "strict"]
-    wanted = {i: _features(stem, mentions[i].start, mentions[i].end, frequency) for i in terms}
     words = {i: len(re.split(r"[ -]+", mentions[i].text)) for i in terms}
-    free = np.ones(len(stem) + 1, dtype=bool)
+    wanted = {i: _features(stem, mentions[i], frequency) for i in terms}
+    pools = _pools(stem, mentions, max(words.values(), default=0), frequency)
+    first_choice = sorted(terms, key=lambda i: (-words[i], i))
     found = []
     for rank in range(RANKS):
-        for i in sorted(terms, key=lambda i: (-words[i], i)):
-            span = _nearest(pools, words[i], wanted[i], free)
-            if span is not None:
-                free[slice(*span)] = False
+        for i in first_choice:
+            if (span := _take_nearest(pools, words[i], wanted[i])) is not None:
                 found.append(Placebo(*span, term=i, rank=rank))
     return found
 
 
-def _nearest(pools: dict[int, _Pool], words: int, wanted: np.ndarray, free: np.ndarray) -> tuple[int, int] | None:
-    """The nearest run that is still free, of the nearest number of words of which there is one."""
+def _take_nearest(pools: dict[int, _Pool], words: int, wanted: np.ndarray) -> tuple[int, int] | None:
+    """Take the nearest run that is untaken, of the nearest number of words of which there is one."""
     for count in sorted(pools, key=lambda n: (abs(n - words), n)):
         pool = pools[count]
-        taken = np.concatenate([[0], np.cumsum(~free)])
-        open_ = taken[pool.spans[:, 1]] == taken[pool.spans[:, 0]]
-        if open_.any():
-            distance = (np.abs(pool.features - wanted) / _SCALES).sum(axis=1)
-            start, end = pool.spans[np.where(open_, distance, np.inf).argmin()]
-            return int(start), int(end)
+        if pool.untaken.any():
+            distance = np.abs(pool.features - wanted) @ (1 / _SCALES)
+            best = np.where(pool.untaken, distance, np.inf).argmin()
+            start, end = int(pool.starts[best]), int(pool.ends[best])
+            for other in pools.values():
+                other.untaken[(other.starts < end) & (other.ends > start)] = False
+            return start, end
     return None
 
 
-def _pools(stem: str, mentions: Sequence[Mention], frequency: Counter[str]) -> dict[int, _Pool]:
+def _pools(stem: str, mentions: Sequence[Mention], longest: int, frequency: Counter[str]) -> dict[int, _Pool]:
     """Runs of free words by their number of words, up to the longest term's."""
-    longest = max((len(re.split(r"[ -]+", m.text)) for m in mentions if m.scope == "strict"), default=0)
-    spans: dict[int, list[tuple[int, int]]] = {count: [] for count in range(1, longest + 1)}
-    for run in _runs(stem, mentions):
-        for count in spans:
-            spans[count] += [(run[i][0], run[i + count - 1][1]) for i in range(len(run) - count + 1)]
-    return {
-        count: _Pool(np.array(found), np.array([_features(stem, *span, frequency) for span in found]))
-        for count, found in spans.items()
-        if found
-    }
+    runs = list(_runs(stem, mentions))
+    starts, ends = np.array([span for run in runs for span in run], dtype=int).reshape(-1, 2).T
+    run_of = np.repeat(np.arange(len(runs)), [len(run) for run in runs])
+    commonness = np.cumsum([0, *(_commonness(stem[start:end], frequency) for run in runs for start, end in run)])
+    pools = {}
+    for count in range(1, min(longest, len(starts)) + 1):
+        last = np.arange(count - 1, len(starts))
+        last = last[run_of[last] == run_of[last - count + 1]]
+        first = last - count + 1
+        if len(last):
+            mean = (commonness[last + 1] - commonness[first]) / count
+            place = (starts[first] + ends[last]) / 2 / len(stem)
+            features = np.stack([ends[last] - starts[first], mean, place], axis=1)
+            pools[count] = _Pool(starts[first], ends[last], features, np.ones(len(last), dtype=bool))
+    return pools
 
 
 def _runs(stem: str, mentions: Sequence[Mention]) -> Iterator[list[tuple[int, int]]]:
@@ -124,8 +130,13 @@ def _is_everyday(word: str) -> bool:
     return zipf_frequency(word, "en") >= _EVERYDAY
 
 
-def _features(stem: str, start: int, end: int, frequency: Counter[str]) -> np.ndarray:
-    """Length in characters, mean log10 (1 + document frequency) of its words, place of its middle in the stem."""
-    words = [w[0].lower() for w in _WORD.finditer(stem, start, end)]
-    common = sum(math.log10(1 + frequency[word]) for word in words) / max(len(words), 1)
-    return np.array([end - start, common, (start + end) / 2 / len(stem)])
+def _features(stem: str, mention: Mention, frequency: Counter[str]) -> np.ndarray:
+    """Length in characters, mean commonness of its words, place of its middle in the stem."""
+    words = _WORD.findall(mention.text)
+    mean = sum(_commonness(word, frequency) for word in words) / max(len(words), 1)
+    return np.array([mention.end - mention.start, mean, (mention.start + mention.end) / 2 / len(stem)])
+
+
+def _commonness(word: str, frequency: Counter[str]) -> float:
+    """log10 (1 + document frequency)."""
+    return math.log10(1 + frequency[word.lower()])

@@ -9,8 +9,8 @@ import pandas as pd
 from .. import ontologies, provenance, specialties
 from ..errors import InputError
 from . import hpo, icd10cm, supplement
-from .build import build
 from .entries import LEXICON, Entry
+from .merging import build
 
 __all__ = ["LEXICON", "Entry", "Lexicon", "build", "dictionary", "embedded"]
 

@@ -1,7 +1,7 @@
 """How a term may stand in a text: folded (no accents, one kind of hyphen), in the plural, in British, as an eponym."""
 
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, partial
 import re
 import unicodedata
 
@@ -84,10 +84,14 @@ def forms(folded: str, *, case: bool = False) -> list[str]:
 
 
 def _other_spellings(text: str) -> Iterator[str]:
-    for pattern, replacements in ((_ANY_AMERICAN, _TO_BRITISH), (_ANY_BRITISH, _TO_AMERICAN)):
+    for pattern, rules in ((_ANY_AMERICAN, _TO_BRITISH), (_ANY_BRITISH, _TO_AMERICAN)):
         if pattern.search(text):
-            # `lastindex` says which of the alternatives, one group each, has matched.
-            yield pattern.sub(lambda match, to=replacements: to[(match.lastindex or 1) - 1][1], text)
+            yield pattern.sub(partial(_replacement, rules), text)
+
+
+def _replacement(rules: tuple[tuple[str, str], ...], match: re.Match[str]) -> str:
+    # `lastindex` says which of the alternatives, one group each, has matched.
+    return rules[(match.lastindex or 1) - 1][1]
 
 
 def _without_possessive(text: str) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """Merge what the sources say of each text into one lexicon."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from functools import reduce
 import re
@@ -19,8 +19,8 @@ _COMMON = 4.0
 _VERY_COMMON = 5.0
 """From here even the name of a condition is a word of everyday language."""
 _CONDITIONS = frozenset({"disorder", "injury", "organism", "state"})
-_HEADED_TERMS, _HEADED_ELSEWHERE = 10, 0.5
-"""A word that heads so many terms, more than this share of which are of other specialties, is general: infection."""
+_HEADED_TERMS, _HEADED_SHARE = 10, 0.5
+"""A word that heads so many terms, of which no specialty has this share, is general: effusion, polyp, wound."""
 _ADJECTIVE = re.compile(r"^[a-z]+(?:al|ic|ous|ary|ive|ed|ar|(?<!m)ent|ant|ile|ory|able|ible|less)$")
 _CURATED = frozenset({"dictionary", "supplement"})
 """Sources whose texts were chosen as terms, one by one. The ontologies' have to earn it by the rules above."""
@@ -126,9 +126,9 @@ def _generality(row: Mapping[str, Any], headed: list[frozenset[str]]) -> str:
     words = forms(row["term"], case=row["case_sensitive"])
     if not row["case_sensitive"] and max(zipf_frequency(word, "en") for word in words) >= common:
         return "common word"
-    elsewhere = sum(found.isdisjoint(row["specialties"]) for found in headed)
-    if len(headed) >= _HEADED_TERMS and elsewhere > _HEADED_ELSEWHERE * len(headed):
-        return "heads terms of other specialties"
+    most = max(Counter(s for found in headed for s in found).values(), default=0)
+    if len(headed) >= _HEADED_TERMS and most < _HEADED_SHARE * len(headed):
+        return "heads terms of many specialties"
     return ""
 
 
