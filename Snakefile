@@ -9,6 +9,13 @@ include: "workflow/rules/common.smk"
 include: "workflow/rules/questions.smk"
 include: "workflow/rules/terms.smk"
 include: "workflow/rules/models.smk"
+
+
+if SETTINGS.dataset.annotation:
+
+    include: "workflow/rules/annotation.smk"
+
+
 include: "workflow/rules/finetune.smk"
 include: "workflow/rules/infer.smk"
 include: "workflow/rules/transfer.smk"
