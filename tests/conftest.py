@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins = ["tiny_grid", "real_slurm"]
+pytest_plugins = ["tiny_grid", "tiny_models", "real_slurm"]
 
 CHECKOUT = Path(__file__).parents[1]
 

@@ -56,6 +56,8 @@ def read(model: LoadedModel, groups: Sequence[Sequence[Query]]) -> list[list[Val
 
     Returns values as `read_naive` does, by group and query, within the rounding of the model's number type.
     """
+    if len(groups) > 1 and _slides(model):
+        return [read(model, [group])[0] for group in groups]
     with torch.inference_mode():
         starts = [_common_start(group) for group in groups]
         inside = [
@@ -88,6 +90,8 @@ def generate(
 
     The prompts of a group start alike, as the queries of `read` do, and share that computation.
     """
+    if sum(map(len, groups)) > 1 and _slides(model):
+        return [[generate(model, [[prompt]], max_new_tokens)[0][0] for prompt in group] for group in groups]
     flat = [(row, k) for row, group in enumerate(groups) for k in range(len(group))]
     queries = [[Query(p, ()) for p in group] for group in groups]
     with torch.inference_mode():
@@ -209,6 +213,16 @@ def keeps_logits(network: Any) -> bool:
     """Whether a network, or the one inside a PEFT model, can leave out logits that nobody reads."""
     inner = network.get_base_model() if hasattr(network, "get_base_model") else network
     return "logits_to_keep" in inspect.signature(inner.forward).parameters
+
+
+def _slides(model: LoadedModel) -> bool:
+    """Whether layers attend to a window of the last tokens.
+
+    The window counts places in the cache, where the padding between a short start and its rest would take some up: such
+    models compute one start at a time.
+    """
+    kinds = getattr(model.network.config, "layer_types", None) or ()
+    return "sliding_attention" in kinds or bool(not kinds and getattr(model.network.config, "sliding_window", None))
 
 
 def _common_start(group: Sequence[Query]) -> int:

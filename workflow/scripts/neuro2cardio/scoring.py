@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from . import forward
 from .errors import InputError
@@ -14,6 +15,7 @@ from .forward import Query, Reading, Values
 from .language_models import LoadedModel
 from .prompting import LETTERS, Prompter, Question, Tokens
 from .settings import Inference, Method, TermReading
+from .tables import KEYS, PREDICTIONS, TERM_LOGPROBS
 from .term_probability import Mention, MentionSpans
 
 Mentions = Mapping[str, Sequence[Mention]]
@@ -69,7 +71,7 @@ class Scorer:
             posed = [self._pose(questions[i], mentions.get(questions[i].question_id, ())) for i in batch]
             for i, (rows, term_rows) in zip(batch, self._score_batch(posed), strict=True):
                 answers[i], terms[i] = rows, term_rows
-        return Scores(_frame(questions, answers), _frame(questions, terms))
+        return Scores(_frame(questions, answers, PREDICTIONS), _frame(questions, terms, TERM_LOGPROBS))
 
     def score_naive(
         self, question: Question, mentions: Sequence[Mention]
@@ -187,5 +189,7 @@ def parse_letter(text: str, n_options: int) -> int | None:
     return index if index < n_options else None
 
 
-def _frame(questions: Sequence[Question], rows: dict[int, list[dict[str, Any]]]) -> pd.DataFrame:
-    return pd.DataFrame([{"question_id": q.question_id, **row} for i, q in enumerate(questions) for row in rows[i]])
+def _frame(questions: Sequence[Question], rows: dict[int, list[dict[str, Any]]], schema: pa.Schema) -> pd.DataFrame:
+    columns = [name for name in schema.names if name not in KEYS.names]
+    found = [{"question_id": q.question_id, **row} for i, q in enumerate(questions) for row in rows[i]]
+    return pd.DataFrame(found, columns=columns)

@@ -1,0 +1,170 @@
+"""The fast scorer equals the naive one, for every method, on several architectures and tokenizers."""
+
+from hypothesis import Phase, given, settings as hypothesis_settings, strategies as st
+import numpy as np
+import pytest
+import tiny_models
+
+from neuro2cardio import forward, language_models, scoring, tables
+from neuro2cardio.errors import InputError
+from neuro2cardio.prompting import Prompter, Question
+from neuro2cardio.scoring import Scorer, parse_letter
+from neuro2cardio.settings import Inference, Prompt, TermReading
+from neuro2cardio.term_probability import Mention, MentionSpans
+
+MODELS = [("llama", "byte-level", tiny_models.CHAT), ("gpt2", "metaspace", None), ("gemma2", "wordpiece", None)]
+ALL = Inference(methods=["cloze", "letter", "generate"], permutations=4, batch_questions=3, max_new_tokens=4)
+BOTH = TermReading(contexts=["prompt", "bare"])
+WORDS = "chest pain dyspnea murmur aspirin seizure ataxia oxygen angina (new) 54-year-old man; has which?".split()
+
+texts = st.lists(st.sampled_from(WORDS), min_size=1, max_size=25).map(" ".join)
+options = st.lists(
+    st.lists(st.sampled_from(WORDS), min_size=1, max_size=4).map(" ".join), min_size=2, max_size=5, unique=True
+)
+questions = st.lists(st.tuples(texts, options), min_size=1, max_size=5).map(
+    lambda rows: [Question(f"q{i}", stem, tuple(o), 0) for i, (stem, o) in enumerate(rows)]
+)
+
+
+@pytest.fixture(scope="module", params=MODELS, ids=[m[0] for m in MODELS])
+def scorer(request, tiny_model) -> Scorer:
+    model = language_models.load(tiny_model(*request.param), "float32")
+    return Scorer(model, Prompter(model.tokenizer, Prompt(), 400), ALL, BOTH)
+
+
+def mentions_of(question: Question) -> list[Mention]:
+    """Every second word: some at the start, some after a bracket, some twice in a text."""
+    found, at = [], 0
+    for i, word in enumerate(question.stem.split(" ")):
+        if i % 2:
+            found.append(Mention(f"{question.question_id}-{i}", at, at + len(word)))
+        at += len(word) + 1
+    return found
+
+
+@given(asked=questions)
+@hypothesis_settings(
+    max_examples=10,
+    deadline=None,
+    # Shrinking runs the models hundreds of times; the failing questions are printed as they are.
+    phases=[Phase.explicit, Phase.generate],
+)
+def test_fast_equals_naive_for_every_method_and_context(scorer, asked):
+    mentions = {q.question_id: mentions_of(q) for q in asked}
+    fast = scorer.score(asked, mentions)
+    answers = fast.predictions.groupby("question_id", sort=False)
+    terms = fast.term_logprobs.groupby("question_id", sort=False) if len(fast.term_logprobs) else {}
+    for question in asked:
+        rows, term_rows = scorer.score_naive(question, mentions[question.question_id])
+        found = answers.get_group(question.question_id)
+        assert list(found["method"]) == [row["method"] for row in rows]
+        for got, row in zip(found.itertuples(), rows, strict=True):
+            np.testing.assert_allclose(got.option_logprobs, row["option_logprobs"], atol=2e-4)
+            if row["method"] == "generate":
+                assert got.chosen == row["chosen"]
+        if term_rows:
+            got_terms = terms.get_group(question.question_id)
+            assert list(got_terms["n_tokens"]) == [row["n_tokens"] for row in term_rows]
+            np.testing.assert_allclose(got_terms["logprob_sum"], [row["logprob_sum"] for row in term_rows], atol=2e-4)
+
+
+def test_an_answer_does_not_depend_on_the_questions_it_is_scored_with(scorer):
+    asked = [Question(f"q{i}", " ".join(WORDS[: 2 + 3 * i]), ("aspirin", "oxygen", "rest", "ice"), 0) for i in range(4)]
+    together = scorer.score(asked, {}).predictions
+    alone = [scorer.score([q], {}).predictions for q in asked]
+    for question, single in zip(asked, alone, strict=True):
+        same = together[together["question_id"] == question.question_id]
+        for a, b in zip(same["option_logprobs"], single["option_logprobs"], strict=True):
+            np.testing.assert_allclose(a, b, atol=2e-4)
+
+
+def test_every_option_visits_every_letter_once_and_is_averaged_in_content_order(scorer):
+    question = Question("q", "chest pain which?", ("aspirin", "oxygen", "rest", "ice"), 2)
+    letters = scorer.score([question], {}).predictions.query("method == 'letter'")
+    assert list(letters["permutation"]) == [0, 1, 2, 3]
+    model, prompter = scorer.model, scorer.prompter
+    for row in letters.itertuples():
+        tokens = prompter.pose(question, "letter", "A", row.permutation)
+        query = forward.Query(tokens.ids[: tokens.answer], (forward.Reading(tokens.answer, prompter.letter_ids(4)),))
+        by_letter = forward.read_naive(model, query)[0]
+        for option, text in enumerate(question.options):
+            letter = next("ABCD".index(line[0]) for line in tokens.text.splitlines() if line[1:] == f". {text}")
+            assert row.option_logprobs[option] == pytest.approx(by_letter[letter], abs=2e-4)
+
+
+def test_options_that_start_alike_are_told_apart(scorer):
+    question = Question("q", "which?", ("chest pain", "chest pain murmur", "chest"), 0)
+    cloze = scorer.score([question], {}).predictions.query("method == 'cloze'")["option_logprobs"].iloc[0]
+    assert len({round(value, 6) for value in cloze}) == 3
+
+
+def test_term_logprobs_equal_a_plain_forward_over_the_same_text(scorer):
+    import torch
+
+    question = Question("q", "A man has chest pain and a new murmur", ("yes", "no"), 0)
+    at = question.stem.index("chest pain")
+    mention = Mention("m", at, at + len("chest pain"))
+    found = scorer.score([question], {"q": [mention]}).term_logprobs.set_index("context")
+    tokens = scorer.prompter.pose(question, "cloze", "yes")
+    span = tokens.span(mention.start, mention.end)
+    assert span is not None
+    with torch.inference_mode():
+        logits = scorer.model.network(torch.tensor([tokens.ids])).logits[0].log_softmax(-1)
+    by_token = [float(logits[i - 1, tokens.ids[i]]) for i in span]
+    assert found.loc["prompt", "logprob_sum"] == pytest.approx(sum(by_token), abs=2e-4)
+    assert found.loc["prompt", "logprob_first"] == pytest.approx(by_token[0], abs=2e-4)
+    assert found.loc["prompt", "n_tokens"] == len(by_token)
+
+
+def test_a_mention_that_was_cut_off_is_counted_and_has_no_probability(scorer):
+    short = Scorer(scorer.model, Prompter(scorer.model.tokenizer, Prompt(), 200), scorer.inference, BOTH)
+    question = Question("q", "chest pain " + "murmur dyspnea " * 150, ("yes", "no"), 0)
+    found = short.score([question], {"q": [Mention("first", 0, 10), Mention("late", 500, 506)]}).term_logprobs
+    first = found[found["mention_id"] == "first"]
+    assert list(first["n_tokens"]) == [0, 0]
+    assert first["logprob_sum"].isna().all()
+
+
+def test_a_text_of_no_mention_still_has_its_answers(scorer):
+    frame = scorer.score([Question("q", "which?", ("yes", "no"), 1)], {}).predictions
+    assert set(frame["method"]) == {"cloze", "letter", "generate"}
+
+
+def test_numbers_that_are_not_finite_stop_the_job(scorer, monkeypatch):
+    monkeypatch.setattr(forward, "_read_logits", lambda logits, wanted: [np.full(len(w[2]), np.nan) for w in wanted])
+    with pytest.raises(InputError, match=r"question q: .* not finite"):
+        scorer.score([Question("q", "which?", ("yes", "no"), 1)], {})
+
+
+@pytest.mark.parametrize(
+    ("text", "letter"),
+    [
+        ("[B]", 1),
+        ("The answer is [ c ].", 2),
+        ("D. ice", 3),
+        ("A", 0),
+        ("(B) rest", 1),
+        ("Aspirin is best", None),
+        ("[E]", None),
+        ("", None),
+        ("the answer", None),
+    ],
+)
+def test_a_letter_is_read_in_brackets_or_alone_and_else_not_at_all(text, letter):
+    assert parse_letter(text, 4) == letter
+
+
+def test_scores_fit_the_tables(scorer, tmp_path):
+    keys = {"model": "m", "recipe": "base", "train_set": "base", "seed": -1}
+    question = Question("q", "A man has chest pain", ("yes", "no"), 0)
+    scores = scorer.score([question], {"q": [Mention("m", 10, 20)]})
+    tables.write(scores.predictions.assign(**keys), tmp_path / "p.parquet", tables.PREDICTIONS)
+    tables.write(scores.term_logprobs.assign(**keys), tmp_path / "t.parquet", tables.TERM_LOGPROBS)
+    assert len(tables.read(tmp_path / "p.parquet", tables.PREDICTIONS)) == 1 + 2 + 2
+
+
+def test_no_mention_gives_an_empty_table_that_can_be_written(scorer, tmp_path):
+    scores = scorer.score([Question("q", "which?", ("yes", "no"), 0)], {})
+    assert isinstance(MentionSpans.find(scorer.prompter.bare("which?", True), ()).rows("bare", []), list)
+    keys = {"model": "m", "recipe": "base", "train_set": "base", "seed": -1}
+    tables.write(scores.term_logprobs.assign(**keys), tmp_path / "t.parquet", tables.TERM_LOGPROBS)
