@@ -72,7 +72,7 @@ def test_tabular_list_is_read_with_its_version_and_inclusion_terms(tmp_path):
         "<diag><name>I99.0</name><desc>Wild blarfosis</desc></diag></diag></ICD10CM.tabular>"
     )
     assert icd10cm.read_icd10cm(file) == (
-        "ICD-10-CM 2099",
+        "2099",
         {"I99": ["Blarfosis", "Snoot rot"], "I99.0": ["Wild blarfosis"]},
     )
 

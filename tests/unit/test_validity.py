@@ -1,28 +1,33 @@
 """Votes of terms for a question's specialty, and the measures made from them; the real split where it is there."""
 
+import json
 import math
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from neuro2cardio import validity
-from neuro2cardio.specialties import SPECIALTIES
+from neuro2cardio import lexicon, mentions, validity
+from neuro2cardio.backends import LexiconBackend
+from neuro2cardio.specialties import SPECIALTIES, canonical
 
 HEART, NERVES = "Cardiology", "Neurology"
 
 
 def questions(*labels: list[str]) -> pd.DataFrame:
-    return pd.DataFrame({"question_id": [f"q{i}" for i in range(len(labels))], "specialties": list(labels)})
+    ids = [f"q{i}" for i in range(len(labels))]
+    return pd.DataFrame({"question_id": ids, "specialties": list(labels), "stem": "a stem of twenty-six letters"})
 
 
-def mentions(*rows: tuple[str, str, list[str], str]) -> pd.DataFrame:
+def mentioned(*rows: tuple[str, str, list[str], str]) -> pd.DataFrame:
     columns = ["question_id", "text", "specialties", "scope"]
-    return pd.DataFrame(rows, columns=columns).assign(kind="disorder", matched_to="")
+    frame = pd.DataFrame(rows, columns=columns).assign(kind="disorder", matched_to="", start=2)
+    return frame.assign(mention_id=[f"m{i}" for i in range(len(rows))])
 
 
 def test_a_term_votes_once_shared_by_its_specialties_and_weighted_by_rarity():
     ids = questions([HEART], [HEART], [HEART], [HEART])["question_id"]
-    found = mentions(
+    found = mentioned(
         ("q0", "Blarf", [HEART, NERVES], "strict"),
         ("q0", "blarf", [HEART, NERVES], "strict"),
         ("q1", "blarf", [HEART, NERVES], "strict"),
@@ -37,14 +42,15 @@ def test_a_term_votes_once_shared_by_its_specialties_and_weighted_by_rarity():
 
 def test_ties_and_questions_without_votes_count_as_missed():
     labelled = questions([HEART], [HEART], [HEART, NERVES])
-    found = mentions(("q0", "blarf", [HEART, NERVES], "strict"), ("q2", "snoot", [NERVES], "strict"))
+    found = mentioned(("q0", "blarf", [HEART, NERVES], "strict"), ("q2", "snoot", [NERVES], "strict"))
     assert list(validity.label_rank(labelled, found)) == [1, len(SPECIALTIES) - 1, 0]
 
 
 def test_broad_contains_strict_and_chance_and_majority_stand_beside_agreement():
     labelled = questions([HEART], [HEART], [NERVES])
-    found = mentions(("q0", "blarf", [HEART], "strict"), ("q2", "snoot", [NERVES], "broad"))
-    found = pd.concat([found, found.assign(kind="placebo", specialties=[[], []])])
+    found = mentioned(("q0", "blarf", [HEART], "strict"), ("q2", "snoot", [NERVES], "broad"))
+    beside = found.assign(kind="placebo", specialties=[[], []], matched_to=found["mention_id"], mention_id=["p0", "p1"])
+    found = pd.concat([found, beside.assign(text="to me", start=9)])
     words = pd.DataFrame({"specialties": [[HEART], [NERVES], []], "scope": ["strict", "broad", "none"]})
     table = validity.validity(labelled, words, found).set_index(["scope", "measure", "specialty"])["value"]
     assert table["strict", "terms", ""] == 1
@@ -55,4 +61,32 @@ def test_broad_contains_strict_and_chance_and_majority_stand_beside_agreement():
     assert table["broad", "top1_agreement", HEART] == pytest.approx(1 / 2)
     assert table["strict", "chance", ""] == pytest.approx(1 / 15)
     assert table["strict", "majority_class", ""] == pytest.approx(2 / 3)
+    assert table["strict", "placebo_minus_term_words", ""] == 1
+    assert table["strict", "placebo_minus_term_characters", ""] == 0
+    assert table["strict", "placebo_minus_term_place_in_stem", ""] == pytest.approx(7 / 28)
     assert "top1_agreement" in validity.report(validity.validity(labelled, words, found))
+
+
+@pytest.mark.slow
+def test_the_embedded_lexicon_on_the_real_split(s_medqa_directory: Path):
+    """The promises of docs/terms.md, on the released validation split."""
+    ontologies = Path(__file__).parents[2] / "resources" / "ontologies"
+    if not (ontologies / "hp.obo").is_file() or not (ontologies / "icd10cm.xml").is_file():
+        pytest.skip(f"no hp.obo and icd10cm.xml in {ontologies}; any run of the workflow fetches them")
+    released = json.loads((s_medqa_directory / "S-MedQA_validation.json").read_text(encoding="utf-8"))
+    split = pd.DataFrame(
+        {
+            "question_id": [str(i) for i in range(len(released))],
+            "stem": [row["Question"] for row in released],
+            "specialties": [[canonical(row["Specialty"])] for row in released],
+        }
+    )
+    built = lexicon.embedded(ontologies / "hp.obo", ontologies / "icd10cm.xml", max_specialties=3)
+    found = mentions.table(split, LexiconBackend(built.terms, built.versions), with_placebos=True)
+    table = validity.validity(split, built.terms, found).set_index(["scope", "measure", "specialty"])["value"]
+    assert table["broad", "questions_with_mention", ""] >= 0.95
+    assert table["strict", "questions_with_mention", ""] >= 0.90
+    majority = table["strict", "majority_class", ""]
+    for scope in validity.SCOPES:
+        assert table[scope, "top1_agreement", ""] >= 0.55
+        assert all(table[scope, "top1_agreement", specialty] > majority for specialty in SPECIALTIES)

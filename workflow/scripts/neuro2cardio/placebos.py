@@ -48,6 +48,12 @@ def document_frequency(stems: Iterable[str]) -> Counter[str]:
     return Counter(word for stem in stems for word in {w[0].lower() for w in _WORD.finditer(stem)})
 
 
+def commonness(text: str, frequency: Counter[str]) -> float:
+    """Mean of log10 (1 + document frequency) over the words of a text; 0 where it has none."""
+    words = _WORD.findall(text.lower())
+    return sum(math.log10(1 + frequency[word]) for word in words) / max(len(words), 1)
+
+
 def match(stem: str, mentions: Sequence[Mention], frequency: Counter[str]) -> list[Placebo]:
     """Up to `RANKS` placebos for each strict mention of a stem; no two of them, and none and a mention, overlap.
 
@@ -88,14 +94,14 @@ def _pools(stem: str, mentions: Sequence[Mention], longest: int, frequency: Coun
     runs = list(_runs(stem, mentions))
     starts, ends = np.array([span for run in runs for span in run], dtype=int).reshape(-1, 2).T
     run_of = np.repeat(np.arange(len(runs)), [len(run) for run in runs])
-    commonness = np.cumsum([0, *(_commonness(stem[start:end], frequency) for run in runs for start, end in run)])
+    common = np.cumsum([0, *(commonness(stem[start:end], frequency) for run in runs for start, end in run)])
     pools = {}
     for count in range(1, min(longest, len(starts)) + 1):
         last = np.arange(count - 1, len(starts))
         last = last[run_of[last] == run_of[last - count + 1]]
         first = last - count + 1
         if len(last):
-            mean = (commonness[last + 1] - commonness[first]) / count
+            mean = (common[last + 1] - common[first]) / count
             place = (starts[first] + ends[last]) / 2 / len(stem)
             features = np.stack([ends[last] - starts[first], mean, place], axis=1)
             pools[count] = _Pool(starts[first], ends[last], features, np.ones(len(last), dtype=bool))
@@ -131,12 +137,6 @@ def _is_everyday(word: str) -> bool:
 
 
 def _features(stem: str, mention: Mention, frequency: Counter[str]) -> np.ndarray:
-    """Length in characters, mean commonness of its words, place of its middle in the stem."""
-    words = _WORD.findall(mention.text)
-    mean = sum(_commonness(word, frequency) for word in words) / max(len(words), 1)
-    return np.array([mention.end - mention.start, mean, (mention.start + mention.end) / 2 / len(stem)])
-
-
-def _commonness(word: str, frequency: Counter[str]) -> float:
-    """log10 (1 + document frequency)."""
-    return math.log10(1 + frequency[word.lower()])
+    """Length in characters, commonness, place of its middle in the stem."""
+    place = (mention.start + mention.end) / 2 / len(stem)
+    return np.array([mention.end - mention.start, commonness(mention.text, frequency), place])

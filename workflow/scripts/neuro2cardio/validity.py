@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from . import placebos
 from .specialties import SPECIALTIES
 
 SCOPES = ("strict", "broad")
@@ -19,10 +20,9 @@ def validity(questions: pd.DataFrame, lexicon: pd.DataFrame, mentions: pd.DataFr
     words = {"strict": lexicon[lexicon["scope"] == "strict"], "broad": lexicon[lexicon["scope"] != "none"]}
     rows = []
     for scope in SCOPES:
-        rows += [
-            (scope, *row)
-            for row in [*_sizes(questions, words[scope], scopes[scope]), *_agreement(questions, scopes[scope])]
-        ]
+        measures = [*_sizes(questions, words[scope], scopes[scope]), *_agreement(questions, scopes[scope])]
+        rows += [(scope, *measure) for measure in measures]
+    rows += [("strict", *measure) for measure in _placebo_balance(questions, mentions)]
     return pd.DataFrame(rows, columns=["scope", "measure", "specialty", "n", "value"])
 
 
@@ -91,6 +91,24 @@ def _agreement(questions: pd.DataFrame, mentions: pd.DataFrame) -> list[_Measure
     rows.append(("chance", "", total, labels.map(len).mean() / len(SPECIALTIES)))
     rows.append(("majority_class", "", total, max(own.mean() for own in members.values())))
     return rows
+
+
+def _placebo_balance(questions: pd.DataFrame, mentions: pd.DataFrame) -> list[_Measure]:
+    """How unlike their terms the placebos are, by mean difference of the first candidate from its term."""
+    first = mentions[mentions["kind"] == "placebo"].drop_duplicates("matched_to")
+    if first.empty:
+        return []
+    pairs = first.merge(mentions, left_on="matched_to", right_on="mention_id", suffixes=("", "_term"))
+    length = pairs["question_id"].map(questions.set_index("question_id")["stem"].str.len())
+    frequency = placebos.document_frequency(questions["stem"])
+    commonness = [pairs[c].map(lambda text: placebos.commonness(text, frequency)) for c in ("text", "text_term")]
+    differences = {
+        "words": pairs["text"].str.split(r"[ -]").map(len) - pairs["text_term"].str.split(r"[ -]").map(len),
+        "characters": pairs["text"].str.len() - pairs["text_term"].str.len(),
+        "log10_document_frequency": commonness[0] - commonness[1],
+        "place_in_stem": (pairs["start"] - pairs["start_term"]) / length,
+    }
+    return [(f"placebo_minus_term_{name}", "", len(pairs), values.mean()) for name, values in differences.items()]
 
 
 def report(table: pd.DataFrame) -> str:

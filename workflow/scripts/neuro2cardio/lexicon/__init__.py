@@ -23,18 +23,17 @@ class Lexicon:
     versions: dict[str, str]
 
 
-def embedded(hpo_file: Path | str, icd10cm_file: Path | str, *, max_specialties: int) -> Lexicon:
-    """The project's own lexicon, from hp.obo, the tabular list of ICD-10-CM and the supplement.
+def embedded(hpo_file: Path | str | None, icd10cm_file: Path | str, *, max_specialties: int) -> Lexicon:
+    """The project's own lexicon, from hp.obo (None: without it), the tabular list of ICD-10-CM and the supplement.
 
     Raises `InputError` where a file is missing or not what it should be.
     """
     release, codes = icd10cm.read_icd10cm(icd10cm_file)
-    entries = [*supplement.entries(), *icd10cm.entries(codes), *hpo.entries(ontologies.read_hpo(hpo_file))]
-    versions = {
-        "Human Phenotype Ontology": ontologies.hpo_version(hpo_file),
-        "ICD-10-CM": release,
-        "supplement": provenance.sha256(supplement.SUPPLEMENT)[:16],
-    }
+    entries = [*supplement.entries(), *icd10cm.entries(codes)]
+    versions = {"ICD-10-CM": release, "supplement": provenance.sha256(supplement.SUPPLEMENT)[:16]}
+    if hpo_file is not None:
+        entries += hpo.entries(ontologies.read_hpo(hpo_file))
+        versions["Human Phenotype Ontology"] = ontologies.hpo_version(hpo_file)
     return Lexicon(build(entries, max_specialties=max_specialties), versions)
 
 

@@ -52,7 +52,7 @@ _LOOSE_RANK = 10
 
 
 def read_icd10cm(path: Path | str) -> tuple[str, dict[str, list[str]]]:
-    """The release's name and, for each code of a tabular list (XML), its description and inclusion terms.
+    """The release (a year) and, for each code of a tabular list (XML), its description and inclusion terms.
 
     Raises `InputError` where the file is missing, no XML, or without codes.
     """
@@ -65,7 +65,7 @@ def read_icd10cm(path: Path | str) -> tuple[str, dict[str, list[str]]]:
     codes = {_text(item.find("name")): _phrases(item) for item in root.iter("diag")}
     if not codes:
         raise InputError(f"{path}: holds no <diag>; it should be the tabular list of ICD-10-CM")
-    return f"ICD-10-CM {_text(root.find('version')) or '(no version given)'}", codes
+    return _text(root.find("version")) or "(no version given)", codes
 
 
 def _phrases(item: ElementTree.Element) -> list[str]:

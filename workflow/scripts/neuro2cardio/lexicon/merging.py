@@ -21,7 +21,7 @@ _VERY_COMMON = 5.0
 _CONDITIONS = frozenset({"disorder", "injury", "organism", "state"})
 _HEADED_TERMS, _HEADED_SHARE = 10, 0.5
 """A word that heads so many terms, of which no specialty has this share, is general: effusion, polyp, wound."""
-_ADJECTIVE = re.compile(r"^[a-z]+(?:al|ic|ous|ary|ive|ed|ar|(?<!m)ent|ant|ile|ory|able|ible|less)$")
+_ADJECTIVE = re.compile(r"[a-z]+(?:al|ic|ous|ary|ive|ed|ar|(?<!m)ent|ant|ile|ory|able|ible|less)$")
 _CURATED = frozenset({"dictionary", "supplement"})
 """Sources whose texts were chosen as terms, one by one. The ontologies' have to earn it by the rules above."""
 
@@ -57,9 +57,15 @@ def _key(entry: Entry) -> _Key | None:
     folded = fold(text, case=case).strip()
     if sum(letter.isalpha() for letter in folded) < _MIN_LETTERS or len(folded.split()) > _MAX_WORDS:
         return None
-    if entry.source not in _CURATED and (_ADJECTIVE.match(folded) or re.search(r"[,;:/()\[\]]", folded)):
+    if entry.source not in _CURATED and not _is_term_like(folded, loose=entry.loose):
         return None
     return folded, case
+
+
+def _is_term_like(folded: str, *, loose: bool) -> bool:
+    """Whether an ontology's text may be a term: no list, no bare adjective; a text cut short ends with a noun."""
+    adjectives = folded.rpartition(" ")[2] if loose else folded
+    return not re.search(r"[,;:/()\[\]]", folded) and not _ADJECTIVE.fullmatch(adjectives)
 
 
 def _row(key: _Key, group: list[Entry], max_specialties: int) -> dict[str, Any]:
