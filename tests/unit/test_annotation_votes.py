@@ -93,6 +93,14 @@ def test_accuracy_and_coverage_by_quorum_against_hand_counts():
     assert np.isnan(by_winner.loc["Rheumatology", "accuracy"])
 
 
+def test_intervals_are_around_their_rate_even_at_its_ends():
+    ballots = [[C] * 5] * 17 + [[N] * 5] * 3
+    table = votes.by_quorum(votes.tally(answers(*ballots), 3), {f"q{i}": [C] for i in range(20)}, [5]).dropna()
+    assert (table["accuracy_low"] <= table["accuracy"]).all()
+    assert (table["accuracy"] <= table["accuracy_high"]).all()
+    assert (table["coverage"] <= table["coverage_high"]).all()
+
+
 def test_questions_without_a_known_truth_are_not_measured():
     table = votes.by_quorum(votes.tally(answers([C] * 5, [N] * 5), 3), {"q1": [N]}, [3])
     assert table.loc[0, ["n", "covered", "correct"]].tolist() == [1, 1, 1]

@@ -184,7 +184,7 @@ rule verify:
         settings=part(
             **SETTINGS.dataset.annotation.model_dump(mode="json", include={"annotator", "candidates", "verification"})
         ),
-        folder=f"{ANNOTATION}/verification",
+        folder=lambda wildcards, output: Path(output.trail).parent,
         code=code("annotation.verification", "annotation.agreement"),
     shell:
         "python {SCRIPTS}/verify.py --settings {params.settings:q} --questions {input.questions:q}"
@@ -215,7 +215,7 @@ rule calibrate:
         settings=part(**SETTINGS.dataset.annotation.conformal.model_dump(mode="json")),
         quorum=SETTINGS.dataset.annotation.quorum,
         formats=SETTINGS.figures.formats,
-        folder=ANNOTATION,
+        folder=lambda wildcards, output: Path(output.sets).parent,
         code=code("annotation.votes", "annotation.conformal", "annotation.verification"),
     shell:
         "python {SCRIPTS}/calibrate.py --settings {params.settings:q} --quorum {params.quorum} --formats {params.formats}"
@@ -229,8 +229,8 @@ rule release:
         list(map(str, QUESTION_FILES.values())),
         rules.vote.output,
         rules.verify.output,
-        rules.calibrate.output.sets,
         rules.calibrate.output.tables,
+        sets=rules.calibrate.output.sets,
     output:
         directory(f"{ANNOTATION}/release"),
     log:
@@ -245,7 +245,7 @@ rule release:
         runtime=grow(20),
     params:
         settings=part(**UNLABELLED, annotation=SETTINGS.dataset.annotation),
-        folder=ANNOTATION,
+        folder=lambda wildcards, input: Path(input.sets).parent,
         code=code("annotation.release", "sources"),
     shell:
         "python {SCRIPTS}/release.py --settings {params.settings:q} --folder {params.folder:q} --output {output:q}"

@@ -147,4 +147,5 @@ def _rate(hits: int, n: int, confidence: float) -> tuple[float, float, float]:
     if not n:
         return float("nan"), float("nan"), float("nan")
     low, high = proportion_confint(hits, n, alpha=1 - confidence, method="wilson")
-    return hits / n, float(low), float(high)
+    # Rounding takes an end past a rate of 0 or 1 by a hair, and then it is no interval around it.
+    return hits / n, min(float(low), hits / n), max(float(high), hits / n)
