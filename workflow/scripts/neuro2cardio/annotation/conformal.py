@@ -22,6 +22,7 @@ from sklearn.metrics import f1_score
 from statsmodels.stats.proportion import proportion_confint
 
 from ..errors import InputError
+from ..provenance import text_digest
 from ..settings import Conformal
 from ..specialties import SPECIALTIES
 
@@ -165,11 +166,12 @@ def _lowest_expected(thresholds: Thresholds, n: int) -> float:
 
 
 def halves(question_ids: Sequence[str], calibration: float) -> Bools:
-    """Which questions to calibrate on, by their ids alone: the same whatever else is in the table.
+    """Which questions to calibrate on, by a digest of their ids alone: the same whatever else is in the table.
 
-    Question ids are digests, so that their order is random with regard to all else.
+    Not by the ids themselves: these order the splits of the grid and the first questions of `max_questions`.
     """
-    return np.array([int(question_id[:8], 16) / 2**32 < calibration for question_id in question_ids], bool)
+    digests = [text_digest("calibration", question_id) for question_id in question_ids]
+    return np.array([int(digest, 16) / 16 ** len(digest) < calibration for digest in digests], bool)
 
 
 def label_sets(
