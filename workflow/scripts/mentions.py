@@ -4,7 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
-from neuro2cardio import backends, lexicon, mentions, outputs, tables
+from neuro2cardio import backends, lexicon, mentions, outputs, provenance, tables
 from neuro2cardio.errors import run
 from neuro2cardio.settings import Terms
 
@@ -27,7 +27,7 @@ def main() -> None:
     questions = tables.read(arguments.questions, tables.QUESTIONS)
     found = mentions.table(questions, backend, with_placebos=terms.placebo)
     tables.write(found, arguments.out, tables.MENTIONS)
-    outputs.write_json(arguments.versions, backend.versions())
+    outputs.write_json(arguments.versions, backend.versions() | provenance.versions("pyahocorasick"))
     print(mentions.summary(found))
 
 

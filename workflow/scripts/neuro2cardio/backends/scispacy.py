@@ -1,6 +1,7 @@
 """UMLS linking with scispacy. Its models and the UMLS knowledge base are the user's to install; not run in CI."""
 
 from collections.abc import Iterator
+from importlib import import_module
 from typing import Any
 
 import pandas as pd
@@ -76,11 +77,10 @@ class SciSpacyBackend:
 
 def _pipeline(settings: SciSpacy) -> Any:
     try:
-        import scispacy.abbreviation
-        import scispacy.linking  # noqa: F401  (registers the linker with spacy)
-        import spacy
-
-        pipeline = spacy.load(settings.model)
+        # Importing scispacy's components registers them with spacy.
+        for component in ("scispacy.abbreviation", "scispacy.linking"):
+            import_module(component)
+        pipeline = import_module("spacy").load(settings.model)
     except (ImportError, OSError) as error:
         raise InputError(_INSTALL.format(model=settings.model)) from error
     pipeline.add_pipe("abbreviation_detector")
