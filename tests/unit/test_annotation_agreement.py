@@ -1,7 +1,6 @@
 """Agreement coefficients against the libraries that define them here, and their intervals."""
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 import krippendorff
 import numpy as np
 import pandas as pd

@@ -1,7 +1,6 @@
 """Mentions and placebos: where terms are found in a text, and what stands beside them."""
 
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 import pandas as pd
 import pytest
 

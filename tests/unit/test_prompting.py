@@ -47,13 +47,15 @@ def test_in_each_order_the_gold_letter_stands_before_the_gold_option(permutation
 
 
 words = st.lists(
-    st.sampled_from(["chest pain", "(MI)", "angina?", "pre-eclampsia", "murmur;", "\naspirin", "5-year-old", "β-cells", "é"]),
+    st.sampled_from(
+        ["chest pain", "(MI)", "angina?", "pre-eclampsia", "murmur;", "\naspirin", "5-year-old", "β-cells", "é"]
+    ),
     min_size=2,
     max_size=8,
 )
 
 
-@pytest.mark.parametrize("key", [k for k in PROMPTERS], ids=str)
+@pytest.mark.parametrize("key", list(PROMPTERS), ids=str)
 @given(parts=words, chosen=st.integers(0, 7), glue=st.sampled_from([" ", "\n", "  "]))
 @hypothesis_settings(max_examples=40, deadline=None)
 def test_a_mention_decodes_to_its_own_text_or_is_not_scored(key, parts, chosen, glue):

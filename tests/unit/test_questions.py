@@ -2,9 +2,7 @@ from collections import Counter
 import random
 import re
 
-from hypothesis import given
-from hypothesis import settings as hypothesis_settings
-from hypothesis import strategies as st
+from hypothesis import given, settings as hypothesis_settings, strategies as st
 import pytest
 
 from neuro2cardio import questions, sources, specialties, tables

@@ -15,7 +15,9 @@ from neuro2cardio.prompting import Prompter, Question
 from neuro2cardio.settings import Prompt, Recipe
 
 QUESTIONS = [
-    Question(f"q{i}", f"A {20 + i}-year-old man has chest pain {'and dyspnea ' * (i % 3)}", ("angina", "seizure"), i % 2)
+    Question(
+        f"q{i}", f"A {20 + i}-year-old man has chest pain {'and dyspnea ' * (i % 3)}", ("angina", "seizure"), i % 2
+    )
     for i in range(10)
 ]
 RECIPE = Recipe(loss="completion", rank=2, epochs=2, batch_size=4, micro_batch_size=2, checkpoint_steps=2)
@@ -86,9 +88,7 @@ def test_the_loss_falls(train, loss):
 
 def test_how_a_batch_is_cut_does_not_change_what_is_learned(train):
     """What a GPU that runs out of memory relies on: smaller micro-batches, more accumulation, the same steps."""
-    curves = [
-        train(RECIPE.model_copy(update={"micro_batch_size": n}), name=f"micro-{n}")[1].curve for n in (1, 2, 4)
-    ]
+    curves = [train(RECIPE.model_copy(update={"micro_batch_size": n}), name=f"micro-{n}")[1].curve for n in (1, 2, 4)]
     for curve in curves[1:]:
         np.testing.assert_allclose(curve["loss"], curves[0]["loss"], rtol=1e-4)
         np.testing.assert_allclose(curve["grad_norm"], curves[0]["grad_norm"], rtol=1e-3)

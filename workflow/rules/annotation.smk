@@ -6,44 +6,6 @@ ANNOTATOR = SETTINGS.dataset.annotation.annotator
 UNLABELLED = SETTINGS.dataset.model_dump(mode="json", include={"origin", "split", "leakage", "max_rejected"})
 
 
-def responses():
-    """Where responses are kept: by model, over all experiments, outside of what Snakemake deletes."""
-    return f"resources/responses/{re.sub('[^A-Za-z0-9.]+', '-', ANNOTATOR.model).strip('-')}.jsonl"
-
-
-def annotator_files():
-    """The files that the annotator is made of."""
-    if ANNOTATOR.backend == "transformers":
-        return {"record": f"resources/models/{ANNOTATOR.model}/model.json"}
-    if ANNOTATOR.backend == "lexicon":
-        return {"lexicon": f"{RESULTS}/terms/lexicon.parquet"}
-    return {}
-
-
-def annotator_options():
-    """The same, as options of the command."""
-    if ANNOTATOR.backend == "openai":
-        return f"--responses {responses()}"
-    return " ".join(f"--{name} {path}" for name, path in annotator_files().items())
-
-
-def annotator_settings():
-    """What the answers depend on. Limits on requests and money are passed on too: they decide how far a run gets."""
-    chosen = SETTINGS.dataset.annotation.model_dump(mode="json", include={"annotator", "prompts", "candidates"})
-    if ANNOTATOR.backend == "transformers":
-        return part(annotation=chosen, usage=usage(ANNOTATOR.model))
-    if ANNOTATOR.backend == "lexicon":
-        return part(annotation=chosen, terms=SETTINGS.terms)
-    return part(annotation=chosen)
-
-
-def annotator_resource(key, otherwise):
-    """What a registered model asks for to score questions; little for the others."""
-    if ANNOTATOR.backend == "transformers":
-        return lambda wildcards, attempt: getattr(SETTINGS.models[ANNOTATOR.model].resources, key) * attempt
-    return grow(otherwise)
-
-
 # Checks the questions of the source, whatever their specialties.
 rule unlabelled:
     input:
@@ -70,7 +32,7 @@ rule unlabelled:
         ),
         code=code("questions", "sources"),
     shell:
-        "python {SCRIPTS}/unlabelled.py --settings {params.settings:q} {params.most} --questions {output.questions:q}"
+        "python workflow/scripts/unlabelled.py --settings {params.settings:q} {params.most} --questions {output.questions:q}"
         " --rejected {output.rejected:q} > {log:q} 2>&1"
 
 
@@ -96,7 +58,7 @@ rule annotation_estimate:
         options=annotator_options() if ANNOTATOR.backend == "openai" else "",
         code=code("annotation.task"),
     shell:
-        "python {SCRIPTS}/annotate.py --estimate --settings {params.settings:q} --questions {input.questions:q}"
+        "python workflow/scripts/annotate.py --estimate --settings {params.settings:q} --questions {input.questions:q}"
         " {params.options} --output {output:q} 2>&1 | tee {log:q}"
 
 
@@ -125,7 +87,7 @@ rule annotate:
         options=annotator_options(),
         code=code("annotation.task"),
     shell:
-        "python {SCRIPTS}/annotate.py --settings {params.settings:q} --questions {input.questions:q} {params.options}"
+        "python workflow/scripts/annotate.py --settings {params.settings:q} --questions {input.questions:q} {params.options}"
         " --threads {threads} --output {output:q} > {log:q} 2>&1"
 
 
@@ -152,7 +114,7 @@ rule vote:
         quorum=SETTINGS.dataset.annotation.quorum,
         code=code("annotation.votes", "annotation.agreement"),
     shell:
-        "python {SCRIPTS}/vote.py --answers {input:q} --quorum {params.quorum} --votes {output.votes:q}"
+        "python workflow/scripts/vote.py --answers {input:q} --quorum {params.quorum} --votes {output.votes:q}"
         " --status {output.status:q} --problems {output.problems:q} --agreement {output.agreement:q} > {log:q} 2>&1"
 
 
@@ -187,7 +149,7 @@ rule verify:
         folder=lambda wildcards, output: Path(output.trail).parent,
         code=code("annotation.verification", "annotation.agreement"),
     shell:
-        "python {SCRIPTS}/verify.py --settings {params.settings:q} --questions {input.questions:q}"
+        "python workflow/scripts/verify.py --settings {params.settings:q} --questions {input.questions:q}"
         " --votes {input.votes:q} --folder {params.folder:q} > {log:q} 2>&1"
 
 
@@ -218,7 +180,7 @@ rule calibrate:
         folder=lambda wildcards, output: Path(output.sets).parent,
         code=code("annotation.votes", "annotation.conformal", "annotation.verification"),
     shell:
-        "python {SCRIPTS}/calibrate.py --settings {params.settings:q} --quorum {params.quorum} --formats {params.formats}"
+        "python workflow/scripts/calibrate.py --settings {params.settings:q} --quorum {params.quorum} --formats {params.formats}"
         " --questions {input.questions:q} --votes {input.votes:q} --trail {input.trail:q} --folder {params.folder:q}"
         " > {log:q} 2>&1"
 
@@ -248,5 +210,5 @@ rule release:
         folder=lambda wildcards, input: Path(input.sets).parent,
         code=code("annotation.release", "sources"),
     shell:
-        "python {SCRIPTS}/release.py --settings {params.settings:q} --folder {params.folder:q} --output {output:q}"
+        "python workflow/scripts/release.py --settings {params.settings:q} --folder {params.folder:q} --output {output:q}"
         " > {log:q} 2>&1"

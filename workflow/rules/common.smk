@@ -1,4 +1,4 @@
-# What every rule shares: the validated configuration, paths, and how both reach a job.
+# What all rules share: the validated configuration, paths, and how both reach a job.
 import sys
 from pathlib import Path
 
@@ -63,3 +63,138 @@ def adapters(pattern, **fixed):
         "seed": SETTINGS.grid.seeds,
     }
     return expand(pattern, **{**axes, **fixed})
+
+
+def lexicon_sources():
+    """The files a lexicon is built from."""
+    if SETTINGS.terms.lexicon.backend == "json":
+        return {"dictionary": SETTINGS.terms.lexicon.path}
+    # `ancient`: what counts is the ontologies' content, and the digests of their wheels stand in the settings.
+    return {
+        "hpo": ancient("resources/ontologies/hp.obo"),
+        "icd10cm": ancient("resources/ontologies/icd10cm.xml"),
+    }
+
+
+def mappings():
+    """Digest of the supplement and the tables from branch to specialty: a change of any rebuilds the lexicon."""
+    tables = sorted((Path(SCRIPTS) / "neuro2cardio" / "mappings").glob("*.tsv"))
+    return provenance.text_digest(*map(provenance.sha256, tables))
+
+
+def usage(model):
+    """How a registry entry's model is used, whatever it asks of the cluster."""
+    return SETTINGS.models[model].model_dump(mode="json", include={"dtype", "max_tokens", "chat_template"})
+
+
+def prompt_for(*forms):
+    """The prompt's words that these forms use: a change of another form's words reruns nothing."""
+    return SETTINGS.prompt.model_dump(mode="json", include={"system", "answer_cue", *forms})
+
+
+def scoring_settings(model):
+    """What scoring one model depends on."""
+    return part(
+        usage=usage(model),
+        prompt=prompt_for(*SETTINGS.inference.methods),
+        inference=SETTINGS.inference,
+        terms=SETTINGS.terms.model_dump(mode="json", include={"contexts", "lowercase_bare"}),
+    )
+
+
+def axes():
+    """What is crossed with what. Files are read by it: neither stray ones, nor 600 paths on a command line."""
+    return {
+        "model": SETTINGS.grid.models,
+        "recipe": SETTINGS.grid.recipes,
+        "train_set": SETTINGS.train_sets,
+        "seed": SETTINGS.grid.seeds,
+    }
+
+
+def figure_names():
+    """File names, without suffix, of the figures that each model and recipe has."""
+    kinds = {
+        "transfer": METHODS,
+        "diagonal": METHODS if len(SETTINGS.grid.specialties) > 1 else [],
+        "position-bias": POSITIONED,
+        "term-shift": SETTINGS.terms.contexts,
+        "term-shift-grid": SETTINGS.terms.contexts,
+        "training": ["loss"],
+    }
+    return [f"{kind}-{variant}" for kind, variants in kinds.items() for variant in variants]
+
+
+def all_results():
+    """Everything that the configuration asks for."""
+    tables = ["transfer_matrix", "diagonal", "position_bias", "term_shift", "term_shift_grid", "placebo_balance"]
+    return [
+        *expand(f"{TABLES}/{{table}}.csv", table=tables),
+        *expand(
+            FIGURE,
+            model=SETTINGS.grid.models,
+            recipe=SETTINGS.grid.recipes,
+            figure=figure_names(),
+            format=SETTINGS.figures.formats,
+        ),
+        f"{TABLES}/summary.txt",
+        f"{RESULTS}/terms/validity.csv",
+    ]
+
+
+def planned_questions():
+    """The question table, except where it was not made yet and the source's published size will do."""
+    origin, split = SETTINGS.dataset.origin, SETTINGS.dataset.split
+    published = origin.source == "s-medqa" and origin.directory is None and split.made_from is None
+    return [] if published and not Path(QUESTIONS).exists() else QUESTIONS
+
+
+def seen():
+    """What a plan reads outside the DAG, where it is there: sizes of fetched models and costs of earlier runs."""
+    models = [path for name in SETTINGS.grid.models if (path := Path(f"resources/models/{name}/model.json")).exists()]
+    return models, sorted(Path("results").glob("*/plan/cost.csv"))
+
+
+def responses():
+    """Where responses are kept: by model, over all experiments, outside of what Snakemake deletes."""
+    return f"resources/responses/{re.sub('[^A-Za-z0-9.]+', '-', ANNOTATOR.model).strip('-')}.jsonl"
+
+
+def annotator_files():
+    """The files that the annotator is made of."""
+    if ANNOTATOR.backend == "transformers":
+        return {"record": f"resources/models/{ANNOTATOR.model}/model.json"}
+    if ANNOTATOR.backend == "lexicon":
+        return {"lexicon": f"{RESULTS}/terms/lexicon.parquet"}
+    return {}
+
+
+def annotator_options():
+    """The same, as options of the command."""
+    if ANNOTATOR.backend == "openai":
+        return f"--responses {responses()}"
+    return " ".join(f"--{name} {path}" for name, path in annotator_files().items())
+
+
+def annotator_settings():
+    """What the answers depend on. Limits on requests and money are passed on too: they decide how far a run gets."""
+    chosen = SETTINGS.dataset.annotation.model_dump(mode="json", include={"annotator", "prompts", "candidates"})
+    if ANNOTATOR.backend == "transformers":
+        return part(annotation=chosen, usage=usage(ANNOTATOR.model))
+    if ANNOTATOR.backend == "lexicon":
+        return part(annotation=chosen, terms=SETTINGS.terms)
+    return part(annotation=chosen)
+
+
+def annotator_resource(key, otherwise):
+    """What a registered model asks for to score questions; little for the others."""
+    if ANNOTATOR.backend == "transformers":
+        return lambda wildcards, attempt: getattr(SETTINGS.models[ANNOTATOR.model].resources, key) * attempt
+    return grow(otherwise)
+
+
+def scored(**fixed):
+    """All that is read off the grid's adapters, or of the part of them that `fixed` names, and off their base models."""
+    tables = ("predictions", "term_logprobs")
+    base = expand(f"{RESULTS}/{{table}}/{{model}}/base.parquet", table=tables, model=SETTINGS.grid.models)
+    return base + [path for table in tables for path in adapters(f"{RESULTS}/{table}/{ADAPTER}.parquet", **fixed)]

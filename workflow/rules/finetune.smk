@@ -34,6 +34,6 @@ rule finetune:
         adapter=f"{RESULTS}/adapters/{ADAPTER}",
         code=code("training"),
     shell:
-        "HF_HUB_OFFLINE=1 python {SCRIPTS}/finetune.py --record {input.record:q} --train-set {input.train_set:q}"
+        "HF_HUB_OFFLINE=1 python workflow/scripts/finetune.py --record {input.record:q} --train-set {input.train_set:q}"
         " --settings {params.settings:q} --seed {wildcards.seed} --threads {threads}"
         " --checkpoints {params.checkpoints:q} --adapter {params.adapter:q} > {log} 2>&1"

@@ -1,13 +1,3 @@
-def scoring_settings(model):
-    """What scoring one model depends on."""
-    return part(
-        usage=usage(model),
-        prompt=prompt_for(*SETTINGS.inference.methods),
-        inference=SETTINGS.inference,
-        terms=SETTINGS.terms.model_dump(mode="json", include={"contexts", "lowercase_bare"}),
-    )
-
-
 # Cut out the test split: all that inference depends on, so that other train questions rerun none of it.
 rule test_split:
     input:
@@ -29,7 +19,7 @@ rule test_split:
     params:
         code=code("tables"),
     shell:
-        "python {SCRIPTS}/test_split.py --questions {input.questions:q} --mentions {input.mentions:q}"
+        "python workflow/scripts/test_split.py --questions {input.questions:q} --mentions {input.mentions:q}"
         " --test-questions {output.questions:q} --test-mentions {output.mentions:q} > {log} 2>&1"
 
 
@@ -60,7 +50,7 @@ rule infer_base:
         adapter="",
         code=code("scoring"),
     shell:
-        "HF_HUB_OFFLINE=1 python {SCRIPTS}/infer.py --record {input.record:q} {params.adapter}"
+        "HF_HUB_OFFLINE=1 python workflow/scripts/infer.py --record {input.record:q} {params.adapter}"
         " --questions {input.questions:q} --mentions {input.mentions:q} --settings {params.settings:q}"
         " --keys {params.adapter_key:q} --threads {threads} --predictions {output.predictions:q}"
         " --term-logprobs {output.term_logprobs:q} > {log} 2>&1"
@@ -91,10 +81,3 @@ use rule infer_base as infer_adapter with:
         ),
         adapter=f"--adapter {RESULTS}/adapters/{ADAPTER}",
         code=code("scoring"),
-
-
-def scored(**fixed):
-    """All that is read off the grid's adapters, or of the part of them that `fixed` names, and off their base models."""
-    tables = ("predictions", "term_logprobs")
-    base = expand(f"{RESULTS}/{{table}}/{{model}}/base.parquet", table=tables, model=SETTINGS.grid.models)
-    return base + [path for table in tables for path in adapters(f"{RESULTS}/{table}/{ADAPTER}.parquet", **fixed)]

@@ -1,13 +1,3 @@
-def usage(model):
-    """How a registry entry's model is used, whatever it asks of the cluster."""
-    return SETTINGS.models[model].model_dump(mode="json", include={"dtype", "max_tokens", "chat_template"})
-
-
-def prompt_for(*forms):
-    """The prompt's words that these forms use: a change of another form's words reruns nothing."""
-    return SETTINGS.prompt.model_dump(mode="json", include={"system", "answer_cue", *forms})
-
-
 localrules:
     fetch_model,
 
@@ -33,7 +23,7 @@ rule fetch_model:
         folder=lambda wildcards, output: Path(output[0]).parent,
         code=code("language_models"),
     shell:
-        "python {SCRIPTS}/fetch_model.py --settings {params.settings:q} --folder {params.folder:q} > {log} 2>&1"
+        "python workflow/scripts/fetch_model.py --settings {params.settings:q} --folder {params.folder:q} > {log} 2>&1"
 
 
 # Pose every question to the model's tokenizer, so that what cannot work fails before GPU time is spent.
@@ -62,5 +52,5 @@ rule check_model:
         ),
         code=code("feasibility"),
     shell:
-        "HF_HUB_OFFLINE=1 python {SCRIPTS}/check_model.py --record {input.record:q} --questions {input.questions:q}"
+        "HF_HUB_OFFLINE=1 python workflow/scripts/check_model.py --record {input.record:q} --questions {input.questions:q}"
         " --settings {params.settings:q} --output {output:q} > {log} 2>&1"

@@ -3,19 +3,6 @@
 QUESTIONS = f"{RESULTS}/questions.parquet"
 
 
-def planned_questions():
-    """The question table, except where it was not made yet and the source's published size will do."""
-    origin, split = SETTINGS.dataset.origin, SETTINGS.dataset.split
-    published = origin.source == "s-medqa" and origin.directory is None and split.made_from is None
-    return [] if published and not Path(QUESTIONS).exists() else QUESTIONS
-
-
-def seen():
-    """What a plan reads outside the DAG, where it is there: sizes of fetched models and costs of earlier runs."""
-    models = [path for name in SETTINGS.grid.models if (path := Path(f"resources/models/{name}/model.json")).exists()]
-    return models, sorted(Path("results").glob("*/plan/cost.csv"))
-
-
 # Print jobs, tokens, FLOPs, hours, memory and disk of the grid, before any GPU is used.
 rule plan:
     input:
@@ -40,7 +27,7 @@ rule plan:
         seen=lambda wildcards: [provenance.sha256(path) for group in seen() for path in group],
         code=code("plan"),
     shell:
-        "python {SCRIPTS}/plan.py --settings {params.settings:q} {params.questions} --models resources/models"
+        "python workflow/scripts/plan.py --settings {params.settings:q} {params.questions} --models resources/models"
         " --costs {params.costs} --output {output:q} 2>&1 | tee {log:q}"
 
 
@@ -69,9 +56,9 @@ rule cost:
     params:
         settings=settings.canonical_json(SETTINGS),
         benchmarks=BENCHMARKS,
-        figure=f"{RESULTS}/plan/cost",
+        figure=lambda wildcards: f"{RESULTS}/plan/cost",
         code=code("cost", "plan", "figures"),
     shell:
-        "python {SCRIPTS}/cost.py --settings {params.settings:q} --questions {input.questions:q} --models resources/models"
+        "python workflow/scripts/cost.py --settings {params.settings:q} --questions {input.questions:q} --models resources/models"
         " --benchmarks {params.benchmarks:q} --logs .snakemake/log --table {output.table:q} --figure {params.figure}"
         " 2>&1 | tee {log:q}"

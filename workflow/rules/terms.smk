@@ -3,23 +3,6 @@
 TERMS = f"{RESULTS}/terms"
 
 
-def lexicon_sources():
-    """The files a lexicon is built from."""
-    if SETTINGS.terms.lexicon.backend == "json":
-        return {"dictionary": SETTINGS.terms.lexicon.path}
-    # `ancient`: what counts is the ontologies' content, and the digests of their wheels stand in the settings.
-    return {
-        "hpo": ancient("resources/ontologies/hp.obo"),
-        "icd10cm": ancient("resources/ontologies/icd10cm.xml"),
-    }
-
-
-def mappings():
-    """Digest of the supplement and the tables from branch to specialty: a change of any rebuilds the lexicon."""
-    tables = sorted((Path(SCRIPTS) / "neuro2cardio" / "mappings").glob("*.tsv"))
-    return provenance.text_digest(*map(provenance.sha256, tables))
-
-
 # Build the lexicon: clinical term -> specialties.
 rule lexicon:
     input:
@@ -45,7 +28,7 @@ rule lexicon:
         mappings=mappings(),
         code=code("lexicon"),
     shell:
-        "python {SCRIPTS}/lexicon.py --settings {params.settings:q} {params.files}"
+        "python workflow/scripts/lexicon.py --settings {params.settings:q} {params.files}"
         " --out {output.terms} --versions {output.versions} > {log} 2>&1"
 
 
@@ -76,7 +59,7 @@ rule mentions:
         ),
         code=code("mentions"),
     shell:
-        "python {SCRIPTS}/mentions.py --settings {params.settings:q} --questions {input.questions}"
+        "python workflow/scripts/mentions.py --settings {params.settings:q} --questions {input.questions}"
         " --lexicon {input.lexicon} --lexicon-versions {input.versions}"
         " --out {output.mentions} --versions {output.versions} > {log} 2>&1"
 
@@ -102,5 +85,5 @@ rule validity:
     params:
         code=code("validity"),
     shell:
-        "python {SCRIPTS}/validity.py --questions {input.questions} --lexicon {input.lexicon}"
+        "python workflow/scripts/validity.py --questions {input.questions} --lexicon {input.lexicon}"
         " --mentions {input.mentions} --out {output} > {log} 2>&1"

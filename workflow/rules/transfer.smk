@@ -5,47 +5,7 @@ METHODS = SETTINGS.inference.methods
 POSITIONED = [method for method in METHODS if method != "cloze"]
 
 
-def axes():
-    """What is crossed with what. Files are read by it: neither stray ones, nor 600 paths on a command line."""
-    return {
-        "model": SETTINGS.grid.models,
-        "recipe": SETTINGS.grid.recipes,
-        "train_set": SETTINGS.train_sets,
-        "seed": SETTINGS.grid.seeds,
-    }
-
-
-def figure_names():
-    """File names, without suffix, of the figures that each model and recipe has."""
-    kinds = {
-        "transfer": METHODS,
-        "diagonal": METHODS if len(SETTINGS.grid.specialties) > 1 else [],
-        "position-bias": POSITIONED,
-        "term-shift": SETTINGS.terms.contexts,
-        "term-shift-grid": SETTINGS.terms.contexts,
-        "training": ["loss"],
-    }
-    return [f"{kind}-{variant}" for kind, variants in kinds.items() for variant in variants]
-
-
 FIGURE = f"{RESULTS}/figures/{{model}}/{{recipe}}/{{figure}}.{{format}}"
-
-
-def all_results():
-    """Everything that the configuration asks for."""
-    tables = ["transfer_matrix", "diagonal", "position_bias", "term_shift", "term_shift_grid", "placebo_balance"]
-    return [
-        *expand(f"{TABLES}/{{table}}.csv", table=tables),
-        *expand(
-            FIGURE,
-            model=SETTINGS.grid.models,
-            recipe=SETTINGS.grid.recipes,
-            figure=figure_names(),
-            format=SETTINGS.figures.formats,
-        ),
-        f"{TABLES}/summary.txt",
-        f"{RESULTS}/terms/validity.csv",
-    ]
 
 
 # Set every adapter's answers against the base model's: train set x test specialty.
@@ -70,10 +30,10 @@ rule transfer_matrix:
         runtime=grow(20),
     params:
         settings=part(axes=axes(), methods=METHODS, statistics=SETTINGS.statistics),
-        predictions=f"{RESULTS}/predictions",
+        predictions=lambda wildcards: f"{RESULTS}/predictions",
         code=code("transfer", "position_bias"),
     shell:
-        "python {SCRIPTS}/transfer_matrix.py --questions {input.questions:q} --predictions {params.predictions:q}"
+        "python workflow/scripts/transfer_matrix.py --questions {input.questions:q} --predictions {params.predictions:q}"
         " --settings {params.settings:q} --matrix {output.matrix:q} --diagonal {output.diagonal:q}"
         " --position-bias {output.position_bias:q} > {log} 2>&1"
 
@@ -101,10 +61,10 @@ rule term_shift:
         runtime=grow(20),
     params:
         settings=part(axes=axes(), contexts=SETTINGS.terms.contexts, statistics=SETTINGS.statistics),
-        term_logprobs=f"{RESULTS}/term_logprobs",
+        term_logprobs=lambda wildcards: f"{RESULTS}/term_logprobs",
         code=code("term_shift"),
     shell:
-        "python {SCRIPTS}/term_shift.py --questions {input.questions:q} --mentions {input.mentions:q}"
+        "python workflow/scripts/term_shift.py --questions {input.questions:q} --mentions {input.mentions:q}"
         " --term-logprobs {params.term_logprobs:q} --settings {params.settings:q} --shifts {output.shifts:q}"
         " --grid {output.grid:q} --balance {output.balance:q} > {log} 2>&1"
 
@@ -134,12 +94,12 @@ rule figures:
     params:
         settings=part(axes=axes(), scope=SETTINGS.terms.scope, figures=SETTINGS.figures),
         figures=figure_names(),
-        tables=TABLES,
+        tables=lambda wildcards: TABLES,
         adapters=f"{RESULTS}/adapters",
         out=lambda wildcards: f"{RESULTS}/figures/{wildcards.model}/{wildcards.recipe}",
         code=code("figures"),
     shell:
-        "python {SCRIPTS}/figures.py --tables {params.tables:q} --adapters {params.adapters:q}"
+        "python workflow/scripts/figures.py --tables {params.tables:q} --adapters {params.adapters:q}"
         " --model {wildcards.model} --recipe {wildcards.recipe} --settings {params.settings:q}"
         " --figures {params.figures} --out {params.out:q} > {log} 2>&1"
 
@@ -166,5 +126,5 @@ rule summary:
         settings=part(context=SETTINGS.terms.contexts[0], scope=SETTINGS.terms.scope),
         code=code("summary"),
     shell:
-        "python {SCRIPTS}/summary.py --matrix {input.matrix:q} --diagonal {input.diagonal:q}"
+        "python workflow/scripts/summary.py --matrix {input.matrix:q} --diagonal {input.diagonal:q}"
         " --term-shift {input.term_shift:q} --settings {params.settings:q} --out {output:q} > {log} 2>&1"

@@ -27,7 +27,7 @@ def whole(path: Path | str) -> Iterator[Path]:
         else:
             with part.open("rb") as handle:
                 os.fsync(handle.fileno())
-        os.replace(part, path)
+        part.replace(path)
 
 
 def write_text(path: Path | str, text: str) -> None:

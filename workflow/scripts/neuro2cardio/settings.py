@@ -528,6 +528,12 @@ def _explain(error: Any) -> str:
     key = ".".join(location) or "config"
     if error["type"] == "extra_forbidden":
         return f"{key}: unknown key{nearest(location[-1], _keys_beside(error['loc']))}"
+    if error["type"] == "union_tag_invalid":
+        known = [tag.strip("'") for tag in error["ctx"]["expected_tags"].split(", ")]
+        tag, discriminator = error["ctx"]["tag"], error["ctx"]["discriminator"].strip("'")
+        return f"{key}.{discriminator}: {tag!r} is unknown{nearest(tag, known)}"
+    if error["type"] == "union_tag_not_found":
+        return f"{key}.{error['ctx']['discriminator'].strip(chr(39))}: missing; it has no default"
     if error["type"] == "missing":
         return f"{key}: missing; it has no default"
     message = error["msg"].removeprefix("Value error, ")

@@ -1,0 +1,57 @@
+# Everything a contributor needs: `make setup` on a bare machine with Python 3.11, pip and make; the rest builds on it.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+CORES ?= $(shell nproc 2>/dev/null || echo 2)
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+PY := workflow tests benchmarks
+SMK := Snakefile workflow/rules
+
+.PHONY: setup demo test check unit workflow slurm slow format schema recover clean
+
+setup: $(READY)
+
+$(READY): envs/neuro2cardio.lock
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not there; name a Python 3.11 or later: make PYTHON=python3"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+# The main job on the embedded default: a real model, fine-tuned here.
+demo: setup
+	snakemake --configfile demo.yaml --cores $(CORES)
+
+# What CI runs.
+test: setup check
+	pytest
+
+# Formats, lints, types.
+check: setup
+	ruff format --check $(PY)
+	ruff check $(PY)
+	snakefmt --check $(SMK)
+	mypy workflow/scripts/neuro2cardio
+	snakemake --lint
+	snakemake --lint --configfile demo.yaml
+
+unit: setup
+	pytest tests/unit -m "not slow"
+
+workflow: setup
+	pytest tests/workflow
+
+slurm: setup
+	pytest tests/slurm tests/faults
+
+format: setup
+	ruff format $(PY)
+	ruff check --fix $(PY)
+	snakefmt $(SMK)
+
+# The JSON schema with which editors complete config.yaml.
+schema: setup
+	$(BIN)/python workflow/scripts/schema.py
+
+clean:
+	rm -rf .snakemake logs results/* resources/*

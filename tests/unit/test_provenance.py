@@ -1,0 +1,90 @@
+"""Outputs appear whole or not at all; digests see what code says and nothing else."""
+
+import shutil
+
+import pandas as pd
+import pytest
+
+from neuro2cardio import outputs, provenance, specialties, tables
+from neuro2cardio.errors import InputError, nearest
+
+
+def test_a_writer_that_fails_leaves_the_old_file_and_no_other(tmp_path):
+    path = tmp_path / "table.csv"
+    outputs.write_text(path, "old")
+    with pytest.raises(RuntimeError), outputs.whole(path) as part:
+        part.write_text("half")
+        raise RuntimeError
+    assert path.read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["table.csv"]
+
+
+def test_two_writers_of_one_file_never_share_it(tmp_path):
+    path = tmp_path / "table.csv"
+    with outputs.whole(path) as first, outputs.whole(path) as second:
+        first.write_text("first")
+        second.write_text("second")
+    assert path.read_text() == "first"
+
+
+def test_a_folder_is_replaced_as_a_whole(tmp_path):
+    for name in ("old", "new"):
+        with outputs.whole(tmp_path / "adapter") as part:
+            part.mkdir()
+            (part / name).write_text(name)
+    assert [p.name for p in (tmp_path / "adapter").iterdir()] == ["new"]
+
+
+def test_a_table_that_was_cut_short_is_never_read_as_data(tmp_path):
+    frame = pd.DataFrame({name: pd.Series(dtype=object) for name in tables.MENTIONS.names})
+    tables.write(frame, tmp_path / "m.parquet", tables.MENTIONS)
+    data = (tmp_path / "m.parquet").read_bytes()
+    (tmp_path / "m.parquet").write_bytes(data[: len(data) // 2])
+    with pytest.raises(InputError, match="not a whole Parquet file"):
+        tables.read(tmp_path / "m.parquet", tables.MENTIONS)
+
+
+def test_a_table_with_other_columns_is_refused_by_name(tmp_path):
+    with pytest.raises(InputError, match=r"missing \[.*'stem'.*unknown \['stam'\]"):
+        tables.write(pd.DataFrame({"stam": ["x"]}), tmp_path / "q.parquet", tables.QUESTIONS)
+
+
+@pytest.fixture
+def digest_after(tmp_path, monkeypatch):
+    """The digest of `scoring` in a copy of the library, after a replacement in one of its modules."""
+
+    def edit(module: str, old: str, new: str) -> str:
+        copy = tmp_path / f"{module}-{len(list(tmp_path.iterdir()))}"
+        shutil.copytree(provenance._LIBRARY, copy, ignore=shutil.ignore_patterns("__pycache__"))
+        path = copy / f"{module}.py"
+        text = path.read_text()
+        assert old in text
+        path.write_text(text.replace(old, new, 1))
+        monkeypatch.setattr(provenance, "_LIBRARY", copy)
+        return provenance.code_digest.__wrapped__("scoring")
+
+    return edit
+
+
+def test_the_code_digest_sees_edits_of_imported_modules_and_no_comments(digest_after):
+    before = provenance.code_digest("scoring")
+    assert digest_after("forward", "import copy\n", "import copy  # a comment\n\n") == before
+    assert digest_after("scoring", '"""Every question', '"""Each question') == before
+    assert digest_after("figures", "import", "import math\nimport") == before
+    assert digest_after("forward", "log_softmax", "softmax") != before
+    assert digest_after("errors", "cutoff=0.6", "cutoff=0.7") != before
+
+
+def test_git_names_a_file_as_git_does():
+    assert provenance.git_blob_id(b"hello\n") == "ce013625030ba8dba906f756967f9e9ca394464a"
+
+
+def test_slugs_and_names_are_one_to_one():
+    for name in specialties.SPECIALTIES:
+        assert specialties.from_slug(specialties.slug(name)) == name
+    with pytest.raises(InputError, match="did you mean 'cardiology'"):
+        specialties.from_slug("cardiologie")
+
+
+def test_where_nothing_is_near_all_names_are_listed():
+    assert nearest("xyz", ["b", "a"]) == "; known: a, b"
