@@ -42,6 +42,8 @@ def texts(text: str, scopes: tuple[str, ...] = ("strict", "broad")) -> list[str]
         ("The heart. Failure followed", ["heart"]),
         ("heart\nfailure", ["heart"]),
         ("heart, failure", ["heart"]),
+        ("heart—failure", ["heart"]),
+        ("heart\tfailure", ["heart"]),
         ("hearten the seizures", ["seizures"]),
         ("preseizure and seizure2", []),
         ("(seizure)", ["seizure"]),

@@ -40,26 +40,20 @@ def _rows(
     for placebo in placebos.match(stem, found, frequency) if frequency is not None else ():
         beside.setdefault(placebo.term, []).append(placebo)
     for index, mention in enumerate(found):
-        if mention.scope == "none":
-            continue
-        term = {
-            **_place(question_id, stem, mention.start, mention.end),
-            "concept_ids": list(mention.concept_ids),
-            "specialties": list(mention.specialties),
-            "kind": mention.kind,
-            "scope": mention.scope,
-            "matched_to": "",
-        }
-        yield term
-        for placebo in sorted(beside.get(index, ()), key=lambda p: p.rank):
-            yield {
-                **_place(question_id, stem, placebo.start, placebo.end),
-                "concept_ids": [],
-                "specialties": [],
-                "kind": "placebo",
+        if mention.scope != "none":
+            term = {
+                **_place(question_id, stem, mention.start, mention.end),
+                "concept_ids": list(mention.concept_ids),
+                "specialties": list(mention.specialties),
+                "kind": mention.kind,
                 "scope": mention.scope,
-                "matched_to": term["mention_id"],
+                "matched_to": "",
             }
+            yield term
+            for placebo in sorted(beside.get(index, ()), key=lambda p: p.rank):
+                place = _place(question_id, stem, placebo.start, placebo.end)
+                nothing = {"concept_ids": [], "specialties": [], "kind": "placebo", "matched_to": term["mention_id"]}
+                yield term | nothing | place
 
 
 def _place(question_id: str, stem: str, start: int, end: int) -> dict[str, Any]:

@@ -42,7 +42,8 @@ _ANY_AMERICAN, _ANY_BRITISH = (
     re.compile("|".join(f"({pattern})" for pattern, _ in rules)) for rules in (_TO_BRITISH, _TO_AMERICAN)
 )
 _IRREGULAR = {"bacterium": "bacteria", "diverticulum": "diverticula", "vertebra": "vertebrae", "fungus": "fungi"}
-_SAME_LENGTH = {ord(quote): "'" for quote in "’‘ʼ`´"} | {ord(dash): " " for dash in "-‐‑‒–—−\u00a0\t"}
+_SAME_LENGTH = {ord(quote): "'" for quote in "’‘ʼ`´"} | {ord(joint): " " for joint in "-‐‑‒–−\u00a0"}
+"""Em dashes and tabs part what they stand between, so they stay."""
 
 
 @cache
