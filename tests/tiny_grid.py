@@ -1,7 +1,7 @@
 """A whole checkout with a grid of a tiny random model, for tests that run Snakemake: no download, seconds a job."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 import hashlib
 import json
@@ -49,7 +49,7 @@ CONFIG = {
         "completion": {
             "loss": "completion",
             "rank": 2,
-            "epochs": 20,
+            "epochs": 10,
             "batch_size": 4,
             "micro_batch_size": 2,
             "checkpoint_steps": 5,
@@ -60,6 +60,7 @@ CONFIG = {
     "statistics": {"draws": 100},
     "figures": {"formats": ["png"]},
 }
+soak = pytest.mark.skipif("NEURO2CARDIO_SOAK" not in os.environ, reason="takes minutes: set NEURO2CARDIO_SOAK=1")
 
 
 @dataclass(frozen=True)
@@ -153,35 +154,6 @@ def environment() -> dict[str, str]:
     return {**kept, "PATH": path, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
 
 
-def write_model(folder: Path) -> None:
-    """A Llama of 40,000 random weights, and a byte tokenizer."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-    import torch
-    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
-
-    alphabet = ["<s>", "</s>", *sorted(pre_tokenizers.ByteLevel.alphabet())]
-    bytes_only = Tokenizer(models.BPE(vocab={c: i for i, c in enumerate(alphabet)}, merges=[]))
-    bytes_only.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    bytes_only.decoder = decoders.ByteLevel()
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=bytes_only, bos_token="<s>", eos_token="</s>", pad_token="</s>"
-    )
-    tokenizer.save_pretrained(folder)
-    torch.manual_seed(0)
-    shape = LlamaConfig(
-        vocab_size=len(alphabet),
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        num_key_value_heads=2,
-        max_position_embeddings=512,
-        bos_token_id=0,
-        eos_token_id=1,
-    )
-    LlamaForCausalLM(shape).save_pretrained(folder)
-
-
 def questions(per_specialty: int = 40) -> list[dict[str, object]]:
     """Questions of four specialties, all different."""
     draw = random.Random(0)
@@ -200,7 +172,7 @@ def questions(per_specialty: int = 40) -> list[dict[str, object]]:
 
 
 @pytest.fixture(scope="session")
-def new_grid(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+def new_grid(tmp_path_factory: pytest.TempPathFactory, tiny_model: Callable[..., Path]) -> Checkout:
     """A checkout in which nothing was run yet."""
     directory = tmp_path_factory.mktemp("grid") / "new"
     directory.mkdir()
@@ -208,9 +180,8 @@ def new_grid(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
         source = CHECKOUT / part
         copy = shutil.copytree if source.is_dir() else shutil.copy2
         copy(source, directory / part)
-    write_model(directory.with_name("model"))
     (directory / "config.yaml").write_text(yaml.safe_dump(CONFIG))
-    Checkout(directory).configure({"models.tiny.path": str(directory.with_name("model"))})
+    Checkout(directory).configure({"models.tiny.path": str(tiny_model())})
     (directory / "questions.json").write_text(json.dumps(questions()))
     terms = {term: [specialty] for specialty, names in SPECIALTIES.items() for term in names}
     (directory / "lexicon.json").write_text(json.dumps(terms))

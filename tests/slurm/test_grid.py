@@ -51,7 +51,7 @@ def test_jobs_and_their_logs_are_found_by_rule_and_wildcards(computed: Checkout,
     jobs = slurm.jobs(computed)
     assert {job.name.split("_")[0] for job in jobs} == {"neuro2cardio"}
     assert "rule_finetune_wildcards_tiny_completion_cardiology_1" in {job.comment for job in jobs}
-    assert "120/120" in (computed / "logs/tiny/finetune/tiny/completion/cardiology/seed-1.log").read_text()
+    assert "60/60" in (computed / "logs/tiny/finetune/tiny/completion/cardiology/seed-1.log").read_text()
 
 
 def test_downloads_stay_on_the_submitting_node(computed: Checkout, slurm: Slurm):

@@ -138,8 +138,8 @@ def plan(
     """One row a rule and model. What is no model's work (questions, terms, tables) takes CPU minutes and is left out.
 
     Columns: `jobs`; `tokens` and `flops` of all of them; `hours`, job start included, and `gpu_hours`; `gpu_memory_gb`
-    at the peak of one job; `memory_gb` that each asks the cluster for (downloads ask for none); `disk_gb` of all
-    outputs; `basis`, where the model's size comes from. ``costs`` (`cost.compare`) corrects hours by what such jobs took
+    at the peak of one job; `memory_gb` that each asks for on the cluster (downloads run beside it); `disk_gb` of all
+    outputs; `basis`, where a size comes from. ``costs`` (`cost.compare`) corrects hours by what such jobs took
     before.
     """
     table = pd.DataFrame(

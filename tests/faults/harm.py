@@ -1,0 +1,60 @@
+"""One adapter of the tiny grid, and what the tests of faults do to it."""
+
+import json
+import os
+from pathlib import Path
+import shutil
+import signal
+import subprocess
+import sys
+
+from tiny_grid import Checkout, environment, wait_for
+
+ADAPTER = "results/tiny/adapters/tiny/completion/cardiology/seed-1"
+WEIGHTS = f"{ADAPTER}/adapter_model.safetensors"
+PREDICTIONS = "results/tiny/predictions/tiny/completion/cardiology/seed-1.parquet"
+CHECKPOINTS = "results/tiny/checkpoints/tiny/completion/cardiology/seed-1"
+
+
+def process(grid: Checkout, script: str) -> int | None:
+    """The process that runs a script of the workflow in this checkout."""
+    for folder in Path("/proc").iterdir():
+        try:
+            if folder.name.isdecimal() and (folder / "cwd").readlink() == grid.directory:
+                words = (folder / "cmdline").read_bytes().split(b"\0")
+                if words[0].endswith(b"python") and words[1].endswith(script.encode()):
+                    return int(folder.name)
+        except OSError:
+            continue
+    return None
+
+
+def frozen_in_training(grid: Checkout) -> int:
+    """Wait until training has written a checkpoint and stop it there, so that a fault meets it in the middle."""
+    wait_for(lambda: list((grid / CHECKPOINTS).glob("*/checkpoint-*/whole.json")), 120, "a checkpoint")
+    pid = process(grid, "finetune.py")
+    assert pid is not None, "training ended before it could be stopped"
+    os.kill(pid, signal.SIGSTOP)
+    return pid
+
+
+def resumed(grid: Checkout) -> bool:
+    """Whether the adapter's training went on from a checkpoint."""
+    return bool(json.loads((grid / ADAPTER / "run.json").read_text())["resumed_from_step"])
+
+
+def remove_adapter(grid: Checkout) -> None:
+    """As if it had never been trained."""
+    for path in (grid / ADAPTER).iterdir():
+        path.unlink()
+    shutil.rmtree(grid / CHECKPOINTS)
+
+
+def recover(grid: Checkout) -> str:
+    """The documented command. Returns what it said."""
+    command = [sys.executable, "workflow/scripts/recover.py"]
+    done = subprocess.run(
+        command, cwd=grid.directory, env=environment(), capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout

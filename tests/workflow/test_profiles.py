@@ -1,0 +1,79 @@
+"""The profiles: nothing of a site stands in them, and they do not contradict each other."""
+
+from pathlib import Path
+
+import pytest
+from tiny_grid import CHECKOUT
+import yaml
+import yte
+
+VARIABLES = {
+    "NEURO2CARDIO_PARTITION": "cpu",
+    "NEURO2CARDIO_GPU_PARTITION": "gpu",
+    "NEURO2CARDIO_GPU_MODEL": "a100",
+    "NEURO2CARDIO_ACCOUNT": "123456",
+    "NEURO2CARDIO_QOS": "long",
+    "NEURO2CARDIO_MAIL": "someone@example.org",
+}
+
+
+def profile(path: str) -> dict:
+    with (CHECKOUT / path).open() as stream:
+        return yte.process_yaml(stream, require_use_yte=True)
+
+
+@pytest.fixture
+def no_site(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def site(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in VARIABLES.items():
+        monkeypatch.setenv(name, value)
+
+
+def test_the_two_profiles_share_no_key(site: None):
+    assert not profile("slurm/config.yaml").keys() & profile("profiles/default/config.yaml").keys()
+
+
+def test_without_variables_no_site_is_named(no_site: None):
+    cluster = profile("slurm/config.yaml")
+    assert cluster["default-resources"].keys() == {"mem_mb", "runtime"}
+    assert "set-resources" not in cluster
+    assert "slurm-qos" not in cluster
+
+
+def test_variables_name_the_site(site: None):
+    cluster = profile("slurm/config.yaml")
+    assert cluster["default-resources"]["slurm_partition"] == "'cpu'"
+    # Quoted, or an account of digits would become a number.
+    assert cluster["default-resources"]["slurm_account"] == "'123456'"
+    assert "--mail-user=someone@example.org" in cluster["default-resources"]["slurm_extra"]
+    assert cluster["slurm-qos"] == "long"
+    assert cluster["set-resources"] == {
+        rule: {"gpu_model": "'a100'", "slurm_partition": "'gpu'"}
+        for rule in ("finetune", "infer_base", "infer_adapter")
+    }
+
+
+def test_only_rules_that_ask_for_a_gpu_are_given_a_gpu_partition(site: None):
+    rules = "".join(path.read_text() for path in sorted(Path(CHECKOUT / "workflow/rules").glob("*.smk")))
+    for rule in profile("slurm/config.yaml")["set-resources"]:
+        assert f"rule {rule}:" in rules or f" as {rule} with:" in rules
+
+
+@pytest.mark.parametrize("path", ["slurm/config.yaml", "profiles/default/config.yaml"])
+def test_every_key_has_a_reason_above_it(path: str):
+    lines = (CHECKOUT / path).read_text().splitlines()
+    keys = [i for i, line in enumerate(lines) if line[:1].islower()]
+    assert keys
+    for i in keys:
+        assert lines[i - 1].startswith("#"), lines[i]
+
+
+def test_no_retries_in_rules_and_no_executor_in_the_default_profile():
+    assert "executor" not in yaml.safe_load((CHECKOUT / "profiles/default/config.yaml").read_text())
+    for path in (CHECKOUT / "workflow/rules").glob("*.smk"):
+        assert "retries:" not in path.read_text(), path
