@@ -76,7 +76,11 @@ rule annotate:
         f"{BENCHMARKS}/annotation/annotate.tsv"
     localrule: ANNOTATOR.backend == "openai"
     conda:
-        "../../envs/gpu.yaml" if ANNOTATOR.backend == "transformers" else "../../envs/terms.yaml"
+        {
+            "openai": "../../envs/analysis.yaml",
+            "transformers": "../../envs/gpu.yaml",
+            "lexicon": "../../envs/terms.yaml",
+        }[ANNOTATOR.backend]
     threads: SETTINGS.models[ANNOTATOR.model].resources.threads if ANNOTATOR.backend == "transformers" else 1
     resources:
         gpu=SETTINGS.models[ANNOTATOR.model].resources.gpu if ANNOTATOR.backend == "transformers" else 0,

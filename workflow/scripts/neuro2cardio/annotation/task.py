@@ -2,6 +2,7 @@
 
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 from pydantic import BaseModel
@@ -11,7 +12,9 @@ from ..errors import InputError
 from ..settings import Annotation, LexiconAnnotator, OpenAIAnnotator, Terms, Usage
 from . import labels, prompts
 from .annotators import Annotator
-from .server import Server
+
+if TYPE_CHECKING:
+    from .server import Server
 
 
 class Task(BaseModel):
@@ -41,7 +44,9 @@ class Task(BaseModel):
             return self._terms(_needed(lexicon, "--lexicon"))
         return self._scored(_needed(record, "--record"), chosen.prior, threads)
 
-    def _server(self, chosen: OpenAIAnnotator, responses: Path | None) -> Server:
+    def _server(self, chosen: OpenAIAnnotator, responses: Path | None) -> "Server":
+        from .server import Server
+
         texts = prompts.load(self.annotation.prompts)
         return Server(chosen, self.candidates, texts, _needed(responses, "--responses"))
 
