@@ -24,10 +24,11 @@ include: "workflow/rules/report.smk"
 include: "workflow/rules/cluster.smk"
 
 
-# Everything the configuration asks for.
+# Everything the configuration asks for; adapters and predictions too, so that one which is gone is made again.
 rule all:
     default_target: True
     input:
+        scored(),
         all_results(),
 
 

@@ -194,7 +194,11 @@ def annotator_resource(key, otherwise):
 
 
 def scored(**fixed):
-    """All that is read off the grid's adapters, or of the part of them that `fixed` names, and off their base models."""
+    """All that is made of the grid's adapters, or of the part of them that `fixed` names, and of their base models."""
     tables = ("predictions", "term_logprobs")
-    base = expand(f"{RESULTS}/{{table}}/{{model}}/base.parquet", table=tables, model=SETTINGS.grid.models)
-    return base + [path for table in tables for path in adapters(f"{RESULTS}/{table}/{ADAPTER}.parquet", **fixed)]
+    return [
+        *expand(f"{RESULTS}/models/{{model}}.json", model=SETTINGS.grid.models),
+        *expand(f"{RESULTS}/{{table}}/{{model}}/base.parquet", table=tables, model=SETTINGS.grid.models),
+        *adapters(f"{RESULTS}/adapters/{ADAPTER}/adapter_model.safetensors", **fixed),
+        *(path for table in tables for path in adapters(f"{RESULTS}/{table}/{ADAPTER}.parquet", **fixed)),
+    ]

@@ -2,7 +2,6 @@
 rule finetune:
     input:
         record="resources/models/{model}/model.json",
-        checked=ancient(f"{RESULTS}/models/{{model}}.json"),
         train_set=f"{RESULTS}/train_sets/{{train_set}}.parquet",
     output:
         multiext(

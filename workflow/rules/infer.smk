@@ -27,7 +27,6 @@ rule test_split:
 rule infer_base:
     input:
         record="resources/models/{model}/model.json",
-        checked=ancient(f"{RESULTS}/models/{{model}}.json"),
         questions=f"{RESULTS}/test_split/questions.parquet",
         mentions=f"{RESULTS}/test_split/mentions.parquet",
     output:
@@ -60,7 +59,6 @@ rule infer_base:
 use rule infer_base as infer_adapter with:
     input:
         record="resources/models/{model}/model.json",
-        checked=ancient(f"{RESULTS}/models/{{model}}.json"),
         questions=f"{RESULTS}/test_split/questions.parquet",
         mentions=f"{RESULTS}/test_split/mentions.parquet",
         adapter=f"{RESULTS}/adapters/{ADAPTER}/adapter_model.safetensors",

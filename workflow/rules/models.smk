@@ -26,7 +26,8 @@ rule fetch_model:
         "python workflow/scripts/fetch_model.py --settings {params.settings:q} --folder {params.folder:q} > {log} 2>&1"
 
 
-# Pose every question to the model's tokenizer, so that what cannot work fails before GPU time is spent.
+# Pose every question to the model's tokenizer: what cannot work fails at once, and for all questions. No GPU job waits for
+# it: Snakemake does not look for changes of jobs behind one that runs again, not even where the edge is `ancient`.
 rule check_model:
     input:
         record="resources/models/{model}/model.json",
@@ -37,6 +38,7 @@ rule check_model:
         f"{LOGS}/check_model/{{model}}.log",
     benchmark:
         f"{BENCHMARKS}/check_model/{{model}}.tsv"
+    priority: 1
     conda:
         "../../envs/gpu.yaml"
     threads: 1
