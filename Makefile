@@ -54,4 +54,6 @@ schema: setup
 	$(BIN)/python workflow/scripts/schema.py
 
 clean:
-	rm -rf .snakemake logs results/* resources/*
+	rm -rf .snakemake logs results/*
+	@# Not resources/responses: what annotators answered was paid for.
+	find resources -mindepth 1 -maxdepth 1 ! -name '.*' ! -name responses -exec rm -rf {} +
