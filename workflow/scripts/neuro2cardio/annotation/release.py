@@ -103,11 +103,9 @@ def assemble(
     ]
     built = questions.build(labelled, _without_limits(dataset), SPECIALTIES)
     table = built.questions
-    about = votes.drop(columns="votes").merge(
-        sets[["question_id", "labels"]].rename(columns={"labels": "conformal_set"})
-    )
-    about["votes"] = votes["votes"]
-    joined = table.drop(columns=["votes"]).merge(about, on="question_id", validate="many_to_one")
+    held = sets[["question_id", "labels"]].rename(columns={"labels": "conformal_set"})
+    about = votes.merge(held, on="question_id", validate="one_to_one")
+    joined = table.drop(columns="votes").merge(about, on="question_id", validate="many_to_one")
     joined["question"], joined["decided_by"] = joined["stem"], [decided[i].decided_by for i in joined["question_id"]]
     joined["answer"] = [options[i] for options, i in zip(joined["options"], joined["answer"], strict=True)]
     dropped = votes[~votes["question_id"].isin(decided.keys())][list(_DROPPED)]
