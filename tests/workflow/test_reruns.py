@@ -1,0 +1,102 @@
+"""What each kind of change runs again. The table is docs/reruns.md; a dry run must say the same, job for job."""
+
+from collections.abc import Callable
+import re
+
+import pandas as pd
+import pytest
+from tiny_grid import CHECKOUT, SPECIALTIES, Checkout
+import yaml
+
+LIBRARY = "workflow/scripts/neuro2cardio"
+RESULTS = "results/tiny"
+
+
+def documented() -> dict[str, dict[str, int]]:
+    """The table of docs/reruns.md: change -> {rule: jobs}."""
+    text = (CHECKOUT / "docs/reruns.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (.+?) \| (.+?) \|$", text, re.MULTILINE)[2:]
+    return {change: {rule: int(n) for rule, n in re.findall(r"`(\w+)` (\d+)", jobs)} for change, jobs in rows}
+
+
+def replace(grid: Checkout, path: str, old: str, new: str) -> None:
+    text = (grid / path).read_text()
+    assert old in text
+    (grid / path).write_text(text.replace(old, new, 1))
+
+
+def reword(grid: Checkout, split: str) -> None:
+    """Change a cardiology question of this split. Its id, by which splits are made, knows no case and stays."""
+    questions = pd.read_parquet(grid / f"{RESULTS}/questions.parquet")
+    own = questions.query("split == @split and specialty == 'Cardiology'")
+    stem = own["stem"].iloc[0]
+    replace(grid, "questions.json", stem, stem.replace("shows", "SHOWS"))
+
+
+def reword_in_two_steps(grid: Checkout, split: str) -> None:
+    """The same, and make again what is cut from the questions, which takes seconds and no GPU."""
+    reword(grid, split)
+    grid.snakemake("train_sets", "test_split", "--cores", "2")
+
+
+def add_model(grid: Checkout) -> None:
+    tiny = yaml.safe_load((grid / "config.yaml").read_text())["models"]["tiny"]
+    grid.configure({"models.other": tiny, "grid.models": ["tiny", "other"]})
+
+
+CHANGES: dict[str, Callable[[Checkout], None]] = {
+    "nothing": lambda grid: None,
+    "a train question of one specialty": lambda grid: reword(grid, "train"),
+    "the same, after `snakemake train_sets test_split`": lambda grid: reword_in_two_steps(grid, "train"),
+    "a test question, after `snakemake train_sets test_split`": lambda grid: reword_in_two_steps(grid, "test"),
+    "a seed added": lambda grid: grid.configure({"grid.seeds": [1, 2]}),
+    "a specialty left out": lambda grid: grid.configure({"grid.specialties": list(SPECIALTIES)[:3]}),
+    "a recipe's learning rate": lambda grid: grid.configure({"recipes.completion.learning_rate": 0.001}),
+    "a model added": add_model,
+    "another number of orders of the options": lambda grid: grid.configure({"inference.permutations": 1}),
+    "a figure's colour": lambda grid: grid.configure({"figures.colours": "PuOr"}),
+    "bootstrap draws (a key of another stage)": lambda grid: grid.configure({"statistics.draws": 200}),
+    "a model's memory, time and threads": lambda grid: grid.configure({"models.tiny.resources.mem_mb": 3000}),
+    "what the plan reckons with": lambda grid: grid.configure({"plan": {"gpu_tflops": 50}}),
+    "the words of a prompt that no recipe or method uses": lambda grid: grid.configure({"prompt": {"generate": "?"}}),
+    "a comment in a module": lambda grid: replace(grid, f"{LIBRARY}/training.py", "\n\n\ndef", "\n\n\n# Why.\ndef"),
+    "a docstring in a module": lambda grid: replace(grid, f"{LIBRARY}/training.py", '"""One adapter', '"""An adapter'),
+    "an edit of `training`": lambda grid: replace(grid, f"{LIBRARY}/training.py", "_IGNORED = -100", "_IGNORED = -101"),
+    "an edit of `figures`": lambda grid: replace(grid, f"{LIBRARY}/figures.py", "_LEVEL = 0.05", "_LEVEL = 0.01"),
+    "an edit of a script": lambda grid: replace(grid, "workflow/scripts/infer.py", "mininterval=5", "mininterval=6"),
+    "a file touched (questions, adapter, predictions)": lambda grid: [
+        (grid / path).touch()
+        for path in (
+            "questions.json",
+            f"{RESULTS}/adapters/tiny/completion/cardiology/seed-1/adapter_model.safetensors",
+            f"{RESULTS}/predictions/tiny/base.parquet",
+        )
+    ],
+    "an adapter deleted": lambda grid: [
+        path.unlink() for path in (grid / f"{RESULTS}/adapters/tiny/completion/cardiology/seed-1").iterdir()
+    ],
+    "a prediction deleted": lambda grid: (grid / f"{RESULTS}/predictions/tiny/base.parquet").unlink(),
+}
+"""Row of the table -> what to do to a finished grid."""
+
+
+@pytest.mark.parametrize("change", documented())
+def test_a_change_runs_again_what_the_table_says(grid: Checkout, change: str):
+    CHANGES[change](grid)
+    assert grid.jobs() == documented()[change]
+
+
+def test_one_specialty_is_made_without_the_tables_of_the_grid(grid: Checkout):
+    tables = {path: path.read_bytes() for path in (grid / f"{RESULTS}/tables").iterdir()}
+    CHANGES["an adapter deleted"](grid)
+    assert grid.jobs("specialty_cardiology") == {"finetune": 1, "infer_adapter": 1, "specialty_cardiology": 1}
+    assert grid.jobs("specialty_neurology") == {}
+    grid.snakemake("specialty_cardiology", "--cores", "2")
+    assert {path: path.read_bytes() for path in (grid / f"{RESULTS}/tables").iterdir()} == tables
+    # The adapter came out as it was.
+    assert grid.jobs() == {}
+
+
+def test_a_dry_run_says_why(grid: Checkout):
+    CHANGES["a recipe's learning rate"](grid)
+    assert "Params have changed since last execution" in grid.snakemake("--dry-run")
