@@ -6,6 +6,7 @@ import pytest
 import tiny_models
 
 from neuro2cardio import forward, language_models
+from neuro2cardio.annotation.annotators import in_parts
 from neuro2cardio.annotation.labels import OTHERS
 from neuro2cardio.annotation.scored import ANSWER, ScoredCandidates
 from neuro2cardio.errors import InputError
@@ -83,3 +84,30 @@ def test_a_stem_longer_than_the_window_loses_its_start_and_not_the_instruction(t
 def test_a_prompt_longer_than_the_window_is_an_error(tiny_model):
     with pytest.raises(InputError, match="longer than the model's window of 50 tokens"):
         annotator(tiny_model, window=50).annotate(ASKED)
+
+
+def test_a_killed_job_goes_on_from_its_parts_and_gives_the_same(tiny_model, tmp_path):
+    made = annotator(tiny_model)
+    undisturbed = made.annotate(ASKED)
+
+    class Dies:
+        """Scores two questions, and is killed."""
+
+        def __init__(self):
+            self.left = 2
+
+        def annotate(self, part):
+            self.left -= len(part)
+            if self.left < 0:
+                raise KeyboardInterrupt
+            return made.annotate(part)
+
+    with pytest.raises(KeyboardInterrupt):
+        in_parts(Dies(), ASKED, tmp_path, "model 1", size=1)
+    assert len(list(tmp_path.iterdir())) == 2
+    resumed = Dies()
+    resumed.left = 1
+    found = in_parts(resumed, ASKED, tmp_path, "model 1", size=1)
+    pd.testing.assert_frame_equal(found, undisturbed, check_dtype=False)
+    with pytest.raises(KeyboardInterrupt):
+        in_parts(Dies(), ASKED, tmp_path, "model 2", size=1)

@@ -40,6 +40,7 @@ rule unlabelled:
 rule annotation_estimate:
     input:
         questions=rules.unlabelled.output.questions,
+        prompts=prompt_files(),
     output:
         f"{ANNOTATION}/estimate.txt",
     log:
@@ -68,6 +69,7 @@ rule annotate:
     input:
         **annotator_files(),
         questions=rules.unlabelled.output.questions,
+        prompts=prompt_files(),
     output:
         f"{ANNOTATION}/answers.parquet",
     log:

@@ -170,10 +170,19 @@ def annotator_files():
 
 
 def annotator_options():
-    """The same, as options of the command."""
+    """The same, as options of the command, and where it keeps what it has."""
     if ANNOTATOR.backend == "openai":
         return f"--responses {responses()}"
-    return " ".join(f"--{name} {path}" for name, path in annotator_files().items())
+    parts = f" --parts {RESULTS}/annotation/parts" if ANNOTATOR.backend == "transformers" else ""
+    return " ".join(f"--{name} {path}" for name, path in annotator_files().items()) + parts
+
+
+def prompt_files():
+    """The words that a model is asked in. The lexicon is not asked."""
+    if ANNOTATOR.backend == "lexicon":
+        return []
+    own = Path("workflow/scripts/neuro2cardio/annotation/prompts")
+    return sorted(map(str, (SETTINGS.dataset.annotation.prompts or own).glob("*.txt")))
 
 
 def annotator_settings():

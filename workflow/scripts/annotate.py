@@ -2,6 +2,7 @@
 
 import argparse
 from pathlib import Path
+import shutil
 
 from neuro2cardio import errors, outputs, tables
 from neuro2cardio.annotation import annotators
@@ -14,6 +15,7 @@ def main() -> None:
     parser.add_argument("--questions", type=Path, required=True)
     parser.add_argument("--responses", type=Path, help="openai: the file that keeps every response")
     parser.add_argument("--record", type=Path, help="transformers: the model's record")
+    parser.add_argument("--parts", type=Path, help="transformers: a folder from which a killed job goes on")
     parser.add_argument("--lexicon", type=Path, help="lexicon: its table")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--estimate", action="store_true", help="send nothing; write what is left to do and its cost")
@@ -28,8 +30,14 @@ def main() -> None:
         outputs.write_text(args.output, f"{forecast}\n")
         return
     annotator = task.annotator(args.responses, args.record, args.lexicon, args.threads)
-    answers = annotator.annotate(questions)
+    if args.parts:
+        made_from = args.settings + args.record.read_text(encoding="utf-8")
+        answers = annotators.in_parts(annotator, questions, args.parts, made_from)
+    else:
+        answers = annotator.annotate(questions)
     tables.write(answers, args.output, annotators.ANSWERS)
+    if args.parts:
+        shutil.rmtree(args.parts)
     print(f"{len(answers)} answers, {(answers['label'] == '').sum()} without a label")
 
 

@@ -1,8 +1,8 @@
 """A model of the registry as annotator: every candidate's log-probability is read, nothing is generated or parsed."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -37,23 +37,22 @@ class ScoredCandidates:
     texts: Mapping[str, str]
     candidates: Sequence[str]
     prior: bool
-    progress: Callable[[Iterable[Any]], Iterable[Any]] = iter
 
     def annotate(self, questions: pd.DataFrame) -> pd.DataFrame:
-        """Answers with the likeliest candidate as label and all probabilities, longest questions first."""
+        """Answers with the likeliest candidate as label and all probabilities."""
         names = [*self.candidates, OTHERS]
-        priors = {way: self._logprobs(text, CONTENT_FREE, [CONTENT_FREE]) for way, text in self.texts.items()}
-        order = sorted(questions.itertuples(), key=lambda q: (-len(q.stem), q.question_id))
-        rows = {}
-        for question in self.progress(order):
+        rows = []
+        for question in questions.itertuples():
             for way, text in self.texts.items():
                 scores = self._logprobs(text, question.stem, question.options, question.question_id)
-                probabilities = _softmax(scores - priors[way] if self.prior else scores)
+                probabilities = _softmax(scores - self._priors[way] if self.prior else scores)
                 best = names[int(np.argmax(probabilities))]
-                rows[question.question_id, way] = (way, 0, "", best, "", names, probabilities.tolist())
-        return pd.DataFrame(
-            [(q, *rows[q, way]) for q in questions["question_id"] for way in self.texts], columns=ANSWERS.names
-        )
+                rows.append((question.question_id, way, 0, "", best, "", names, probabilities.tolist()))
+        return pd.DataFrame(rows, columns=ANSWERS.names)
+
+    @cached_property
+    def _priors(self) -> dict[str, npt.NDArray[np.float64]]:
+        return {way: self._logprobs(text, CONTENT_FREE, [CONTENT_FREE]) for way, text in self.texts.items()}
 
     def _logprobs(
         self, text: str, stem: str, options: Sequence[str], question_id: str = "content-free"

@@ -1,6 +1,5 @@
 """One annotation as a job has it: its settings, and the annotator that they name, ready to ask."""
 
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,8 +56,6 @@ class Task(BaseModel):
         return TermVotes(backends.backend(self.terms, tables.read(path, lexicon.LEXICON), {}))
 
     def _scored(self, record: Path, prior: bool, threads: int) -> Annotator:
-        from tqdm import tqdm
-
         from .. import language_models, prompting
         from .scored import ScoredCandidates
 
@@ -69,7 +66,6 @@ class Task(BaseModel):
             prompts.load(self.annotation.prompts),
             self.candidates,
             prior,
-            partial(tqdm, unit="question", mininterval=5),
         )
 
 
