@@ -245,7 +245,8 @@ def _row(name: str, work: _Work, model: Model, size: Size, rates: Planning) -> d
     gpus = model.resources.gpu if work.tokens else 0
     flops = work.passes * size.parameters * work.tokens
     start = work.jobs * (START_SECONDS + 2 * size.parameters / LOAD_BYTES_PER_SECOND)
-    hours = (start + flops / 1e12 / (rates.gpu_tflops * gpus if gpus else rates.cpu_tflops)) / 3600
+    tflops = rates.gpu_tflops * gpus if gpus else rates.cpu_tflops * model.resources.threads
+    hours = (start + flops / 1e12 / tflops) / 3600
     return {
         "rule": work.rule,
         "model": name,
