@@ -46,7 +46,7 @@ def in_parts(
 
     order = questions["stem"].str.len().sort_values(ascending=False, kind="stable").index
     answers = []
-    for start in tqdm(range(0, len(order), size), unit=f"{size} questions", mininterval=5):
+    for start in tqdm(range(0, len(order), size), desc=f"parts of {size} questions", unit="part", mininterval=5):
         part = questions.loc[order[start : start + size]]
         path = folder / f"{text_digest(made_from, *part['question_id'])}.parquet"
         if not path.exists():
