@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+# Tests share their machine with whatever else runs on it: threads that wait must not hold a core. Set before torch is.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 pytest_plugins = ["tiny_grid", "tiny_models", "real_slurm"]
 
 CHECKOUT = Path(__file__).parents[1]

@@ -1,6 +1,10 @@
 # What all rules share: the validated configuration, paths, and how both reach a job.
+import os
 import sys
 from pathlib import Path
+
+# Threads that wait for each other give up their core meanwhile. Where a node is shared, spinning costs several times the work.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
 
