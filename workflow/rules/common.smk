@@ -158,6 +158,12 @@ def seen():
     return models, sorted(Path("results").glob("*/plan/cost.csv"))
 
 
+def ran():
+    """Digest of the jobs that were measured so far, by which `cost` is made anew."""
+    files = sorted(Path(BENCHMARKS).glob("*/**/*.tsv"))
+    return provenance.text_digest(*(f"{path} {path.stat().st_mtime_ns}" for path in files))
+
+
 def responses():
     """Where responses are kept: by model, over all experiments, outside of what Snakemake deletes."""
     return f"resources/responses/{re.sub('[^A-Za-z0-9.]+', '-', ANNOTATOR.model).strip('-')}.jsonl"

@@ -31,14 +31,10 @@ rule plan:
         " --costs {params.costs} --output {output:q} 2>&1 | tee {log:q}"
 
 
-# Set planned beside measured. The next plan corrects itself by it.
+# Set planned beside measured, for the jobs that ran so far. The next plan corrects itself by it.
 rule cost:
     input:
         questions=QUESTIONS,
-        predictions=[
-            *expand(f"{RESULTS}/predictions/{{model}}/base.parquet", model=SETTINGS.grid.models),
-            *adapters(f"{RESULTS}/predictions/{ADAPTER}.parquet"),
-        ],
     output:
         table=f"{RESULTS}/plan/cost.csv",
         figures=expand(f"{RESULTS}/plan/cost.{{suffix}}", suffix=SETTINGS.figures.formats),
@@ -56,6 +52,7 @@ rule cost:
     params:
         settings=settings.canonical_json(SETTINGS),
         benchmarks=BENCHMARKS,
+        ran=lambda wildcards: ran(),
         figure=lambda wildcards: f"{RESULTS}/plan/cost",
         code=code("cost", "plan", "figures"),
     shell:
