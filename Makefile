@@ -49,6 +49,10 @@ format: setup
 	ruff check --fix $(PY)
 	snakefmt $(SMK)
 
+# After Snakemake was killed: cancel the Slurm jobs it left, remove damaged results, unlock the directory.
+recover:
+	python workflow/scripts/recover.py
+
 # The JSON schema with which editors complete config.yaml.
 schema: setup
 	$(BIN)/python workflow/scripts/schema.py
