@@ -36,7 +36,7 @@ def jobs(directory: Path) -> list[Job]:
 
 
 def controllers(directory: Path) -> list[int]:
-    """Processes of this host that run Snakemake in ``directory``, apart from this one and from Slurm jobs."""
+    """Processes of this host that run Snakemake in ``directory``, apart from this one and from those of single jobs."""
     return sorted(pid for pid in _processes() if pid != os.getpid() and _controls(pid, directory.resolve()))
 
 
@@ -76,18 +76,16 @@ def _controls(pid: int, directory: Path) -> bool:
     process = Path("/proc") / str(pid)
     try:
         words = (process / "cmdline").read_bytes().split(b"\0")
-        in_job = b"SLURM_JOB_ID=" in (process / "environ").read_bytes()
-        return not in_job and (process / "cwd").readlink() == directory and _is_snakemake(words)
+        return (process / "cwd").readlink() == directory and _is_controller(words)
     except OSError:
         # It ended while we looked, or is another user's.
         return False
 
 
-def _is_snakemake(command: Sequence[bytes]) -> bool:
-    """Whether a command line is Python with Snakemake as script or module, and not a shell or timer around it."""
-    return b"python" in command[0] and any(
-        Path(word.decode(errors="replace")).name == "snakemake" for word in command[1:3]
-    )
+def _is_controller(words: Sequence[bytes]) -> bool:
+    """Whether a command line is Python with Snakemake as script or module, for a run of its own and not for one job."""
+    snakemake = any(Path(word.decode(errors="replace")).name == "snakemake" for word in words[1:3])
+    return b"python" in words[0] and snakemake and b"--target-jobs" not in words
 
 
 def _slurm(*command: str) -> str:

@@ -1,0 +1,67 @@
+import os
+from pathlib import Path
+import subprocess
+import sys
+
+import pytest
+
+from neuro2cardio import cluster
+from neuro2cardio.errors import InputError
+
+SQUEUE = """#!/bin/sh
+echo "7|RUNNING|neuro2cardio_1f|{here}|rule_finetune_wildcards_a"
+echo "8|PENDING|neuro2cardio_1f|{here}|rule_infer_wildcards_a|b"
+echo "9|RUNNING|neuro2cardio_2a|/elsewhere|rule_finetune_wildcards_a"
+echo "10|RUNNING|other|{here}|"
+"""
+
+
+@pytest.fixture
+def squeue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What Slurm prints for four jobs; the real one is asked in tests/faults."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    (programs / "squeue").write_text(SQUEUE.format(here=tmp_path))
+    (programs / "squeue").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    return tmp_path
+
+
+def test_only_this_workflows_jobs_of_this_directory_count(squeue: Path):
+    assert cluster.jobs(squeue) == [
+        cluster.Job("7", "RUNNING", "rule_finetune_wildcards_a"),
+        cluster.Job("8", "PENDING", "rule_infer_wildcards_a|b"),
+    ]
+
+
+def test_a_run_beside_jobs_that_nobody_controls_is_refused(squeue: Path):
+    with pytest.raises(InputError, match=r"2 Slurm jobs .*\(7, 8\).*recover\.py"):
+        cluster.check_alone(squeue)
+
+
+def test_without_slurm_there_are_no_jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert cluster.jobs(tmp_path) == []
+    cluster.check_alone(tmp_path)
+
+
+def test_a_controller_is_python_running_snakemake_here_and_not_for_one_job(tmp_path: Path):
+    script = tmp_path / "snakemake"
+    script.write_text("import time\nprint(flush=True)\ntime.sleep(60)\n")
+    commands = {
+        "controller": ([sys.executable, str(script)], tmp_path),
+        "elsewhere": ([sys.executable, str(script)], tmp_path.parent),
+        "one job": ([sys.executable, str(script), "--target-jobs", "finetune:seed=1"], tmp_path),
+        "not Snakemake": ([sys.executable, "-c", "import time; print(flush=True); time.sleep(60)"], tmp_path),
+    }
+    started = {
+        name: subprocess.Popen(words, cwd=where, stdout=subprocess.PIPE) for name, (words, where) in commands.items()
+    }
+    try:
+        for process in started.values():
+            process.stdout.readline()
+        assert cluster.controllers(tmp_path) == [started["controller"].pid]
+    finally:
+        for process in started.values():
+            process.kill()
+            process.communicate()
