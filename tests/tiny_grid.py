@@ -60,6 +60,9 @@ CONFIG = {
     "statistics": {"draws": 100},
     "figures": {"formats": ["png"]},
 }
+_STARTED: list[subprocess.Popen[str]] = []
+"""Runs of Snakemake, which a test that fails leaves behind."""
+
 soak = pytest.mark.skipif("NEURO2CARDIO_SOAK" not in os.environ, reason="takes minutes: set NEURO2CARDIO_SOAK=1")
 
 
@@ -200,6 +203,11 @@ def finished_grid(new_grid: Checkout) -> Checkout:
 def grid(finished_grid: Checkout, tmp_path: Path) -> Iterator[Checkout]:
     """A copy of the finished grid, to do things to."""
     yield finished_grid.copy(tmp_path / "grid")
+    for run in _STARTED:
+        if run.poll() is None:
+            os.killpg(run.pid, signal.SIGKILL)
+            run.wait()
+    _STARTED.clear()
     shutil.rmtree(tmp_path / "grid", ignore_errors=True)
 
 
