@@ -22,9 +22,9 @@ $(READY): envs/neuro2cardio.lock
 demo: setup
 	snakemake --configfile demo.yaml --cores $(CORES)
 
-# What CI runs.
-test: setup check
-	pytest
+# What CI runs: first what is quick to fail. The unit tests share the cores; the others start Snakemake, which does so itself.
+test: setup check unit
+	pytest tests/workflow tests/faults tests/slurm
 
 # Formats, lints, types.
 check: setup
@@ -36,7 +36,7 @@ check: setup
 	snakemake --lint --configfile demo.yaml
 
 unit: setup
-	pytest tests/unit -m "not slow"
+	pytest tests/unit -n $(CORES)
 
 workflow: setup
 	pytest tests/workflow

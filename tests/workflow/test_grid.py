@@ -1,0 +1,161 @@
+"""The grid as a user meets it: what a dry run lists, another model needs, comes out, and is refused at once."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from tiny_grid import CHECKOUT, Checkout, environment
+
+from neuro2cardio import language_models, prompting, tables
+from neuro2cardio.settings import Prompt
+
+
+def test_the_full_grid_is_known_at_dry_run():
+    jobs = Checkout(CHECKOUT).jobs("--forceall", "--configfile", "config.yaml")
+    adapters = 3 * 2 * 16 * 3
+    assert (jobs["finetune"], jobs["infer_adapter"], jobs["infer_base"], jobs["figures"]) == (adapters, adapters, 3, 6)
+    assert sum(jobs.values()) < 620
+
+
+def test_the_demo_is_the_grid_of_its_file_and_nothing_of_the_full_one():
+    jobs = Checkout(CHECKOUT).jobs("--forceall", "--configfile", "demo.yaml")
+    assert (jobs["finetune"], jobs["infer_adapter"], jobs["infer_base"], jobs["fetch_model"]) == (5, 5, 1, 1)
+    assert "fetch_s_medqa" not in jobs
+
+
+def test_nothing_heavy_is_imported_while_the_workflow_is_read():
+    program = """
+import sys
+from snakemake.cli import main
+try:
+    main(["--dry-run", "--forceall", "--configfile", "config.yaml", "--quiet", "all", "--nolock"])
+except SystemExit as end:
+    assert not end.code, end.code
+heavy = {"torch", "transformers", "peft", "matplotlib", "statsmodels", "datasets"} & set(sys.modules)
+sys.exit(f"imported: {heavy}" if heavy else 0)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=CHECKOUT, env=environment(), capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_every_train_set_is_scored_on_every_specialty(finished_grid: Checkout):
+    matrix = pd.read_csv(finished_grid / "results/tiny/tables/transfer_matrix.csv")
+    sizes = matrix.groupby("train_set")["test_specialty"].nunique()
+    assert sizes.to_dict() == dict.fromkeys(
+        ["base", "cardiology", "neurology", "dermatology", "gastroenterology", "mixed"], 5
+    )
+    assert matrix["accuracy"].between(0, 1).all()
+    cells = matrix[matrix["train_set"] != "base"]
+    assert (cells["change_low"] <= cells["change"]).all()
+    assert (cells["change"] <= cells["change_high"]).all()
+
+
+def test_figures_and_summary_are_there(finished_grid: Checkout):
+    figures = {p.stem for p in (finished_grid / "results/tiny/figures/tiny/completion").glob("*.png")}
+    assert {
+        "transfer-cloze",
+        "diagonal-cloze",
+        "term-shift-prompt",
+        "term-shift-grid-prompt",
+        "training-loss",
+    } <= figures
+    summary = (finished_grid / "results/tiny/tables/summary.txt").read_text()
+    assert len(summary.splitlines()) == 3
+    assert summary in finished_grid.said()
+
+
+def test_plain_peft_gives_the_predictions_of_the_workflow(finished_grid: Checkout):
+    """What a reader of the README would write, with nothing of ours but the prompt's text."""
+    from peft import PeftModel
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    results, seed = finished_grid / "results/tiny", "tiny/completion/cardiology/seed-1"
+    folder = language_models.location(finished_grid / "resources/models/tiny/model.json")
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(folder), results / "adapters" / seed).eval()
+    stored = tables.read(results / f"predictions/{seed}.parquet", tables.PREDICTIONS).set_index("question_id")
+    asked = tables.read(results / "questions.parquet", tables.QUESTIONS).query("split == 'test'").head(4)
+    prompter = prompting.Prompter(tokenizer, Prompt(), 400)
+    for question in prompting.questions_of(asked):
+        for option, expected in zip(question.options, stored.loc[question.question_id, "option_logprobs"], strict=True):
+            prompt = prompter.pose(question, "cloze").ids
+            ids = torch.tensor([prompter.pose(question, "cloze", option).ids])
+            with torch.inference_mode():
+                logprobs = model(ids).logits[0, :-1].log_softmax(-1).gather(1, ids[0, 1:, None])[len(prompt) - 1 :]
+            assert float(logprobs.mean()) == pytest.approx(expected, abs=1e-3)
+
+
+def test_a_run_record_says_what_an_adapter_was_made_from(finished_grid: Checkout):
+    folder = finished_grid / "results/tiny/adapters/tiny/completion/cardiology/seed-1"
+    record = json.loads((folder / "run.json").read_text())
+    assert {"settings", "seed", "train_set_sha256", "model", "versions", "device", "tokens", "seconds"} <= record.keys()
+    assert record["model"]["weights"]
+    curve = pd.read_csv(folder / "training.csv")
+    assert list(curve["step"]) == list(range(1, record["steps"] + 1))
+    assert curve["tokens"].iloc[-1] == record["tokens"]
+
+
+@pytest.mark.slow
+def test_another_architecture_without_chat_template_runs_by_configuration_alone(
+    new_grid: Checkout, tiny_model, tmp_path
+):
+    grid = new_grid.copy(tmp_path / "grid")
+    other = {
+        "source": "path",
+        "path": str(tiny_model("gpt2", "metaspace", None)),
+        "dtype": "float32",
+        "max_tokens": 400,
+    }
+    grid.configure(
+        {
+            "models.other": other,
+            "grid.models": ["other"],
+            "grid.specialties": ["Cardiology", "Neurology"],
+            "recipes.completion.epochs": 2,
+            "inference.methods": ["cloze", "letter", "generate"],
+            "inference.max_new_tokens": 4,
+        }
+    )
+    grid.snakemake("--cores", "2")
+    found = tables.read(grid / "results/tiny/predictions/other/base.parquet", tables.PREDICTIONS)
+    assert set(found["method"]) == {"cloze", "letter", "generate"}
+    scored = found[found["method"] != "generate"]
+    assert np.isfinite(np.concatenate(scored["option_logprobs"].to_list())).all()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"grid.specialties": ["Cardiolgy"]}, "unknown specialty 'Cardiolgy'; did you mean 'Cardiology'?"),
+        ({"grid.models": ["tinny"]}, "'tinny' is not in models; did you mean 'tiny'?"),
+        ({"recipes.completion.epocs": 2}, "recipes.completion.epocs: unknown key; did you mean 'epochs'?"),
+        ({"dataset.origin.files": {"all": "nowhere.json"}}, "nowhere.json"),
+    ],
+)
+def test_what_is_wrong_is_said_before_the_first_job(new_grid: Checkout, tmp_path, change, said):
+    grid = new_grid.copy(tmp_path / "grid")
+    grid.configure(change)
+    assert said in grid.snakemake("--dry-run", expect=1)
+
+
+@pytest.mark.parametrize(
+    ("change", "rule", "said"),
+    [
+        ({"dataset.min_train": 1000}, "questions", "min_train"),
+        ({"models.tiny.path": "nowhere"}, "fetch_model", "'nowhere' is no model folder"),
+        ({"models.tiny.max_tokens": 60}, "check_model", "options alone are longer than the model's window"),
+    ],
+)
+def test_what_needs_a_look_at_the_data_is_said_before_gpu_time(new_grid: Checkout, tmp_path, change, rule, said):
+    grid = new_grid.copy(tmp_path / "grid")
+    grid.configure(change)
+    output = grid.snakemake("--cores", "2", expect=1)
+    assert said in output
+    assert f"Error in rule {rule}" in output
+    assert "rule finetune" not in output
