@@ -100,3 +100,11 @@ def test_one_specialty_is_made_without_the_tables_of_the_grid(grid: Checkout):
 def test_a_dry_run_says_why(grid: Checkout):
     CHANGES["a recipe's learning rate"](grid)
     assert "Params have changed since last execution" in grid.snakemake("--dry-run")
+
+
+def test_an_edit_of_training_trains_again_and_not_from_old_checkpoints(grid: Checkout):
+    weights = f"{RESULTS}/adapters/tiny/completion/cardiology/seed-1/adapter_model.safetensors"
+    before = (grid / weights).read_bytes()
+    replace(grid, f"{LIBRARY}/training.py", "_MEGA_BATCHES = 8", "_MEGA_BATCHES = 1")
+    grid.snakemake(weights, "--cores", "1")
+    assert (grid / weights).read_bytes() != before

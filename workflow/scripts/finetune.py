@@ -26,9 +26,11 @@ def main() -> None:
         "threads": args.threads,
         "train_set_sha256": provenance.sha256(args.train_set),
         "model": json.loads(args.record.read_text(encoding="utf-8")),
+        "code": provenance.code_digest("training"),
+        "versions": provenance.versions("torch", "transformers", "peft"),
     }
-    # A checkpoint counts for exactly this job: other data or settings start anew. The finished adapter stays there too,
-    # so that a job which Snakemake repeats for data that came out the same costs no GPU time.
+    # A checkpoint counts for exactly this job: other data, settings or code start anew. The finished adapter stays there
+    # too, so that a job which Snakemake repeats for data that came out the same costs no GPU time.
     checkpoints = args.checkpoints / provenance.text_digest(settings.canonical_json(made_from))
     finished = checkpoints / "finished"
     if not training.is_whole(finished):
@@ -50,7 +52,7 @@ def finetune(args: argparse.Namespace, given: dict[str, Any], made_from: dict[st
     print(f"{len(questions)} questions, {sum(len(e.input_ids) for e in learned)} tokens an epoch", flush=True)
     model = language_models.load(folder, usage.dtype, args.threads)
     trained = training.train(model, learned, recipe, args.seed, checkpoints)
-    record = {**trained.record, **made_from, "versions": provenance.versions("torch", "transformers", "peft")}
+    record = {**trained.record, **made_from}
     with outputs.whole(checkpoints / "finished") as part:
         training.save_adapter(trained.network, part, language_models.name(args.record))
         trained.curve.to_csv(part / "training.csv", index=False)
