@@ -29,8 +29,8 @@ def main() -> None:
         "code": provenance.code_digest("training"),
         "versions": provenance.versions("torch", "transformers", "peft"),
     }
-    # A checkpoint counts for exactly this job: other data, settings or code start anew. The finished adapter stays there
-    # too, so that a job which Snakemake repeats for data that came out the same costs no GPU time.
+    # A checkpoint counts for exactly this job: other data, settings or code start anew. The finished adapter stays too:
+    # a job which Snakemake repeats for data that came out the same costs no GPU time.
     checkpoints = args.checkpoints / provenance.text_digest(settings.canonical_json(made_from))
     finished = checkpoints / "finished"
     if not training.is_whole(finished):
