@@ -1,6 +1,7 @@
 """The grid as a user meets it: what a dry run lists, another model needs, comes out, and is refused at once."""
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -13,25 +14,34 @@ from neuro2cardio import language_models, prompting, tables
 from neuro2cardio.settings import Prompt
 
 
-def test_the_full_grid_is_known_at_dry_run():
-    jobs = Checkout(CHECKOUT).jobs("--forceall", "--configfile", "config.yaml")
+@pytest.fixture
+def shipped(new_grid: Checkout, tmp_path) -> Checkout:
+    """A fresh checkout with the configurations that it ships."""
+    grid = new_grid.copy(tmp_path / "grid")
+    for name in ("config.yaml", "demo.yaml"):
+        shutil.copy(CHECKOUT / name, grid / name)
+    return grid
+
+
+def test_the_full_grid_is_known_at_dry_run(shipped: Checkout):
+    jobs = shipped.jobs()
     adapters = 3 * 2 * 16 * 3
     assert (jobs["finetune"], jobs["infer_adapter"], jobs["infer_base"], jobs["figures"]) == (adapters, adapters, 3, 6)
     assert sum(jobs.values()) < 620
 
 
-def test_the_demo_is_the_grid_of_its_file_and_nothing_of_the_full_one():
-    jobs = Checkout(CHECKOUT).jobs("--forceall", "--configfile", "demo.yaml")
+def test_the_demo_is_the_grid_of_its_file_and_nothing_of_the_full_one(shipped: Checkout):
+    jobs = shipped.jobs("--configfile", "demo.yaml")
     assert (jobs["finetune"], jobs["infer_adapter"], jobs["infer_base"], jobs["fetch_model"]) == (5, 5, 1, 1)
     assert "fetch_s_medqa" not in jobs
 
 
-def test_nothing_heavy_is_imported_while_the_workflow_is_read():
+def test_nothing_heavy_is_imported_while_the_workflow_is_read(shipped: Checkout):
     program = """
 import sys
 from snakemake.cli import main
 try:
-    main(["--dry-run", "--forceall", "--configfile", "config.yaml", "--quiet", "all", "--nolock"])
+    main(["--dry-run", "--quiet", "all"])
 except SystemExit as end:
     assert not end.code, end.code
 heavy = {"torch", "transformers", "peft", "matplotlib", "statsmodels", "datasets"} & set(sys.modules)
