@@ -1,4 +1,4 @@
-"""The demo's real model, out of its wheel: converted as it should be, and scored by the fast way as by the naive one."""
+"""The demo's real model, out of its wheel: converted as it should be, scored the fast way as the naive one."""
 
 import json
 from pathlib import Path
