@@ -218,5 +218,6 @@ def _parameters(weights: list[Path]) -> int:
     total = 0
     for path in weights:
         with safe_open(path, framework="pt") as tensors:
-            total += sum(prod(tensors.get_slice(key).get_shape()) for key in tensors.keys())  # noqa: SIM118
+            names = tensors.keys()
+            total += sum(prod(tensors.get_slice(name).get_shape()) for name in names)
     return total

@@ -1,6 +1,7 @@
 """One adapter: data order, loss, checkpoints, resume. LoRA through peft, the loop is transformers' Trainer."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 import json
 from math import ceil
@@ -161,7 +162,7 @@ def _train(
         callbacks=[watch],
     )
     trainer.remove_callback(PrinterCallback)
-    with _stop_on_sigterm(watch):
+    with _stopping_on_sigterm(watch):
         trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
     if watch.stopped and trainer.state.global_step < steps:
         raise SystemExit(
@@ -273,20 +274,18 @@ class _Watch(TrainerCallback):
         self._bar.close()
 
 
-class _stop_on_sigterm:
+@contextmanager
+def _stopping_on_sigterm(watch: _Watch) -> Iterator[None]:
     """While it lasts, SIGTERM (a preempted or cancelled job) asks for a checkpoint after the step under way."""
 
-    def __init__(self, watch: _Watch) -> None:
-        self._watch = watch
+    def stop(number: int, frame: FrameType | None) -> None:
+        watch.stopped = True
 
-    def __enter__(self) -> None:
-        self._before = signal.signal(signal.SIGTERM, self._stop)
-
-    def __exit__(self, *_: Any) -> None:
-        signal.signal(signal.SIGTERM, self._before)
-
-    def _stop(self, number: int, frame: FrameType | None) -> None:
-        self._watch.stopped = True
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _lora(recipe: Recipe) -> LoraConfig:
