@@ -3,8 +3,6 @@
 from collections.abc import Iterator
 import os
 import signal
-import subprocess
-import sys
 
 from harm import WEIGHTS, frozen_in_training, process, recover, remove_adapter, resumed
 import pytest
@@ -96,18 +94,6 @@ def test_a_killed_controller_is_recovered_from_by_the_documented_command(hurt: C
     hurt.snakemake(WEIGHTS, *PROFILE)
     assert [job.state for job in slurm.jobs(hurt)] == ["CANCELLED", "COMPLETED"]
     assert resumed(hurt)
-
-
-def test_recovery_leaves_a_living_run_alone(hurt: Checkout, slurm: Slurm):
-    run = hurt.start(WEIGHTS, *PROFILE)
-    in_training(hurt, slurm)
-    command = [sys.executable, "workflow/scripts/recover.py"]
-    refused = subprocess.run(command, cwd=hurt.directory, capture_output=True, text=True, timeout=60, check=False)
-    assert refused.returncode == 1
-    assert "nothing to recover" in refused.stderr
-    go_on(hurt)
-    assert run.wait(300) == 0
-    assert [job.state for job in slurm.jobs(hurt)] == ["COMPLETED"]
 
 
 def test_an_interrupted_controller_takes_its_jobs_with_it(hurt: Checkout, slurm: Slurm):

@@ -74,11 +74,14 @@ def test_a_truncated_file_is_noticed_and_rebuilt(grid: Checkout, finished_grid: 
     assert not changed(finished_grid.results(), grid.results())
 
 
-def test_a_second_controller_is_turned_away(grid: Checkout, finished_grid: Checkout):
+def test_a_second_controller_is_turned_away_and_recovery_leaves_the_first_alone(
+    grid: Checkout, finished_grid: Checkout
+):
     remove_adapter(grid)
     first = grid.start(WEIGHTS, "--cores", "1", log="first.out")
     training = frozen_in_training(grid)
     assert "cannot be locked" in grid.snakemake(WEIGHTS, "--cores", "1", expect=1)
+    assert "nothing to recover" in recover(grid, expect=1)
     os.kill(training, signal.SIGCONT)
     assert first.wait(120) == 0
     grid.snakemake(*EVERYTHING)
