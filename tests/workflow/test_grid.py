@@ -159,7 +159,11 @@ def test_what_is_wrong_is_said_before_the_first_job(new_grid: Checkout, tmp_path
     [
         ({"dataset.min_train": 1000}, "questions", "min_train"),
         ({"models.tiny.path": "nowhere"}, "fetch_model", "'nowhere' is no model folder"),
-        ({"models.tiny.max_tokens": 60}, "check_model", "options alone are longer than the model's window"),
+        (
+            {"models.tiny.max_tokens": 60, "inference.methods": ["letter"]},
+            "check_model",
+            "options alone are longer than the model's window",
+        ),
     ],
 )
 def test_what_needs_a_look_at_the_data_is_said_before_gpu_time(new_grid: Checkout, tmp_path, change, rule, said):
