@@ -96,6 +96,7 @@ def test_a_killed_controller_is_recovered_from_by_the_documented_command(hurt: C
     assert resumed(hurt)
 
 
+@soak
 def test_an_interrupted_controller_takes_its_jobs_with_it(hurt: Checkout, slurm: Slurm):
     run = hurt.start(WEIGHTS, *PROFILE)
     in_training(hurt, slurm)
@@ -114,8 +115,8 @@ def test_after_an_outage_of_slurm_the_documented_command_helps(hurt: Checkout, s
     wait_for(lambda: "Falling back to 'sacct'" in hurt.said(), 120, "a query that fails")
     slurm.do("slurmctld")
     wait_for(lambda: slurm.running(hurt, "finetune").job_id == job_id, 60, "the job, which never stopped")
-    os.kill(run.pid, signal.SIGINT)
-    run.wait(120)
+    os.kill(run.pid, signal.SIGKILL)
+    run.wait()
     recover(hurt)
     hurt.snakemake(WEIGHTS, *PROFILE)
     assert resumed(hurt)

@@ -55,7 +55,8 @@ PROLOG
 chmod 755 "$ROOT/task-prolog.sh"
 # slurmd loads a cgroup plugin even where none is used, and cannot find one out without cgroups or systemd
 echo "CgroupPlugin=cgroup/v1" >/etc/slurm/cgroup.conf
-# Job steps lose SLURM_CONF, so this must stand at the default place. Without DefMemPerCPU a job takes all memory.
+# Job steps lose SLURM_CONF, so this must stand at the default place. Without DefMemPerCPU a job takes all memory. A job that
+# was requeued waits for cred_expire, two minutes by default.
 cat >/etc/slurm/slurm.conf <<CONF
 $MARK
 ClusterName=test
@@ -64,7 +65,7 @@ CommunicationParameters=NoInAddrAny,NoCtldInAddrAny
 SlurmUser=root
 SlurmdUser=root
 AuthType=auth/munge
-AuthInfo=socket=$ROOT/munge/socket
+AuthInfo=socket=$ROOT/munge/socket,cred_expire=10
 CredType=cred/munge
 StateSaveLocation=$ROOT/ctld
 SlurmdSpoolDir=$ROOT/spool
