@@ -160,16 +160,24 @@ def test_what_is_wrong_is_said_before_the_first_job(new_grid: Checkout, tmp_path
         ({"dataset.min_train": 1000}, "questions", "min_train"),
         ({"models.tiny.path": "nowhere"}, "fetch_model", "'nowhere' is no model folder"),
         (
-            {"models.tiny.max_tokens": 60, "inference.methods": ["letter"]},
+            {
+                "models.tiny.max_tokens": 40,
+                "inference.methods": ["letter"],
+                "recipes.completion.form": "letter",
+            },
             "check_model",
             "options alone are longer than the model's window",
         ),
     ],
 )
-def test_what_needs_a_look_at_the_data_is_said_before_gpu_time(new_grid: Checkout, tmp_path, change, rule, said):
+def test_what_needs_a_look_at_the_data_is_said_before_weights_are_loaded(
+    new_grid: Checkout, tmp_path, change, rule, said
+):
     grid = new_grid.copy(tmp_path / "grid")
     grid.configure(change)
     output = grid.snakemake("--cores", "2", expect=1)
     assert said in output
     assert f"Error in rule {rule}" in output
-    assert "rule finetune" not in output
+    assert "Loading weights" not in output
+    assert not list((grid / "results").rglob("adapter_model.safetensors"))
+    assert not list((grid / "results").rglob("base.parquet"))

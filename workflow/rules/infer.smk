@@ -47,7 +47,7 @@ rule infer_base:
         settings=lambda wildcards: scoring_settings(wildcards.model),
         adapter_key=lambda wildcards: part(model=wildcards.model, recipe="base", train_set="base", seed=-1),
         adapter="",
-        code=code("scoring"),
+        code=code("scoring", "feasibility"),
     shell:
         "HF_HUB_OFFLINE=1 python workflow/scripts/infer.py --record {input.record:q} {params.adapter}"
         " --questions {input.questions:q} --mentions {input.mentions:q} --settings {params.settings:q}"
@@ -78,4 +78,4 @@ use rule infer_base as infer_adapter with:
             seed=int(wildcards.seed),
         ),
         adapter=f"--adapter {RESULTS}/adapters/{ADAPTER}",
-        code=code("scoring"),
+        code=code("scoring", "feasibility"),

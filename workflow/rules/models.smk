@@ -27,7 +27,8 @@ rule fetch_model:
 
 
 # Pose every question to the model's tokenizer: what cannot work fails at once, and for all questions. No GPU job waits for
-# it: Snakemake does not look for changes of jobs behind one that runs again, not even where the edge is `ancient`.
+# it (Snakemake does not look for changes of jobs behind one that runs again, not even where the edge is `ancient`); each
+# poses its own questions before it loads weights.
 rule check_model:
     input:
         record="resources/models/{model}/model.json",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from neuro2cardio import errors, language_models, prompting, scoring, settings, tables, term_probability
+from neuro2cardio import errors, feasibility, language_models, prompting, scoring, settings, tables, term_probability
 
 
 def main() -> None:
@@ -27,15 +27,14 @@ def main() -> None:
     questions = tables.read(args.questions, tables.QUESTIONS).query("split == 'test'")
     mentions = term_probability.by_question(tables.read(args.mentions, tables.MENTIONS))
 
+    prompter = prompting.for_model(folder, usage, settings.Prompt.model_validate(given["prompt"]))
+    inference = settings.Inference.model_validate(given["inference"])
+    # What cannot be asked of this tokenizer fails here, before weights are loaded.
+    print(json.dumps(feasibility.check(prompter, questions, inference, [])), flush=True)
     model = language_models.load(folder, usage.dtype, args.threads)
     if args.adapter:
         model = language_models.with_adapter(model, args.adapter)
-    scorer = scoring.Scorer(
-        model,
-        prompting.for_model(folder, usage, settings.Prompt.model_validate(given["prompt"])),
-        settings.Inference.model_validate(given["inference"]),
-        settings.TermReading.model_validate(given["terms"]),
-    )
+    scorer = scoring.Scorer(model, prompter, inference, settings.TermReading.model_validate(given["terms"]))
     size = scorer.inference.batch_questions
     scores = scorer.score(
         prompting.questions_of(questions),
