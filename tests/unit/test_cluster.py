@@ -65,3 +65,12 @@ def test_a_controller_is_python_running_snakemake_here_and_not_for_one_job(tmp_p
         for process in started.values():
             process.kill()
             process.communicate()
+
+
+def test_slurm_commands_without_a_cluster_do_not_stop_a_run(tmp_path, monkeypatch, capsys):
+    squeue = tmp_path / "squeue"
+    squeue.write_text("#!/bin/sh\necho 'squeue: error: DNS SRV lookup failed' >&2\nexit 1\n")
+    squeue.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    cluster.check_alone(tmp_path)
+    assert "no cluster answers" in capsys.readouterr().err

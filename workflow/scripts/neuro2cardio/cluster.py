@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 import shutil
 import subprocess
+import sys
 import time
 from typing import NamedTuple
 
@@ -58,9 +59,17 @@ def cancel(found: Sequence[Job], directory: Path, patience: float = 120) -> None
 def check_alone(directory: Path) -> None:
     """Refuse to start beside the jobs of a controller that died: two writers would share checkpoints and outputs.
 
-    Raises `InputError` where jobs of this directory run and nobody on this host controls them.
+    Raises `InputError` where jobs of this directory run and nobody on this host controls them. Where Slurm's commands are
+    installed and no cluster answers them (a laptop, a workstation), that is said, and the run goes on.
     """
-    left = jobs(directory)
+    try:
+        left = jobs(directory)
+    except InputError as error:
+        print(
+            f"no cluster answers ({str(error).splitlines()[0]}): not looking for Slurm jobs of an earlier run",
+            file=sys.stderr,
+        )
+        return
     if left and not controllers(directory):
         raise InputError(
             f"{len(left)} Slurm jobs of an earlier run are still there ({', '.join(job.job_id for job in left[:5])}), "

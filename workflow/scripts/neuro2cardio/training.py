@@ -122,7 +122,8 @@ def train(
                 raise InputError(
                     "out of memory with one question at a time; use a larger GPU, or lower max_tokens"
                 ) from error
-            micro //= 2
+            # Half, or the next smaller number that still divides the batch.
+            micro = next(n for n in range(micro // 2, 0, -1) if recipe.batch_size % n == 0)
             torch.cuda.empty_cache()
             print(f"out of memory: going on with {micro} questions in memory, the same batch", flush=True)
             set_seed(seed)
