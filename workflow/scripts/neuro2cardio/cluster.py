@@ -59,8 +59,8 @@ def cancel(found: Sequence[Job], directory: Path, patience: float = 120) -> None
 def check_alone(directory: Path) -> None:
     """Refuse to start beside the jobs of a controller that died: two writers would share checkpoints and outputs.
 
-    Raises `InputError` where jobs of this directory run and nobody on this host controls them. Where Slurm's commands are
-    installed and no cluster answers them (a laptop, a workstation), that is said, and the run goes on.
+    Raises `InputError` where jobs of this directory run and nobody on this host controls them. Where Slurm's commands
+    are installed and no cluster answers them (a laptop, a workstation), that is said, and the run goes on.
     """
     try:
         left = jobs(directory)
