@@ -30,7 +30,7 @@ def _largest(matrix: pd.DataFrame) -> str:
     train_set = specialties.find(row["train_set"]) or row["train_set"]
     return (
         f"Largest of {len(cells)} changes against base: fine-tuned on {train_set}, tested on {row['test_specialty']} "
-        f"({_name(row)}, n={row['n_questions']}): {found} points, q={row['q']:.2g}."
+        f"({_name(row)}, n={row['n_questions']}), points of accuracy: {found}, q={row['q']:.2g}."
     )
 
 
