@@ -32,7 +32,7 @@ def test_the_full_grid_is_known_at_dry_run(shipped: Checkout):
 
 def test_the_demo_is_the_grid_of_its_file_and_nothing_of_the_full_one(shipped: Checkout):
     jobs = shipped.jobs("--configfile", "demo.yaml")
-    assert (jobs["finetune"], jobs["infer_adapter"], jobs["infer_base"], jobs["fetch_model"]) == (5, 5, 1, 1)
+    assert (jobs["finetune"], jobs["infer_adapter"], jobs["infer_base"], jobs["fetch_model"]) == (4, 4, 1, 1)
     assert "fetch_s_medqa" not in jobs
 
 
