@@ -95,7 +95,7 @@ class Checkout:
         """Snakemake in this directory and its own process group."""
         command = [sys.executable, "-m", "snakemake", *arguments]
         with (self / log).open("w") as out:
-            return subprocess.Popen(
+            run = subprocess.Popen(
                 command,
                 cwd=self.directory,
                 env=environment(),
@@ -104,6 +104,8 @@ class Checkout:
                 text=True,
                 start_new_session=True,
             )
+        _STARTED.append(run)
+        return run
 
     def snakemake(self, *arguments: str, expect: int = 0, timeout: float = 600) -> str:
         """Run Snakemake to its end and return what it said."""
