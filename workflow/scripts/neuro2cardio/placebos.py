@@ -8,19 +8,20 @@ import math
 import re
 
 import numpy as np
+from numpy.typing import NDArray
 from wordfreq import zipf_frequency
 
 from .matching import Mention
 
-RANKS = 3
-"""Candidates a term: which of them has the term's number of tokens depends on the model, and is chosen there."""
-
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
+_TOKENISED = re.compile(r"\w+")
 _GAPS = frozenset({" ", "-"})
 _EVERYDAY = 3.0
 """Zipf frequency from which a word is everyday English. Rarer words of clinical texts are mostly jargon."""
-_SCALES = np.array([2.0, 0.5, 0.25])
-"""What counts as one step apart: letters, log10 of document frequency, share of the stem's length."""
+_LETTERS_PER_TOKEN = 4
+"""Of a word that is not everyday English, in the vocabularies of language models."""
+_SCALES = np.array([0.5, 0.25])
+"""What counts as one step apart: log10 of document frequency, share of the stem's length."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +32,6 @@ class Placebo:
     end: int
     term: int
     rank: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Pool:
-    """All runs of so many free words in one stem: first and last characters, features (n x 3), which are untaken."""
-
-    starts: np.ndarray
-    ends: np.ndarray
-    features: np.ndarray
-    untaken: np.ndarray
 
 
 def document_frequency(stems: Iterable[str]) -> Counter[str]:
@@ -54,58 +45,87 @@ def commonness(text: str, frequency: Counter[str]) -> float:
     return sum(math.log10(1 + frequency[word]) for word in words) / max(len(words), 1)
 
 
+def expected_tokens(text: str) -> int:
+    """About how many tokens a text has, whatever the model: an everyday word is one, others one for four letters."""
+    words = _TOKENISED.findall(text.lower())
+    return sum(1 if _is_everyday(word) else math.ceil(len(word) / _LETTERS_PER_TOKEN) for word in words)
+
+
 def match(stem: str, mentions: Sequence[Mention], frequency: Counter[str]) -> list[Placebo]:
-    """Up to `RANKS` placebos for each strict mention of a stem; no two of them, and none and a mention, overlap.
+    """Up to three placebos for each strict mention of a stem; those of two terms share no word.
 
     Words are candidates where no mention covers them, broad ones and clinical texts of no specialty included, and
-    where they are everyday English. Each term gets the run of as many words (or, where none is left, of the nearest
-    number) that is nearest in length, document frequency and place. Best candidates are given out to all terms
-    before second ones are; of terms, those of most words choose first, since they have the least choice.
+    where they are everyday English, which is one token a word. Each term gets the run of as many words as it has
+    `expected_tokens` (or, where none is left, of the nearest number) that is nearest in document frequency and place;
+    and beside it the same run a word longer and a word shorter, for how many tokens a term really has depends on the
+    model, and the nearest is chosen there. Terms of most tokens choose first, since they have the least choice.
     """
-    terms = [i for i, mention in enumerate(mentions) if mention.scope == "strict"]
-    words = {i: len(re.split(r"[ -]+", mentions[i].text)) for i in terms}
-    wanted = {i: _features(stem, mentions[i], frequency) for i in terms}
-    pools = _pools(stem, mentions, max(words.values(), default=0), frequency)
-    first_choice = sorted(terms, key=lambda i: (-words[i], i))
+    size = {i: expected_tokens(mention.text) for i, mention in enumerate(mentions) if mention.scope == "strict"}
+    free = _FreeWords(stem, mentions, frequency)
+    runs = {}
+    for i in sorted(size, key=lambda i: (-size[i], i)):
+        if (run := free.take_nearest(size[i], *_wanted(stem, mentions[i], frequency))) is not None:
+            runs[i] = run
     found = []
-    for rank in range(RANKS):
-        for i in first_choice:
-            if (span := _take_nearest(pools, words[i], wanted[i])) is not None:
-                found.append(Placebo(*span, term=i, rank=rank))
+    for i, run in runs.items():
+        others = [free.take_longer(run), range(run.start, run.stop - 1)]
+        candidates = [run, *(other for other in others if other)]
+        found += [Placebo(*free.span(words), term=i, rank=rank) for rank, words in enumerate(candidates)]
     return found
 
 
-def _take_nearest(pools: dict[int, _Pool], words: int, wanted: np.ndarray) -> tuple[int, int] | None:
-    """Take the nearest run that is untaken, of the nearest number of words of which there is one."""
-    for count in sorted(pools, key=lambda n: (abs(n - words), n)):
-        pool = pools[count]
-        if pool.untaken.any():
-            distance = np.abs(pool.features - wanted) @ (1 / _SCALES)
-            best = np.where(pool.untaken, distance, np.inf).argmin()
-            start, end = int(pool.starts[best]), int(pool.ends[best])
-            for other in pools.values():
-                other.untaken[(other.starts < end) & (other.ends > start)] = False
-            return start, end
-    return None
+class _FreeWords:
+    """The words of one stem that may be placebos, by index in reading order, and which of them are taken."""
+
+    def __init__(self, stem: str, mentions: Sequence[Mention], frequency: Counter[str]) -> None:
+        runs = list(_runs(stem, mentions))
+        self._spans = [span for run in runs for span in run]
+        self._run_of = np.repeat(np.arange(len(runs)), [len(run) for run in runs])
+        self._common = np.cumsum([0, *(commonness(stem[start:end], frequency) for start, end in self._spans)])
+        self._middle = np.array([(start + end) / 2 / len(stem) for start, end in self._spans])
+        self._taken = np.zeros(len(self._spans), dtype=bool)
+
+    def span(self, words: range) -> tuple[int, int]:
+        """First and last character of neighbouring words."""
+        return self._spans[words.start][0], self._spans[words.stop - 1][1]
+
+    def take_nearest(self, count: int, common: float, place: float) -> range | None:
+        """Take the run nearest in commonness and place, of the nearest number of words of which there is one."""
+        for n in sorted(range(1, len(self._spans) + 1), key=lambda n: (abs(n - count), n)):
+            first = self._untaken(n)
+            if len(first):
+                mean = (self._common[first + n] - self._common[first]) / n
+                middle = (self._middle[first] + self._middle[first + n - 1]) / 2
+                apart = np.abs(np.stack([mean - common, middle - place], axis=1)) @ (1 / _SCALES)
+                best = int(first[apart.argmin()])
+                return self._take(range(best, best + n))
+        return None
+
+    def take_longer(self, run: range) -> range | None:
+        """Take one word more, behind the run or else before it, where that word is untaken and of the same run."""
+        for word, longer in (
+            (run.stop, range(run.start, run.stop + 1)),
+            (run.start - 1, range(run.start - 1, run.stop)),
+        ):
+            inside = 0 <= word < len(self._spans) and self._run_of[word] == self._run_of[run.start]
+            if inside and not self._taken[word]:
+                return self._take(longer)
+        return None
+
+    def _take(self, words: range) -> range:
+        self._taken[words.start : words.stop] = True
+        return words
+
+    def _untaken(self, n: int) -> NDArray[np.int64]:
+        """First words of all runs of n neighbouring untaken words."""
+        first = np.arange(len(self._spans) - n + 1)
+        taken = np.cumsum([0, *self._taken])
+        return first[(self._run_of[first] == self._run_of[first + n - 1]) & (taken[first + n] == taken[first])]
 
 
-def _pools(stem: str, mentions: Sequence[Mention], longest: int, frequency: Counter[str]) -> dict[int, _Pool]:
-    """Runs of free words by their number of words, up to the longest term's."""
-    runs = list(_runs(stem, mentions))
-    starts, ends = np.array([span for run in runs for span in run], dtype=int).reshape(-1, 2).T
-    run_of = np.repeat(np.arange(len(runs)), [len(run) for run in runs])
-    common = np.cumsum([0, *(commonness(stem[start:end], frequency) for run in runs for start, end in run)])
-    pools = {}
-    for count in range(1, min(longest, len(starts)) + 1):
-        last = np.arange(count - 1, len(starts))
-        last = last[run_of[last] == run_of[last - count + 1]]
-        first = last - count + 1
-        if len(last):
-            mean = (common[last + 1] - common[first]) / count
-            place = (starts[first] + ends[last]) / 2 / len(stem)
-            features = np.stack([ends[last] - starts[first], mean, place], axis=1)
-            pools[count] = _Pool(starts[first], ends[last], features, np.ones(len(last), dtype=bool))
-    return pools
+def _wanted(stem: str, mention: Mention, frequency: Counter[str]) -> tuple[float, float]:
+    """Commonness of a term, and the place of its middle in the stem."""
+    return commonness(mention.text, frequency), (mention.start + mention.end) / 2 / len(stem)
 
 
 def _runs(stem: str, mentions: Sequence[Mention]) -> Iterator[list[tuple[int, int]]]:
@@ -134,9 +154,3 @@ def _stands_alone(stem: str, start: int, end: int) -> bool:
 @cache
 def _is_everyday(word: str) -> bool:
     return zipf_frequency(word, "en") >= _EVERYDAY
-
-
-def _features(stem: str, mention: Mention, frequency: Counter[str]) -> np.ndarray:
-    """Length in characters, commonness, place of its middle in the stem."""
-    place = (mention.start + mention.end) / 2 / len(stem)
-    return np.array([mention.end - mention.start, commonness(mention.text, frequency), place])

@@ -100,11 +100,10 @@ def _placebo_balance(questions: pd.DataFrame, mentions: pd.DataFrame) -> list[_M
         return []
     pairs = first.merge(mentions, left_on="matched_to", right_on="mention_id", suffixes=("", "_term"))
     length = pairs["question_id"].map(questions.set_index("question_id")["stem"].str.len())
-    frequency = placebos.document_frequency(questions["stem"])
+    frequency, expected = placebos.document_frequency(questions["stem"]), placebos.expected_tokens
     commonness = [pairs[c].map(lambda text: placebos.commonness(text, frequency)) for c in ("text", "text_term")]
     differences = {
-        "words": pairs["text"].str.split(r"[ -]").map(len) - pairs["text_term"].str.split(r"[ -]").map(len),
-        "characters": pairs["text"].str.len() - pairs["text_term"].str.len(),
+        "expected_tokens": pairs["text"].map(expected) - pairs["text_term"].map(expected),
         "log10_document_frequency": commonness[0] - commonness[1],
         "place_in_stem": (pairs["start"] - pairs["start_term"]) / length,
     }
