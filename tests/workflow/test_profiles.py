@@ -1,9 +1,9 @@
 """The profiles: nothing of a site stands in them, and they do not contradict each other."""
 
-from pathlib import Path
+import re
 
 import pytest
-from tiny_grid import CHECKOUT
+from tiny_grid import CHECKOUT, Checkout
 import yaml
 import yte
 
@@ -54,14 +54,18 @@ def test_variables_name_the_site(site: None):
     assert cluster["slurm-qos"] == "long"
     assert cluster["set-resources"] == {
         rule: {"gpu_model": "'a100'", "slurm_partition": "'gpu'"}
-        for rule in ("finetune", "infer_base", "infer_adapter")
+        for rule in ("annotate_with_model", "finetune", "infer_base", "infer_adapter")
     }
 
 
-def test_only_rules_that_ask_for_a_gpu_are_given_a_gpu_partition(site: None):
-    rules = "".join(path.read_text() for path in sorted(Path(CHECKOUT / "workflow/rules").glob("*.smk")))
-    for rule in profile("slurm/config.yaml")["set-resources"]:
-        assert f"rule {rule}:" in rules or f" as {rule} with:" in rules
+def test_the_rules_that_are_given_a_gpu_partition_are_those_that_ask_for_a_gpu(
+    new_grid: Checkout, site: None, tmp_path
+):
+    grid = new_grid.copy(tmp_path / "grid")
+    grid.configure({"dataset.annotation": {"annotator": {"backend": "transformers", "model": "tiny"}}})
+    said = grid.snakemake("--dry-run")
+    asking = set(re.findall(r"^rule (\w+):\n(?:    .*\n)*?    resources: .*\bgpu=1\b", said, re.MULTILINE))
+    assert asking == profile("slurm/config.yaml")["set-resources"].keys()
 
 
 @pytest.mark.parametrize("path", ["slurm/config.yaml", "profiles/default/config.yaml"])

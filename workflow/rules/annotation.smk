@@ -64,8 +64,11 @@ rule annotation_estimate:
 
 
 # Asks the annotator for the specialty of every question, in five ways. A server is asked from beside Snakemake: cluster
-# nodes have no internet. What was answered is kept, whatever becomes of this job.
-rule annotate:
+# nodes have no internet. What was answered is kept, whatever becomes of this job. A model scores as a GPU job, under a name of
+# its own, by which a profile sends it to the partition with the GPUs.
+rule:
+    name:
+        "annotate_with_model" if ANNOTATOR.backend == "transformers" else "annotate"
     input:
         **annotator_files(),
         questions=rules.unlabelled.output.questions,
@@ -100,7 +103,7 @@ rule annotate:
 # Counts the votes.
 rule vote:
     input:
-        rules.annotate.output,
+        f"{ANNOTATION}/answers.parquet",
     output:
         votes=f"{ANNOTATION}/votes.parquet",
         status=f"{ANNOTATION}/status.csv",
