@@ -12,7 +12,15 @@ from neuro2cardio.scoring import Scorer, parse_letter
 from neuro2cardio.settings import Inference, Prompt, TermReading
 from neuro2cardio.term_probability import Mention, MentionSpans
 
-MODELS = [("llama", "byte-level", tiny_models.CHAT), ("gpt2", "metaspace", None), ("gemma2", "wordpiece", None)]
+SYSTEM = "The patient (a smoker) was given aspirin, metoprolol and oxygen before coronary angiography."
+MODELS = {
+    "llama": ("llama", "byte-level", tiny_models.CHAT, Prompt()),
+    "gpt2": ("gpt2", "metaspace", None, Prompt()),
+    "gemma2": ("gemma2", "wordpiece", None, Prompt()),
+    # Words that stand before every stem, and are computed once for all of them.
+    "llama with system": ("llama", "byte-level", tiny_models.CHAT, Prompt(system=SYSTEM)),
+    "gpt2 with system": ("gpt2", "metaspace", None, Prompt(system=SYSTEM)),
+}
 ALL = Inference(methods=["cloze", "letter", "generate"], permutations=4, batch_questions=3, max_new_tokens=4)
 BOTH = TermReading(contexts=["prompt", "bare"])
 WORDS = ["chest", "pain", "dyspnea", "murmur", "aspirin", "seizure", "ataxia", "oxygen", "angina"]
@@ -27,10 +35,11 @@ questions = st.lists(st.tuples(texts, options), min_size=1, max_size=5).map(
 )
 
 
-@pytest.fixture(scope="module", params=MODELS, ids=[m[0] for m in MODELS])
+@pytest.fixture(scope="module", params=MODELS)
 def scorer(request, tiny_model) -> Scorer:
-    model = language_models.load(tiny_model(*request.param), "float32")
-    return Scorer(model, Prompter(model.tokenizer, Prompt(), 400), ALL, BOTH)
+    *kind, prompt = MODELS[request.param]
+    model = language_models.load(tiny_model(*kind), "float32")
+    return Scorer(model, Prompter(model.tokenizer, prompt, 400), ALL, BOTH)
 
 
 def mentions_of(question: Question) -> list[Mention]:
@@ -77,6 +86,30 @@ def test_an_answer_does_not_depend_on_the_questions_it_is_scored_with(scorer):
         same = together[together["question_id"] == question.question_id]
         for a, b in zip(same["option_logprobs"], single["option_logprobs"], strict=True):
             np.testing.assert_allclose(a, b, atol=2e-4)
+
+
+def test_what_stands_before_every_stem_is_computed_once(tiny_model):
+    model = language_models.load(tiny_model(), "float32")
+    prompter = Prompter(model.tokenizer, Prompt(system=SYSTEM), 400)
+    scorer = Scorer(model, prompter, Inference(methods=["letter"], permutations=1, batch_questions=8), TermReading())
+    passes: list[int] = []
+    hook = model.network.register_forward_pre_hook(lambda _, ids: passes.append(ids[0].numel()))
+    asked = [Question(f"q{i}", f"{i} which?", ("aspirin", "oxygen"), 0) for i in range(8)]
+    scorer.score(asked, {})
+    hook.remove()
+    posed = [prompter.pose(question, "letter") for question in asked]
+    head = sum(end <= posed[0].stem_at for _, end in posed[0].offsets)
+    assert head > 30
+    assert sum(passes) <= sum(len(tokens.ids) for tokens in posed) - 7 * (head - 1)
+
+
+def test_more_options_than_are_computed_at_once(scorer):
+    question = Question("q", "chest pain which?", tuple(f"{a} {b}" for a in WORDS for b in WORDS[:8]), 0)
+    cloze = Scorer(scorer.model, scorer.prompter, Inference(methods=["cloze"]), BOTH)
+    assert len(question.options) > forward._ROWS
+    fast = cloze.score([question], {}).predictions["option_logprobs"].iloc[0]
+    naive = cloze.score_naive(question, [])[0][0]["option_logprobs"]
+    np.testing.assert_allclose(fast, naive, atol=2e-4)
 
 
 def test_every_option_visits_every_letter_once_and_is_averaged_in_content_order(scorer):

@@ -2,7 +2,8 @@
 
 A `Query` is a sequence of token ids and what is to be read from it. The queries of one group (one question in all its
 forms) start alike; the fast way computes that common start once, repeats its key-value cache for the rests, and makes
-logits only where something is read.
+logits only where something is read. What the starts of all groups share (a chat template, an instruction) is computed
+once for all of them.
 """
 
 from collections.abc import Iterator, Sequence
@@ -35,6 +36,11 @@ class Query:
     readings: tuple[Reading, ...]
 
 
+_SAVED_TOKENS = 64
+"""What a pass of its own for the head of all starts must at least save."""
+_ROWS = 64
+"""Rests computed at once: each has the cache of its start beside it, in the memory of the device."""
+
 Values = list[np.ndarray]
 """For each reading of a query, float64 log-probabilities in nats, one for each of its tokens."""
 
@@ -58,24 +64,18 @@ def read(model: LoadedModel, groups: Sequence[Sequence[Query]]) -> list[list[Val
     """
     if len(groups) > 1 and _slides(model):
         return [read(model, [group])[0] for group in groups]
+    starts = [_common_start(group) for group in groups]
+    asked = [
+        ((row, k, r.at), r) for row, group in enumerate(groups) for k, query in enumerate(group) for r in query.readings
+    ]
+    inside = [(place, r) for place, r in asked if r.at <= starts[place[0]]]
+    behind = {place[:2] for place, r in asked if r.at > starts[place[0]]}
     with torch.inference_mode():
-        starts = [_common_start(group) for group in groups]
-        inside = [
-            (row, k, r)
-            for row, (group, n) in enumerate(zip(groups, starts, strict=True))
-            for k, query in enumerate(group)
-            for r in query.readings
-            if r.at <= n
-        ]
-        prefix = _Prefix.of(model, [g[0].ids[:n] for g, n in zip(groups, starts, strict=True)], inside)
-        found = dict(prefix.found)
-        rests = [
-            (row, k)
-            for row, (group, n) in enumerate(zip(groups, starts, strict=True))
-            for k, query in enumerate(group)
-            if any(r.at > n for r in query.readings)
-        ]
-        for chunk in _alike(rests, lambda rk: len(groups[rk[0]][rk[1]].ids) - starts[rk[0]]):
+        columns = sorted({r.at - 1 for _, r in inside}) or [min(starts) - 1]
+        prefix, logits, at = _Prefix.of(model, [g[0].ids[:n] for g, n in zip(groups, starts, strict=True)], columns)
+        values = _read_logits(logits, [(place[0], at[r.at - 1], r.tokens) for place, r in inside])
+        found = {place: v for (place, _), v in zip(inside, values, strict=True)}
+        for chunk in _alike(sorted(behind), lambda rk: len(groups[rk[0]][rk[1]].ids) - starts[rk[0]]):
             found |= prefix.read_rests(groups, chunk)
     return [
         [[found[row, k, r.at] for r in query.readings] for k, query in enumerate(group)]
@@ -97,7 +97,7 @@ def generate(
     with torch.inference_mode():
         # At least one token of each prompt is left for the second pass, which makes the first new token's logits.
         starts = [min(_common_start(group), min(len(q.ids) for q in group) - 1) for group in queries]
-        prefix = _Prefix.of(model, [g[0].ids[:n] for g, n in zip(queries, starts, strict=True)], [])
+        prefix, *_ = _Prefix.of(model, [g[0].ids[:n] for g, n in zip(queries, starts, strict=True)], [min(starts) - 1])
         texts = iter(_continue(model, *prefix.prompts(queries, flat), max_new_tokens))
     return [[next(texts) for _ in group] for group in groups]
 
@@ -116,22 +116,40 @@ def generate_naive(model: LoadedModel, prompt: tuple[int, ...], max_new_tokens: 
 
 @dataclass(frozen=True)
 class _Prefix:
-    """The computed starts of a batch of sequences, padded on the right."""
+    """The computed starts of a batch of sequences. A row of the mask is 0 where its start is padded."""
 
     model: LoadedModel
     lengths: torch.Tensor
     mask: torch.Tensor
     cache: DynamicCache
-    found: dict[Place, np.ndarray]
 
     @classmethod
-    def of(cls, model: LoadedModel, ids: list[tuple[int, ...]], inside: list[tuple[int, int, Reading]]) -> "_Prefix":
+    def of(
+        cls, model: LoadedModel, ids: list[tuple[int, ...]], columns: list[int]
+    ) -> tuple["_Prefix", torch.Tensor, dict[int, int]]:
+        """Compute starts; also logits at some columns of them, and where each column's logits stand."""
+        head = min(_shared(ids), *columns, *(len(row) - 1 for row in ids))
+        if head * (len(ids) - 1) >= _SAVED_TOKENS:
+            shared, *_ = cls.of(model, [ids[0][:head]], [0])
+            rows, rests = [0] * len(ids), [row[head:] for row in ids]
+            longer, logits, at = shared.extended(rows, rests, [column - head for column in columns])
+            return longer, logits, {column + head: i for column, i in at.items()}
         tokens, mask = _pad(ids, model)
-        keep = sorted({r.at - 1 for *_, r in inside}) or [0]
-        out, place = _forward(model, tokens, mask, keep, past_key_values=DynamicCache(config=model.network.config))
-        values = _read_logits(out.logits, [(row, place[r.at - 1], r.tokens) for row, _, r in inside])
-        found = {(row, k, r.at): v for (row, k, r), v in zip(inside, values, strict=True)}
-        return cls(model, mask.sum(1), mask, out.past_key_values, found)
+        out, at = _forward(model, tokens, mask, columns, past_key_values=DynamicCache(config=model.network.config))
+        return cls(model, mask.sum(1), mask, out.past_key_values), out.logits, at
+
+    def extended(
+        self, rows: list[int], rests: list[tuple[int, ...]], keep: list[int]
+    ) -> tuple["_Prefix", torch.Tensor, dict[int, int]]:
+        """Rows of these starts, any number of times, each with its rest behind it; and logits as in `of`."""
+        chosen = torch.tensor(rows, device=self.model.device)
+        starts = self.lengths[chosen]
+        tokens, rest_mask = _pad(rests, self.model)
+        mask = torch.cat([self.mask[chosen], rest_mask], dim=1)
+        positions = starts[:, None] + torch.arange(tokens.shape[1], device=self.model.device)
+        cached = _repeat(self.cache, chosen)
+        out, at = _forward(self.model, tokens, mask, keep, position_ids=positions, past_key_values=cached)
+        return _Prefix(self.model, mask.sum(1), mask, out.past_key_values), out.logits, at
 
     def read_rests(
         self, groups: Sequence[Sequence[Query]], chunk: Sequence[tuple[int, int]]
@@ -144,44 +162,31 @@ class _Prefix:
             if r.at > self.lengths[row]
         ]
         keep = sorted({r.at - 1 - n for *_, r, n in behind})
-        out, place, _ = self._extend(groups, chunk, keep)
-        values = _read_logits(out.logits, [(i, place[r.at - 1 - n], r.tokens) for i, _, _, r, n in behind])
+        _, logits, at = self.extended(*self._rests(groups, chunk), keep)
+        values = _read_logits(logits, [(i, at[r.at - 1 - n], r.tokens) for i, _, _, r, n in behind])
         return {(row, k, r.at): v for (_, row, k, r, _), v in zip(behind, values, strict=True)}
 
     def prompts(
         self, groups: Sequence[Sequence[Query]], rows: Sequence[tuple[int, int]]
-    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, DynamicCache]:
-        """Whole prompts in the cache: each one's next token, its mask, its length, and the cache."""
-        lengths = torch.tensor([len(groups[i][k].ids) for i, k in rows], device=self.model.device)
-        last = (lengths - self.lengths[[i for i, _ in rows]] - 1).tolist()
-        out, place, mask = self._extend(groups, rows, sorted(set(last)))
-        token = torch.stack([out.logits[i, place[n]].argmax(-1) for i, n in enumerate(last)])
-        return token, mask, lengths, out.past_key_values
+    ) -> tuple[torch.Tensor, "_Prefix"]:
+        """Whole prompts: each one's next token, and the prompts computed."""
+        chosen, rests = self._rests(groups, rows)
+        last = [len(rest) - 1 for rest in rests]
+        whole, logits, at = self.extended(chosen, rests, sorted(set(last)))
+        return torch.stack([logits[i, at[n]].argmax(-1) for i, n in enumerate(last)]), whole
 
-    def _extend(
-        self, groups: Sequence[Sequence[Query]], chunk: Sequence[tuple[int, int]], keep: list[int]
-    ) -> tuple[Any, dict[int, int], torch.Tensor]:
-        rows = torch.tensor([row for row, _ in chunk], device=self.model.device)
-        starts = self.lengths[rows]
-        rests = [groups[i][k].ids[n:] for (i, k), n in zip(chunk, starts.tolist(), strict=True)]
-        tokens, rest_mask = _pad(rests, self.model)
-        mask = torch.cat([self.mask[rows], rest_mask], dim=1)
-        positions = starts[:, None] + torch.arange(tokens.shape[1], device=self.model.device)
-        cached = _repeat(self.cache, rows)
-        out, place = _forward(self.model, tokens, mask, keep, position_ids=positions, past_key_values=cached)
-        return out, place, mask
+    def _rests(
+        self, groups: Sequence[Sequence[Query]], rows: Sequence[tuple[int, int]]
+    ) -> tuple[list[int], list[tuple[int, ...]]]:
+        """For rows (group, query): which start each has, and what of it lies behind that start."""
+        starts = self.lengths.tolist()
+        return [i for i, _ in rows], [groups[i][k].ids[starts[i] :] for i, k in rows]
 
 
-def _continue(
-    model: LoadedModel,
-    token: torch.Tensor,
-    mask: torch.Tensor,
-    position: torch.Tensor,
-    cached: DynamicCache,
-    max_new_tokens: int,
-) -> list[tuple[int, ...]]:
+def _continue(model: LoadedModel, token: torch.Tensor, prompts: _Prefix, max_new_tokens: int) -> list[tuple[int, ...]]:
     """Extend every row by its likeliest token until it ends; rows that ended ride along unread."""
     ends = set(_end_tokens(model))
+    mask, position, cached = prompts.mask, prompts.lengths, prompts.cache
     texts: list[list[int]] = [[] for _ in token]
     running = [True] * len(texts)
     for step in range(max_new_tokens):
@@ -227,19 +232,24 @@ def _slides(model: LoadedModel) -> bool:
 
 def _common_start(group: Sequence[Query]) -> int:
     """Tokens that all queries of a group share; of a single query, all."""
-    first, last = min(q.ids for q in group), max(q.ids for q in group)
-    shorter = min(len(first), len(last))
-    n = next((i for i in range(shorter) if first[i] != last[i]), shorter)
+    n = _shared([q.ids for q in group])
     if n == 0:
         raise ValueError("the queries of a group must share their first token")
     return n
+
+
+def _shared(rows: Sequence[tuple[int, ...]]) -> int:
+    """How many tokens all rows start with."""
+    first, last = min(rows), max(rows)
+    shorter = min(len(first), len(last))
+    return next((i for i in range(shorter) if first[i] != last[i]), shorter)
 
 
 def _alike(rows: list[tuple[int, int]], length: Any) -> Iterator[list[tuple[int, int]]]:
     """Rows in chunks of like length, so that short rests are not padded to long ones."""
     chunk: list[tuple[int, int]] = []
     for row in sorted(rows, key=lambda r: (length(r), r)):
-        if chunk and length(row) > 2 * length(chunk[0]) + 8:
+        if chunk and (length(row) > 2 * length(chunk[0]) + 8 or len(chunk) == _ROWS):
             yield chunk
             chunk = []
         chunk.append(row)
