@@ -22,6 +22,8 @@ ANSWER = "Specialty: {label}"
 CONTENT_FREE = "N/A"
 """A question that says nothing (Zhao et al. 2021, arXiv 2102.09690): what a candidate gets for it, it gets unearned."""
 _CUT_CHARACTERS = 200
+_BATCH = 8
+"""Questions posed together: what a prompt says before the question is computed once for all of them."""
 
 
 @dataclass(frozen=True)
@@ -42,29 +44,30 @@ class ScoredCandidates:
         """Answers with the likeliest candidate as label and all probabilities."""
         names = [*self.candidates, OTHERS]
         rows = []
-        for question in questions.itertuples():
-            for way, text in self.texts.items():
-                scores = self._logprobs(text, question.stem, question.options, question.question_id)
-                probabilities = _softmax(scores - self._priors[way] if self.prior else scores)
-                best = names[int(np.argmax(probabilities))]
-                rows.append((question.question_id, way, 0, "", best, "", names, probabilities.tolist()))
+        for start in range(0, len(questions), _BATCH):
+            batch = list(questions.iloc[start : start + _BATCH].itertuples())
+            scores = {
+                way: self._logprobs([self._queries(text, q.stem, q.options, q.question_id) for q in batch])
+                for way, text in self.texts.items()
+            }
+            for i, question in enumerate(batch):
+                for way, found in scores.items():
+                    probabilities = _softmax(found[i] - self._priors[way] if self.prior else found[i])
+                    best = names[int(np.argmax(probabilities))]
+                    rows.append((question.question_id, way, 0, "", best, "", names, probabilities.tolist()))
         return pd.DataFrame(rows, columns=ANSWERS.names)
 
     @cached_property
     def _priors(self) -> dict[str, npt.NDArray[np.float64]]:
-        return {way: self._logprobs(text, CONTENT_FREE, [CONTENT_FREE]) for way, text in self.texts.items()}
+        empty = (CONTENT_FREE, [CONTENT_FREE], "content-free")
+        return {way: self._logprobs([self._queries(text, *empty)])[0] for way, text in self.texts.items()}
 
-    def _logprobs(
-        self, text: str, stem: str, options: Sequence[str], question_id: str = "content-free"
-    ) -> npt.NDArray[np.float64]:
-        """Log-probability of each candidate as the answer, in nats."""
-        queries = self._queries(text, stem, options, question_id)
-        values = forward.read(self.model, [queries])[0]
-        scores = np.array([sum(float(v[0]) for v in read) for read in values])
+    def _logprobs(self, groups: list[list[Query]]) -> npt.NDArray[np.float64]:
+        """Log-probability of each candidate as the answer, in nats: (questions, candidates)."""
+        values = forward.read(self.model, groups)
+        scores = np.array([[sum(float(v[0]) for v in read) for read in group] for group in values])
         if not np.isfinite(scores).all():
-            raise InputError(
-                f"question {question_id}: the model's log-probabilities are not finite; try dtype: float32"
-            )
+            raise InputError("the model's log-probabilities are not finite; try dtype: float32")
         return scores
 
     def _queries(self, text: str, stem: str, options: Sequence[str], question_id: str) -> list[Query]:
