@@ -41,8 +41,10 @@ _STYLE: Any = {
 }
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Okabe & Ito 2008, told apart by the colour-blind."""
-_MARGINS = (2.1, 1.1, 0.55, 1.5)
-"""Inches around a heatmap: left, right, bottom, top."""
+_MARGINS = (2.1, 1.1, 0.55, 0.6)
+"""Inches around a heatmap: left, right, bottom, top; on top there are the columns' names besides."""
+_SLANTED_LETTER = 0.04
+"""Inches by which a letter of a column's name raises it."""
 _LEVEL = 0.05
 _MARKS = "* the interval excludes zero; ** and q < 0.05 over the grid. Outlined: own specialty."
 _MARKERS = ("o", "s", "D", "^", "v", "P", "X")
@@ -278,6 +280,7 @@ def _cell_panel(tops: dict[str, float], lefts: dict[str, float], cell: tuple[flo
     x, y = (-0.55, max(lefts.values()) + 0.55), (max(tops.values()) + 0.55, -0.55)
     width, height = cell[0] * (x[1] - x[0]), cell[1] * (y[0] - y[1])
     left, right, bottom, top = _MARGINS
+    top += _SLANTED_LETTER * max(len(_label(name)) for name in lefts)
     whole_width, whole_height = left + width + right, bottom + height + top
     figure = Figure(figsize=(whole_width, whole_height))
     place = (left / whole_width, bottom / whole_height, width / whole_width, height / whole_height)
