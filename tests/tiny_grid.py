@@ -103,6 +103,8 @@ class Checkout:
                 stderr=out,
                 text=True,
                 start_new_session=True,
+                # As from a terminal: what is started from tests in the background would be deaf to Ctrl-C, as they are.
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
             )
         _STARTED.append(run)
         return run
