@@ -20,6 +20,7 @@ $(READY): envs/neuro2cardio.lock
 
 # The main job on the embedded default: a real model, fine-tuned here.
 demo: setup
+	@echo "Each job tells its progress in logs/demo/. In another terminal: tail -f logs/demo/finetune/smollm2-135m/completion/*/*.log"
 	snakemake --configfile demo.yaml --cores $(CORES)
 
 # What CI runs: first what is quick to fail. The unit tests share the cores; the others start Snakemake, which does so itself.

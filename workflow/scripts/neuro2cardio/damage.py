@@ -8,9 +8,8 @@ import shutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from .language_models import WEIGHTS
 from .provenance import sha256
-
-_WEIGHTS = "adapter_model.safetensors"
 
 
 def find(results: Path) -> Iterator[Path]:
@@ -39,7 +38,7 @@ def _is_whole_table(path: Path) -> bool:
 
 
 def _is_whole_adapter(run: Path) -> bool:
-    weights = run.with_name(_WEIGHTS)
+    weights = run.with_name(WEIGHTS)
     try:
         said = json.loads(run.read_text(encoding="utf-8"))["adapter_sha256"]
     except (ValueError, KeyError):
