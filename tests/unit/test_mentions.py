@@ -147,6 +147,22 @@ def test_placebos_of_two_terms_share_no_word_and_contain_no_clinical_text(stem):
         assert not MATCHER.find(text)
 
 
+def test_a_word_that_stands_in_many_terms_is_no_placebo_and_hides_no_term():
+    terms = {f"renal {what}": "Nephrology" for what in ("colic", "failure", "biopsy", "stone", "artery")}
+    built = lexicon_of({**terms, "acute renal event": "Nephrology"})
+    assert list(built.loc[built["term"] == "renal", ["scope", "reason"]].iloc[0]) == ["none", "part of terms"]
+    assert "event" not in set(built["term"])
+    found = mentions.table(questions("renal colic or a renal dinner"), LexiconBackend(built, {}), with_placebos=True)
+    assert list(found.loc[found["kind"] != "placebo", "text"]) == ["renal colic"]
+    assert not any("renal" in text for text in found.loc[found["kind"] == "placebo", "text"])
+    # A broad term goes before the words that it is made of.
+    entries = [Entry(t, ("Nephrology",), "disorder", t, "icd10cm") for t in terms]
+    built = lexicon.build(
+        [*entries, Entry("renal dinner", ("Nephrology",), "disorder", "X", "icd10cm", loose=True)], max_specialties=3
+    )
+    assert [m.text for m in Matcher(built).find("a renal dinner")] == ["renal dinner"]
+
+
 def test_the_placebo_is_the_nearest_in_frequency_and_place():
     stem = "The seizure passed; a teacher was there, an old and interesting encyclopedia"
     others = ["A teacher", "A seizure", "An encyclopedia", "old and interesting"] * 5

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import ahocorasick
 import pandas as pd
 
+from .lexicon.entries import PART
 from .lexicon.spelling import fold
 
 
@@ -45,8 +46,9 @@ class Matcher:
         """The terms of a text in reading order, none overlapping another.
 
         A term begins and ends at word boundaries, and of two that overlap the longer is taken. Broad terms come after
-        all others, so that the strict mentions are the same whether or not broad ones are looked for. A line break is
-        never inside a term, nor is punctuation that the term itself does not have.
+        strict ones, so that the strict mentions are the same whether or not broad ones are looked for, and words that
+        are only parts of terms come last. A line break is never inside a term, nor is punctuation that the term itself
+        does not have.
         """
         taken = bytearray(len(text))
         found = []
@@ -65,9 +67,10 @@ class Matcher:
                     if _is_boundary(folded, start) and _is_boundary(folded, end):
                         yield start, end, index
 
-    def _precedence(self, candidate: tuple[int, int, int]) -> tuple[bool, int, int, int]:
+    def _precedence(self, candidate: tuple[int, int, int]) -> tuple[bool, bool, int, int, int]:
         start, end, index = candidate
-        return self._rows[index].scope == "broad", start - end, start, index
+        row = self._rows[index]
+        return row.kind == PART, row.scope == "broad", start - end, start, index
 
     def _mention(self, text: str, start: int, end: int, index: int) -> Mention:
         row = self._rows[index]

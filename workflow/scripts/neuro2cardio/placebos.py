@@ -20,7 +20,7 @@ _EVERYDAY = 3.0
 """Zipf frequency from which a word is everyday English. Rarer words of clinical texts are mostly jargon."""
 _LETTERS_PER_TOKEN = 4
 """Of a word that is not everyday English, in the vocabularies of language models."""
-_SCALES = np.array([0.5, 0.25])
+_SCALES = np.array([0.25, 0.5])
 """What counts as one step apart: log10 of document frequency, share of the stem's length."""
 
 

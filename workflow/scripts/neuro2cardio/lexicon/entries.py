@@ -21,6 +21,9 @@ LEXICON = pa.schema(
 a clinical text that is no term (of no specialty, or of too many): it is not reported, but no placebo either.
 `reason` says by which rule a term is not `strict`."""
 
+PART = "part"
+"""Kind of a word that is no term, but a part of many: `renal`. Any term that it overlaps goes before it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 from wordfreq import zipf_frequency
 
-from .entries import LEXICON, Entry
+from .entries import LEXICON, PART, Entry
 from .spelling import fold, forms, is_abbreviation
 
 _MIN_LETTERS = 3
@@ -21,6 +21,8 @@ _VERY_COMMON = 5.0
 _CONDITIONS = frozenset({"disorder", "injury", "organism", "state"})
 _HEADED_TERMS, _HEADED_SHARE = 10, 0.5
 """A word that heads so many terms, of which no specialty has this share, is general: effusion, polyp, wound."""
+_PART_OF_TERMS = 5
+"""A word of so many terms is clinical where it stands alone, too, unless very common: renal, bilateral, painful."""
 _ADJECTIVE = re.compile(r"[a-z]+(?:al|ic|ous|ary|ive|ed|ar|(?<!m)ent|ant|ile|ory|able|ible|less)$")
 _CURATED = frozenset({"dictionary", "supplement"})
 """Sources whose texts were chosen as terms, one by one. The ontologies' have to earn it by the rules above."""
@@ -47,7 +49,7 @@ def build(entries: Iterable[Entry], *, max_specialties: int) -> pd.DataFrame:
         spelled = forms(row["term"], case=row["case_sensitive"])
         # Another term's own text is that term's, however this one is spelled.
         row["forms"] = [spelled[0], *(s for s in spelled[1:] if (s, row["case_sensitive"]) not in taken)]
-    return pd.DataFrame(rows, columns=LEXICON.names)
+    return pd.DataFrame(rows + _parts_of_terms(rows), columns=LEXICON.names)
 
 
 def _key(entry: Entry) -> _Key | None:
@@ -105,6 +107,19 @@ def _agreed(deciding: list[Entry]) -> frozenset[str]:
     voices = [found for found in says.values() if found]
     shared = reduce(frozenset.intersection, voices) if voices else frozenset()
     return shared or frozenset().union(*voices)
+
+
+def _parts_of_terms(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Words that are no terms, but stand in many: rows of scope ``none``, which keep them from becoming placebos."""
+    terms = [row["term"].split(" ") for row in rows if row["scope"] != "none" and not row["case_sensitive"]]
+    count = Counter(word for words in terms for word in set(words))
+    known = {form for row in rows for form in row["forms"]}
+    blank = {"case_sensitive": False, "concept_ids": [], "specialties": [], "sources": []}
+    return [
+        {"term": word, "forms": [word], **blank, "kind": PART, "scope": "none", "reason": "part of terms"}
+        for word in sorted(count)
+        if count[word] >= _PART_OF_TERMS and word not in known and zipf_frequency(word, "en") < _VERY_COMMON
+    ]
 
 
 def _limit_scope(rows: list[dict[str, Any]]) -> None:
