@@ -170,7 +170,9 @@ def test_pairs_of_equal_tokens_stand_by_themselves(tmp_path, small):
     assert row["low"] < 0.3 < row["high"] and row["kind"] == "sensitivity"
     per_set = table[(table["group"] == row.name) & (table["train_set"] == "mixed") & (table["scope"] == "strict")]
     strict = balance[balance["scope"] == "strict"].iloc[0]
-    assert (per_set["n_mentions"] == round(strict["n_pairs"] * strict["same_tokens_share"])).all()
+    equal = round(strict["n_pairs"] * strict["same_tokens_share"])
+    assert (per_set["n_mentions"] == equal).all()
+    assert row["n_mentions"] == equal
 
 
 def test_without_placebos_the_rest_is_still_there(tmp_path, small):

@@ -294,7 +294,11 @@ def _cells(block: Shifts, measure: int, axes: Axes) -> list[tuple[dict[str, str 
             found["own_adapter_minus_others"] = (own - means[rivals, :, group].mean(axis=0), counts[group])
         groups[axes.train_set[row]] |= found
     own_sets = [groups[axes.train_set[row]] for row in axes.specialty_rows]
-    groups[ALL] = {name: (_mean([s[name][0] for s in own_sets]), counts[0]) for name in own_sets[0]}
+    for name in own_sets[0]:
+        # What differs from one train set to the next is, over all of them, about all terms.
+        held = {int(s[name][1]) for s in own_sets}
+        n_mentions = held.pop() if len(held) == 1 else counts[0]
+        groups.setdefault(ALL, {})[name] = (_mean([s[name][0] for s in own_sets]), n_mentions)
     return [
         (
             {
