@@ -103,6 +103,24 @@ def test_what_stands_before_every_stem_is_computed_once(tiny_model):
     assert sum(passes) <= sum(len(tokens.ids) for tokens in posed) - 7 * (head - 1)
 
 
+def test_padding_reaches_beyond_no_position_that_the_model_has(tiny_model):
+    model = language_models.load(tiny_model("gpt2", "metaspace", None), "float32")
+    draw = np.random.default_rng(0)
+
+    def group(start: int, rest: int) -> list[forward.Query]:
+        """Two sequences that share their start; the last token of each is read."""
+        shared = tuple(draw.integers(3, 90, start).tolist())
+        rests = [(k, *draw.integers(3, 90, rest - 1).tolist()) for k in (3, 4)]
+        return [forward.Query(shared + r, (forward.Reading(start + rest, (5,)),)) for r in rests]
+
+    groups = [group(440, 70), group(100, 140)]
+    assert model.network.config.n_positions < 440 + 140
+    fast = forward.read(model, groups)
+    for queries, found in zip(groups, fast, strict=True):
+        for query, values in zip(queries, found, strict=True):
+            np.testing.assert_allclose(values[0], forward.read_naive(model, query)[0], atol=2e-4)
+
+
 def test_more_options_than_are_computed_at_once(scorer):
     question = Question("q", "chest pain which?", tuple(f"{a} {b}" for a in WORDS for b in WORDS[:8]), 0)
     cloze = Scorer(scorer.model, scorer.prompter, Inference(methods=["cloze"]), BOTH)

@@ -146,7 +146,9 @@ class _Prefix:
         starts = self.lengths[chosen]
         tokens, rest_mask = _pad(rests, self.model)
         mask = torch.cat([self.mask[chosen], rest_mask], dim=1)
-        positions = starts[:, None] + torch.arange(tokens.shape[1], device=self.model.device)
+        # Padding repeats a row's last position: further ones may lie outside of what the model has positions for.
+        places = torch.arange(tokens.shape[1], device=self.model.device)
+        positions = starts[:, None] + torch.minimum(places, rest_mask.sum(1, keepdim=True) - 1)
         cached = _repeat(self.cache, chosen)
         out, at = _forward(self.model, tokens, mask, keep, position_ids=positions, past_key_values=cached)
         return _Prefix(self.model, mask.sum(1), mask, out.past_key_values), out.logits, at
