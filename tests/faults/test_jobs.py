@@ -3,11 +3,12 @@
 import os
 from pathlib import Path
 import random
+import shutil
 import signal
 import subprocess
 import time
 
-from harm import ADAPTER, PREDICTIONS, WEIGHTS, frozen_in_training, process, recover, remove_adapter, resumed
+from harm import ADAPTER, PREDICTIONS, SCORED, WEIGHTS, frozen_in_training, process, recover, remove_adapter, resumed
 import pytest
 from tiny_grid import Checkout, changed, soak, wait_for
 
@@ -32,6 +33,7 @@ def test_training_killed_goes_on_from_its_checkpoint(grid: Checkout, finished_gr
 
 def test_inference_killed_leaves_nothing_half_written(grid: Checkout, finished_grid: Checkout):
     (grid / PREDICTIONS).unlink()
+    shutil.rmtree(grid / SCORED)
     run = grid.start(PREDICTIONS, "--cores", "1")
     killed = wait_for(lambda: process(grid, "infer.py"), 60, "inference")
     log = grid / "logs/tiny/infer_adapter/tiny/completion/cardiology/seed-1.log"

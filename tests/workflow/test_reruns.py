@@ -86,6 +86,24 @@ def test_a_change_runs_again_what_the_table_says(grid: Checkout, change: str):
     assert grid.jobs() == documented()[change]
 
 
+def test_in_one_step_only_what_changed_is_computed(grid: Checkout):
+    reword(grid, "train")
+    grid.snakemake("--cores", "2")
+    logs = {
+        stage: (grid / f"logs/tiny/{stage}").rglob("*.log") for stage in ("finetune", "infer_adapter", "infer_base")
+    }
+    computed = {
+        stage: {path.parent.name for path in paths if "nothing to compute" not in path.read_text()}
+        for stage, paths in logs.items()
+    }
+    # `mixed` holds one of the specialty's questions.
+    assert computed == {
+        "finetune": {"cardiology", "mixed"},
+        "infer_adapter": {"cardiology", "mixed"},
+        "infer_base": set(),
+    }
+
+
 def test_one_specialty_is_made_without_the_tables_of_the_grid(grid: Checkout):
     tables = {path: path.read_bytes() for path in (grid / f"{RESULTS}/tables").iterdir()}
     CHANGES["an adapter deleted"](grid)

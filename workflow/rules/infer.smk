@@ -1,3 +1,7 @@
+# What was scored, for jobs that run again with inputs that came out the same. No model's name begins with a dot.
+KEPT = f"{RESULTS}/checkpoints/.scored"
+
+
 # Cut out the test split: all that inference depends on, so that other train questions rerun none of it.
 rule test_split:
     input:
@@ -47,11 +51,12 @@ rule infer_base:
         settings=lambda wildcards: scoring_settings(wildcards.model),
         adapter_key=lambda wildcards: part(model=wildcards.model, recipe="base", train_set="base", seed=-1),
         adapter="",
+        kept=f"{KEPT}/{{model}}/base",
         code=code("scoring", "feasibility"),
     shell:
         "HF_HUB_OFFLINE=1 python workflow/scripts/infer.py --record {input.record:q} {params.adapter}"
         " --questions {input.questions:q} --mentions {input.mentions:q} --settings {params.settings:q}"
-        " --keys {params.adapter_key:q} --threads {threads} --predictions {output.predictions:q}"
+        " --keys {params.adapter_key:q} --threads {threads} --kept {params.kept:q} --predictions {output.predictions:q}"
         " --term-logprobs {output.term_logprobs:q} > {log} 2>&1"
 
 
@@ -78,4 +83,5 @@ use rule infer_base as infer_adapter with:
             seed=int(wildcards.seed),
         ),
         adapter=f"--adapter {RESULTS}/adapters/{ADAPTER}",
+        kept=f"{KEPT}/{ADAPTER}",
         code=code("scoring", "feasibility"),

@@ -1,12 +1,13 @@
 """Fine-tune one adapter on one train set. A rerun of a killed job goes on from its last checkpoint."""
 
 import argparse
+from functools import partial
 import json
 from pathlib import Path
 import shutil
 from typing import Any
 
-from neuro2cardio import errors, language_models, outputs, prompting, provenance, settings, tables, training
+from neuro2cardio import errors, kept, language_models, outputs, prompting, provenance, settings, tables, training
 
 
 def main() -> None:
@@ -20,29 +21,19 @@ def main() -> None:
     parser.add_argument("--adapter", type=Path, required=True, help="the folder to write")
     args = parser.parse_args()
     given = json.loads(args.settings)
-    made_from = {
-        "settings": given,
-        "seed": args.seed,
-        "threads": args.threads,
-        "train_set_sha256": provenance.sha256(args.train_set),
-        "model": json.loads(args.record.read_text(encoding="utf-8")),
-        "code": provenance.code_digest("training"),
-        "versions": provenance.versions("torch", "transformers", "peft"),
-    }
-    # A checkpoint counts for exactly this job: other data, settings or code start anew. The finished adapter stays too:
-    # a job which Snakemake repeats for data that came out the same costs no GPU time.
-    checkpoints = args.checkpoints / provenance.text_digest(settings.canonical_json(made_from))
-    finished = checkpoints / "finished"
-    if not training.is_whole(finished):
-        finetune(args, given, made_from, checkpoints)
+    train_set = provenance.sha256(args.train_set)
+    made_from = kept.made_from(
+        args.record, "training", settings=given, seed=args.seed, threads=args.threads, train_set_sha256=train_set
+    )
+    # A checkpoint counts for exactly this job: other data, settings or code start anew.
+    finished = kept.once(args.checkpoints, made_from, partial(finetune, args, given, made_from))
     with outputs.whole(args.adapter) as part:
-        shutil.copytree(finished, part, ignore=shutil.ignore_patterns(training.MARK))
-    for stale in (*args.checkpoints.glob("*"), *checkpoints.glob("checkpoint-*")):
-        if stale != checkpoints:
-            shutil.rmtree(stale)
+        shutil.copytree(finished, part, ignore=shutil.ignore_patterns(kept.MARK))
 
 
-def finetune(args: argparse.Namespace, given: dict[str, Any], made_from: dict[str, Any], checkpoints: Path) -> None:
+def finetune(
+    args: argparse.Namespace, given: dict[str, Any], made_from: dict[str, Any], checkpoints: Path, target: Path
+) -> None:
     recipe = settings.Recipe.model_validate(given["recipe"])
     usage = settings.Usage.model_validate(given["usage"])
     folder = language_models.location(args.record)
@@ -52,13 +43,10 @@ def finetune(args: argparse.Namespace, given: dict[str, Any], made_from: dict[st
     print(f"{len(questions)} questions, {sum(len(e.input_ids) for e in learned)} tokens an epoch", flush=True)
     model = language_models.load(folder, usage.dtype, args.threads)
     trained = training.train(model, learned, recipe, args.seed, checkpoints)
-    record = {**trained.record, **made_from}
-    with outputs.whole(checkpoints / "finished") as part:
-        training.save_adapter(trained.network, part, language_models.name(args.record))
-        trained.curve.to_csv(part / "training.csv", index=False)
-        digest = provenance.sha256(part / language_models.WEIGHTS)
-        outputs.write_json(part / "run.json", {**record, "adapter_sha256": digest})
-        training.mark_whole(part)
+    training.save_adapter(trained.network, target, language_models.name(args.record))
+    trained.curve.to_csv(target / "training.csv", index=False)
+    digest = provenance.sha256(target / language_models.WEIGHTS)
+    outputs.write_json(target / "run.json", {**trained.record, **made_from, "adapter_sha256": digest})
 
 
 if __name__ == "__main__":

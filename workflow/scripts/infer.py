@@ -1,12 +1,19 @@
 """Score the whole test set with the base model or one adapter: answers and term log-probabilities in one model load."""
 
 import argparse
+from functools import partial
 import json
 from pathlib import Path
+import shutil
+from typing import Any
 
 from tqdm import tqdm
 
-from neuro2cardio import errors, feasibility, language_models, prompting, scoring, settings, tables, term_probability
+from neuro2cardio import errors, feasibility, kept, language_models, outputs, prompting, provenance, settings, tables
+from neuro2cardio.scoring import Scorer
+from neuro2cardio.term_probability import by_question
+
+PREDICTIONS, TERM_LOGPROBS = "predictions.parquet", "term_logprobs.parquet"
 
 
 def main() -> None:
@@ -20,12 +27,25 @@ def main() -> None:
     parser.add_argument("--threads", type=int, required=True)
     parser.add_argument("--predictions", type=Path, required=True)
     parser.add_argument("--term-logprobs", type=Path, required=True)
+    parser.add_argument("--kept", type=Path, required=True, help="a folder that keeps what was scored, for a rerun")
     args = parser.parse_args()
-    given = json.loads(args.settings)
+    given, keys = json.loads(args.settings), json.loads(args.keys)
+    read = [args.questions, args.mentions, *([args.adapter / language_models.WEIGHTS] if args.adapter else [])]
+    digests = [provenance.sha256(path) for path in read]
+    made_from = kept.made_from(
+        args.record, "scoring", "feasibility", settings=given, keys=keys, threads=args.threads, read=digests
+    )
+    finished = kept.once(args.kept, made_from, partial(infer, args, given, keys))
+    for name, output in ((PREDICTIONS, args.predictions), (TERM_LOGPROBS, args.term_logprobs)):
+        with outputs.whole(output) as part:
+            shutil.copyfile(finished / name, part)
+
+
+def infer(args: argparse.Namespace, given: dict[str, Any], keys: dict[str, Any], _: Path, target: Path) -> None:
     usage = settings.Usage.model_validate(given["usage"])
     folder = language_models.location(args.record)
     questions = tables.read(args.questions, tables.QUESTIONS).query("split == 'test'")
-    mentions = term_probability.by_question(tables.read(args.mentions, tables.MENTIONS))
+    mentions = by_question(tables.read(args.mentions, tables.MENTIONS))
 
     prompter = prompting.for_model(folder, usage, settings.Prompt.model_validate(given["prompt"]))
     inference = settings.Inference.model_validate(given["inference"])
@@ -34,16 +54,11 @@ def main() -> None:
     model = language_models.load(folder, usage.dtype, args.threads)
     if args.adapter:
         model = language_models.with_adapter(model, args.adapter)
-    scorer = scoring.Scorer(model, prompter, inference, settings.TermReading.model_validate(given["terms"]))
-    size = scorer.inference.batch_questions
-    scores = scorer.score(
-        prompting.questions_of(questions),
-        mentions,
-        lambda batches: tqdm(batches, desc=f"batches of {size} questions", unit="batch", mininterval=5),
-    )
-    keys = json.loads(args.keys)
-    tables.write(scores.predictions.assign(**keys), args.predictions, tables.PREDICTIONS)
-    tables.write(scores.term_logprobs.assign(**keys), args.term_logprobs, tables.TERM_LOGPROBS)
+    scorer = Scorer(model, prompter, inference, settings.TermReading.model_validate(given["terms"]))
+    bar = partial(tqdm, desc=f"batches of {inference.batch_questions} questions", unit="batch", mininterval=5)
+    scores = scorer.score(prompting.questions_of(questions), mentions, bar)
+    tables.write(scores.predictions.assign(**keys), target / PREDICTIONS, tables.PREDICTIONS)
+    tables.write(scores.term_logprobs.assign(**keys), target / TERM_LOGPROBS, tables.TERM_LOGPROBS)
 
 
 if __name__ == "__main__":

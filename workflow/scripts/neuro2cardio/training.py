@@ -31,15 +31,13 @@ from transformers import (
 
 from .errors import InputError
 from .forward import keeps_logits
+from .kept import is_whole, mark_whole
 from .language_models import LoadedModel
 from .outputs import write_json
 from .prompting import Prompter, Question, Tokens
-from .provenance import sha256
 from .settings import Recipe
 
 _IGNORED = -100
-MARK = "whole.json"
-"""Names the files of a folder that was written to its end, and their digests."""
 _MEGA_BATCHES = 8
 """Batches whose questions are sorted by length together: less padding, and still a random order."""
 
@@ -181,20 +179,6 @@ def _train(
         "trainable_parameters": sum(p.numel() for p in network.parameters() if p.requires_grad),
     }
     return Trained(network, curve, record)
-
-
-def mark_whole(folder: Path) -> None:
-    """Write the digests of a folder's files into it, last: without them, it was not written to its end."""
-    write_json(folder / MARK, {p.name: sha256(p) for p in sorted(folder.iterdir()) if p.is_file()})
-
-
-def is_whole(folder: Path) -> bool:
-    """Whether a folder was written to its end and its files are still what they were."""
-    mark = folder / MARK
-    if not mark.is_file():
-        return False
-    digests = json.loads(mark.read_text(encoding="utf-8"))
-    return all((folder / n).is_file() and sha256(folder / n) == digest for n, digest in digests.items())
 
 
 def newest_whole(checkpoints: Path) -> Path | None:

@@ -1,0 +1,44 @@
+"""What a job keeps is found again by the same job alone, and only while it is whole."""
+
+from pathlib import Path
+
+import pytest
+
+from neuro2cardio import kept
+
+
+def make(own: Path, target: Path) -> None:
+    own.joinpath("checkpoint-1").mkdir(exist_ok=True)
+    (target / "result").write_text(f"number {len(list(own.parent.parent.glob('made-*')))}")
+    (own.parent.parent / f"made-{len(list(own.parent.parent.glob('made-*')))}").touch()
+
+
+def result(folder: Path, **source: object) -> str:
+    return (kept.once(folder / "kept", dict(source), make) / "result").read_text()
+
+
+def test_the_same_is_made_once_and_anything_else_anew(tmp_path):
+    assert [result(tmp_path, seed=1, data="a"), result(tmp_path, data="a", seed=1)] == ["number 0"] * 2
+    assert result(tmp_path, seed=2, data="a") == "number 1"
+    # Only the newest is kept, and of it nothing but what was finished.
+    assert [path.name for path in (tmp_path / "kept").glob("*/*")] == ["finished"]
+
+
+def test_what_is_damaged_is_made_again(tmp_path):
+    result(tmp_path, seed=1)
+    file = next((tmp_path / "kept").rglob("result"))
+    file.write_text("number")
+    assert result(tmp_path, seed=1) == "number 1"
+    file.unlink()
+    assert result(tmp_path, seed=1) == "number 2"
+
+
+def test_a_job_that_dies_keeps_what_it_wants_to_find_again_and_nothing_finished(tmp_path):
+    def dies(own: Path, target: Path) -> None:
+        (own / "checkpoint-1").mkdir(parents=True)
+        (target / "result").write_text("half")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        kept.once(tmp_path / "kept", {"seed": 1}, dies)
+    assert [path.name for path in (tmp_path / "kept").glob("*/*")] == ["checkpoint-1"]
