@@ -9,6 +9,7 @@ import planted
 import pytest
 
 from neuro2cardio import figures, specialties, summary, transfer
+from neuro2cardio.annotation import votes
 from neuro2cardio.errors import InputError
 from neuro2cardio.exam import Exam
 from neuro2cardio.settings import Statistics
@@ -153,3 +154,11 @@ def test_the_summary_says_what_is_not_told_from_zero(grid_and_tables):
     assert lines[0].startswith(f"Largest of {cells} changes against base")
     assert "own minus other +0.020 [−0.030, +0.070], not told from zero" in lines[2]
     assert "terms minus placebo −0.200 [−0.300, −0.100] (" in lines[2]
+
+
+def test_quorums_that_come_to_the_same_share_a_label():
+    truth = {"q0": ["Cardiology"], "q1": ["Neurology"]}
+    counted = pd.DataFrame({"question_id": list(truth), "winner": ["Cardiology", "Neurology"], "agreement": [2, 4]})
+    figure = figures.quorum_tradeoff(votes.by_quorum(counted, truth, range(1, 6)), 3)
+    labels = [text.get_text() for text in figure.axes[0].texts]
+    assert sorted(labels) == ["1+, 2+", "3+, 4+"]

@@ -560,9 +560,11 @@ def quorum_tradeoff(table: pd.DataFrame, quorum: int) -> "Figure":
         look = {**_POINT, "marker": "o", "color": _COLOURS[0]}
         left.errorbar(points["coverage"], points["accuracy"], xerr=x_error, yerr=y_error, **look)
         left.plot(points["coverage"], points["accuracy"], color=_COLOURS[0], linewidth=0.8)
-        for votes, x, y in zip(overall["quorum"], points["coverage"], points["accuracy"], strict=True):
-            weight = "bold" if votes == quorum else "normal"
-            left.annotate(f"{votes}+", (x, y), xytext=(4, 4), textcoords="offset points", fontweight=weight)
+        # Quorums that come to the same share their point, and its label.
+        for (x, y), votes in overall["quorum"].groupby([points["coverage"], points["accuracy"]]):
+            weight = "bold" if quorum in set(votes) else "normal"
+            label = ", ".join(f"{n}+" for n in votes)
+            left.annotate(label, (x, y), xytext=(4, 4), textcoords="offset points", fontweight=weight)
         left.set_xlabel("Coverage: questions with a winner (%)")
         left.set_ylabel("Accuracy: winners that are right (%)")
         accuracy = 100 * rows["accuracy"]
