@@ -56,3 +56,8 @@ def test_without_slurm_there_are_no_slurm_hours(tmp_path):
     log = tmp_path / "run.log"
     log.write_text("Finished jobid: 1 (Rule: finetune)\n")
     assert cost.slurm([log]).empty
+
+
+def test_before_any_job_ran_there_is_no_cost(tmp_path):
+    with pytest.raises(InputError, match="no job of small was measured yet"):
+        cost.measured(tmp_path / "benchmarks", ["small"])

@@ -162,3 +162,15 @@ def test_quorums_that_come_to_the_same_share_a_label():
     figure = figures.quorum_tradeoff(votes.by_quorum(counted, truth, range(1, 6)), 3)
     labels = [text.get_text() for text in figure.axes[0].texts]
     assert sorted(labels) == ["1+, 2+", "3+, 4+"]
+
+
+def test_planned_stands_beside_measured_between_whole_powers_of_ten():
+    rows = [("finetune", "small", 4, 0.08, 0.2), ("infer_base", "small", 1, 0.01, 0.01)]
+    costs = pd.DataFrame(rows, columns=["rule", "model", "measured_jobs", "planned_hours", "measured_hours"])
+    figure = figures.planned_and_measured(costs)
+    panel = figure.axes[0]
+    assert panel.get_xlim() == (0.01, 1.0)
+    assert [label.get_text() for label in panel.get_yticklabels()] == [
+        "finetune · small (4 jobs)",
+        "infer_base · small (1 job)",
+    ]

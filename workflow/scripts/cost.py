@@ -23,7 +23,7 @@ def main() -> None:
     seen = cost.measured(args.benchmarks, grid.grid.models)
     table = cost.compare(plan.plan(grid, lengths, sizes), seen, cost.slurm(sorted(args.logs.glob("*.log"))))
     print(table.to_string(index=False))
-    figures.save(cost.figure(table), args.figure, grid.figures.formats)
+    figures.save(figures.planned_and_measured(table), args.figure, grid.figures.formats)
     outputs.write_text(args.table, table.to_csv(index=False))
 
 

@@ -6,14 +6,10 @@ from pathlib import Path
 import re
 import shutil
 import subprocess
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from .errors import InputError
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 _SUBMITTED = re.compile(r"submitted with SLURM jobid (\d+) \(log: \S*/rule_([^/]+)/(?:([^/]+)/)?\d+\.log\)")
 
@@ -36,14 +32,17 @@ COLUMNS = (
 def measured(benchmarks: Path, models: Sequence[str]) -> pd.DataFrame:
     """Benchmark files by rule and model: `measured_jobs`, `measured_hours` of all, `max_rss_gb` of the largest.
 
-    ``benchmarks`` holds a folder for each rule, in which the first level is the model; other rules are left out.
+    ``benchmarks`` holds a folder for each rule, in which the first level is the model; other rules are left out. Raises
+    `InputError` where no job of a model was measured yet.
     """
     rows = [
         {"rule": folder.name, "model": model, **_benchmarks(files)}
-        for folder in sorted(benchmarks.iterdir())
+        for folder in sorted(benchmarks.glob("*"))
         for model in models
         if (files := sorted({*folder.glob(f"{model}.tsv"), *folder.glob(f"{model}/**/*.tsv")}))
     ]
+    if not rows:
+        raise InputError(f"{benchmarks}: no job of {', '.join(models)} was measured yet; run the grid, or a part of it")
     return pd.DataFrame(rows, columns=["rule", "model", "measured_jobs", "measured_hours", "max_rss_gb"])
 
 
@@ -79,23 +78,6 @@ def compare(plan: pd.DataFrame, seen: pd.DataFrame, slurm: pd.DataFrame) -> pd.D
     table["tokens_per_second"] = table["tokens"] * share / (table["measured_hours"] * 3600)
     table = table.merge(slurm, on=["rule", "model"], how="left")
     return table[list(COLUMNS)]
-
-
-def figure(table: pd.DataFrame) -> "Figure":
-    """Hours planned and measured, a pair of bars for each rule and model, on a logarithmic axis."""
-    from matplotlib.figure import Figure
-
-    places = range(len(table))
-    drawing = Figure(figsize=(6, 1 + 0.5 * len(table)), layout="constrained")
-    axes = drawing.subplots()
-    axes.barh([p - 0.2 for p in places], table["planned_hours"], height=0.4, label="planned", color="#56B4E9")
-    axes.barh([p + 0.2 for p in places], table["measured_hours"], height=0.4, label="measured", color="#0072B2")
-    axes.set_yticks(places, [f"{r.rule}, {r.model}\n{r.measured_jobs} jobs" for r in table.itertuples()])
-    axes.invert_yaxis()
-    axes.set_xscale("log")
-    axes.set_xlabel("hours")
-    axes.legend()
-    return drawing
 
 
 def slurm(logs: Iterable[Path]) -> pd.DataFrame:
