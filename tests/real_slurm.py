@@ -39,6 +39,12 @@ class Slurm:
         fields = [line.split("|") for line in lines]
         return [Job(*rest) for work_dir, *rest in fields if Path(work_dir) == grid.directory]
 
+    def cancel(self, grid: Checkout) -> None:
+        """Cancel what this checkout has left; other tests may run beside this one."""
+        for job in self.jobs(grid):
+            if job.state in ("PENDING", "RUNNING"):
+                self.do("scancel", "--quiet", job.job_id)
+
     def running(self, grid: Checkout, rule: str) -> Job:
         """Wait for a running job whose comment begins so."""
         found = wait_for(

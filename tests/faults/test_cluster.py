@@ -18,7 +18,7 @@ def hurt(grid: Checkout, finished_grid: Checkout, slurm: Slurm) -> Iterator[Chec
     """A grid that lacks one adapter, which must end as the undisturbed one."""
     remove_adapter(grid)
     yield grid
-    slurm.do("scancel", "--quiet", "--user=root")
+    slurm.cancel(grid)
     grid.snakemake("--cores", "2")
     assert not changed(finished_grid.results(), grid.results())
 
