@@ -33,7 +33,8 @@ def once(folder: Path, source: dict[str, Any], make: Callable[[Path, Path], None
             make(own, part)
             mark_whole(part)
     for stale in {*folder.glob("*"), *own.glob("*")} - {own, finished}:
-        shutil.rmtree(stale)
+        # A file that a network file system still holds open (.nfs...) goes by itself.
+        shutil.rmtree(stale, ignore_errors=True)
     return finished
 
 

@@ -47,7 +47,9 @@ class ScoredCandidates:
         for start in range(0, len(questions), _BATCH):
             batch = list(questions.iloc[start : start + _BATCH].itertuples())
             scores = {
-                way: self._logprobs([self._queries(text, q.stem, q.options, q.question_id) for q in batch])
+                way: self._logprobs(
+                    {q.question_id: self._queries(text, q.stem, q.options, q.question_id) for q in batch}
+                )
                 for way, text in self.texts.items()
             }
             for i, question in enumerate(batch):
@@ -59,15 +61,18 @@ class ScoredCandidates:
 
     @cached_property
     def _priors(self) -> dict[str, npt.NDArray[np.float64]]:
-        empty = (CONTENT_FREE, [CONTENT_FREE], "content-free")
-        return {way: self._logprobs([self._queries(text, *empty)])[0] for way, text in self.texts.items()}
+        empty = (CONTENT_FREE, [CONTENT_FREE], CONTENT_FREE)
+        return {way: self._logprobs({CONTENT_FREE: self._queries(text, *empty)})[0] for way, text in self.texts.items()}
 
-    def _logprobs(self, groups: list[list[Query]]) -> npt.NDArray[np.float64]:
-        """Log-probability of each candidate as the answer, in nats: (questions, candidates)."""
-        values = forward.read(self.model, groups)
+    def _logprobs(self, groups: Mapping[str, list[Query]]) -> npt.NDArray[np.float64]:
+        """Log-probability of each candidate as the answer, in nats, by question id: (questions, candidates)."""
+        values = forward.read(self.model, list(groups.values()))
         scores = np.array([[sum(float(v[0]) for v in read) for read in group] for group in values])
-        if not np.isfinite(scores).all():
-            raise InputError("the model's log-probabilities are not finite; try dtype: float32")
+        for question_id, row in zip(groups, scores, strict=True):
+            if not np.isfinite(row).all():
+                raise InputError(
+                    f"question {question_id}: the model's log-probabilities are not finite; try dtype: float32"
+                )
         return scores
 
     def _queries(self, text: str, stem: str, options: Sequence[str], question_id: str) -> list[Query]:
