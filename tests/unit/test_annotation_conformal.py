@@ -10,9 +10,9 @@ import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 from neuro2cardio.annotation import conformal
-from neuro2cardio.errors import InputError
-from neuro2cardio.settings import Conformal
-from neuro2cardio.specialties import SPECIALTIES
+from neuro2cardio.config.annotation import Conformal
+from neuro2cardio.core.errors import InputError
+from neuro2cardio.core.specialties import SPECIALTIES
 
 K = len(SPECIALTIES)
 DRAWS = 1000

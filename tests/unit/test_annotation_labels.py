@@ -6,10 +6,10 @@ from pathlib import Path
 from hypothesis import given, strategies as st
 import pytest
 
-from neuro2cardio import specialties
 from neuro2cardio.annotation import prompts
 from neuro2cardio.annotation.labels import CANDIDATES, OTHERS, canonical, check_candidates, read_answer
-from neuro2cardio.errors import InputError
+from neuro2cardio.core import specialties
+from neuro2cardio.core.errors import InputError
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "annotation_answers.json"
 

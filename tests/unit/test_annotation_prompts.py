@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from neuro2cardio.annotation import prompts
-from neuro2cardio.errors import InputError
+from neuro2cardio.core.errors import InputError
 
 STEM = "A man coughs. What does he have?"
 OPTIONS = ["A cold", "A dog"]

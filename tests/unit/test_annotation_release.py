@@ -8,10 +8,11 @@ import pandas as pd
 import pytest
 import yaml
 
-from neuro2cardio import questions, settings, sources
 from neuro2cardio.annotation import conformal, release, verification, votes
 from neuro2cardio.annotation.release import Decision
-from neuro2cardio.sources import RawQuestion
+from neuro2cardio.config.dataset import Dataset
+from neuro2cardio.questions import question_table, sources
+from neuro2cardio.questions.sources import RawQuestion
 
 C, N, P, U = "Cardiology", "Neurology", "Pediatrics", "Urology"
 WORDS = ["heart", "nerve", "child", "fever", "cough", "rash", "bone", "joint", "liver", "blood", "sugar", "sleep"]
@@ -34,11 +35,11 @@ def raw(n, split="all"):
 def dataset(**changes):
     annotation = {"annotator": {"backend": "lexicon"}, "min_questions": 15, "licence": "MIT", "quorum": 3}
     given = {"origin": {"source": "hpo"}, "annotation": annotation, **changes}
-    return settings.Dataset.model_validate(given)
+    return Dataset.model_validate(given)
 
 
 def tables(rows, winners, status=None, sets=None):
-    ids = [questions.question_id(row.stem, row.options) for row in rows]
+    ids = [question_table.question_id(row.stem, row.options) for row in rows]
     status = status or ["accepted" if w else "tie" for w in winners]
     counted = [(i, [w] * 5, w, 5, s, [w], [1.0]) for i, w, s in zip(ids, winners, status, strict=True)]
     held = [(i, "", names, [1.0] * len(names)) for i, names in zip(ids, sets or [[w] for w in winners], strict=True)]
@@ -128,7 +129,7 @@ def test_datasets_loads_it(folder, made):
 
 def test_the_s_medqa_source_reads_it(folder, made):
     given = dataset(origin={"source": "s-medqa", "directory": folder})
-    read = {questions.question_id(r.stem, r.options): (r.split, r.specialties) for r in sources.read(given)}
+    read = {question_table.question_id(r.stem, r.options): (r.split, r.specialties) for r in sources.read(given)}
     rows = made.questions
     assert read == {i: (s, (n,)) for i, s, n in zip(rows["question_id"], rows["split"], rows["specialty"], strict=True)}
 
@@ -143,7 +144,7 @@ def test_the_table_source_reads_it_with_its_default_columns(folder, made):
 
 def test_the_grid_reads_it_with_all_specialties_and_unchanged(folder, made):
     read = release.as_dataset(folder, dataset(min_train=1, min_test=1))
-    table = questions.build(sources.read(read), read, [C, N, P])
+    table = question_table.build(sources.read(read), read, [C, N, P])
     columns = ["question_id", "split", "specialty", "specialties"]
     expected = made.questions[columns].sort_values("question_id", ignore_index=True)
     found = table.questions[columns].sort_values("question_id", ignore_index=True)

@@ -5,13 +5,13 @@ import pandas as pd
 import pytest
 import tiny_models
 
-from neuro2cardio import forward, language_models
 from neuro2cardio.annotation.annotators import in_parts
 from neuro2cardio.annotation.labels import OTHERS
 from neuro2cardio.annotation.scored import ANSWER, ScoredCandidates
-from neuro2cardio.errors import InputError
-from neuro2cardio.prompting import Prompter, Question
-from neuro2cardio.settings import Prompt
+from neuro2cardio.config.inference import Prompt
+from neuro2cardio.core.errors import InputError
+from neuro2cardio.models import logprobs, registry
+from neuro2cardio.models.prompting import Prompter, Question
 
 MODELS = [("llama", "byte-level", tiny_models.CHAT), ("gpt2", "metaspace", None), ("gemma2", "wordpiece", None)]
 CANDIDATES = ("Cardiology", "Neurology", "Pediatrics", "Pediatric surgery")
@@ -20,7 +20,7 @@ TEXTS = {way: f"{way}: $stem\n$options\nOne of $specialties?" for way in WAYS}
 
 
 def annotator(tiny_model, kind=MODELS[0], prior=True, window=400):
-    model = language_models.load(tiny_model(*kind), "float32", threads=1)
+    model = registry.load(tiny_model(*kind), "float32", threads=1)
     return ScoredCandidates(model, Prompter(model.tokenizer, Prompt(), window), TEXTS, CANDIDATES, prior)
 
 
@@ -39,8 +39,8 @@ def naive(annotator, message: str) -> np.ndarray:
     scores = []
     for name in (*CANDIDATES, OTHERS):
         tokens = annotator.prompter.pose(Question("q", message, (), 0), "cloze", ANSWER.format(label=name))
-        reads = tuple(forward.Reading(i, (tokens.ids[i],)) for i in range(tokens.answer, len(tokens.ids)))
-        scores.append(sum(float(v[0]) for v in forward.read_naive(annotator.model, forward.Query(tokens.ids, reads))))
+        reads = tuple(logprobs.Reading(i, (tokens.ids[i],)) for i in range(tokens.answer, len(tokens.ids)))
+        scores.append(sum(float(v[0]) for v in logprobs.read_naive(annotator.model, logprobs.Query(tokens.ids, reads))))
     return np.array(scores)
 
 

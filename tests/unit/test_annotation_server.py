@@ -14,8 +14,8 @@ import pytest
 from neuro2cardio.annotation import labels, prompts
 from neuro2cardio.annotation.responses import Response, ResponseCache, Usage
 from neuro2cardio.annotation.server import Server
-from neuro2cardio.errors import InputError
-from neuro2cardio.settings import OpenAIAnnotator
+from neuro2cardio.config.annotation import OpenAIAnnotator
+from neuro2cardio.core.errors import InputError
 
 SECRET = "sk-not-to-be-seen-anywhere"
 PRICES = {"input": 1.0, "output": 2.0}

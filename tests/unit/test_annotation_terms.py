@@ -5,8 +5,8 @@ import pytest
 
 from neuro2cardio.annotation.labels import OTHERS
 from neuro2cardio.annotation.terms import TermVotes
-from neuro2cardio.backends import LexiconBackend
-from neuro2cardio.lexicon import dictionary
+from neuro2cardio.terms.backends import LexiconBackend
+from neuro2cardio.terms.lexicon import dictionary
 
 C, N, P = "Cardiology", "Neurology", "Pediatrics"
 WAYS = ["mentions", "distinct", "broad", "options", "asked"]

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from neuro2cardio.annotation import labels, verification, votes
-from neuro2cardio.errors import InputError
+from neuro2cardio.core.errors import InputError
 
 C, N, P = "Cardiology", "Neurology", "Pediatrics"
 

@@ -11,12 +11,12 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from neuro2cardio import backends, lexicon
-from neuro2cardio.backends import LexiconBackend
-from neuro2cardio.backends.snowstorm import SnowstormBackend
-from neuro2cardio.errors import InputError
-from neuro2cardio.lexicon import Entry
-from neuro2cardio.settings import Snowstorm, Terms
+from neuro2cardio.config.terms import Snowstorm, Terms
+from neuro2cardio.core.errors import InputError
+from neuro2cardio.terms import backends, lexicon
+from neuro2cardio.terms.backends import LexiconBackend
+from neuro2cardio.terms.backends.snowstorm import SnowstormBackend
+from neuro2cardio.terms.lexicon import Entry
 
 CONCEPTS = {
     "29857009": ("Chest pain (finding)", ["Chest pain", "Pain in chest"], ["49601007", "404684003"]),

@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from neuro2cardio import cluster
-from neuro2cardio.errors import InputError
+from neuro2cardio.core.errors import InputError
+from neuro2cardio.operations import slurm_jobs
 
 SQUEUE = """#!/bin/sh
 echo "7|RUNNING|neuro2cardio_1f|{here}|rule_finetune_wildcards_a"
@@ -28,21 +28,21 @@ def squeue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_only_this_workflows_jobs_of_this_directory_count(squeue: Path):
-    assert cluster.jobs(squeue) == [
-        cluster.Job("7", "RUNNING", "rule_finetune_wildcards_a"),
-        cluster.Job("8", "PENDING", "rule_infer_wildcards_a|b"),
+    assert slurm_jobs.jobs(squeue) == [
+        slurm_jobs.Job("7", "RUNNING", "rule_finetune_wildcards_a"),
+        slurm_jobs.Job("8", "PENDING", "rule_infer_wildcards_a|b"),
     ]
 
 
 def test_a_run_beside_jobs_that_nobody_controls_is_refused(squeue: Path):
     with pytest.raises(InputError, match=r"2 Slurm jobs .*\(7, 8\).*recover\.py"):
-        cluster.check_alone(squeue)
+        slurm_jobs.check_alone(squeue)
 
 
 def test_without_slurm_there_are_no_jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert cluster.jobs(tmp_path) == []
-    cluster.check_alone(tmp_path)
+    assert slurm_jobs.jobs(tmp_path) == []
+    slurm_jobs.check_alone(tmp_path)
 
 
 def test_a_controller_is_python_running_snakemake_here_and_not_for_one_job(tmp_path: Path):
@@ -60,7 +60,7 @@ def test_a_controller_is_python_running_snakemake_here_and_not_for_one_job(tmp_p
     try:
         for process in started.values():
             process.stdout.readline()
-        assert cluster.controllers(tmp_path) == [started["controller"].pid]
+        assert slurm_jobs.controllers(tmp_path) == [started["controller"].pid]
     finally:
         for process in started.values():
             process.kill()
@@ -72,5 +72,5 @@ def test_slurm_commands_without_a_cluster_do_not_stop_a_run(tmp_path, monkeypatc
     squeue.write_text("#!/bin/sh\necho 'squeue: error: DNS SRV lookup failed' >&2\nexit 1\n")
     squeue.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    cluster.check_alone(tmp_path)
+    slurm_jobs.check_alone(tmp_path)
     assert "no cluster answers" in capsys.readouterr().err

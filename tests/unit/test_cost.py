@@ -1,8 +1,8 @@
 import pandas as pd
 import pytest
 
-from neuro2cardio import cost
-from neuro2cardio.errors import InputError
+from neuro2cardio.core.errors import InputError
+from neuro2cardio.operations import cost
 
 PLAN = pd.DataFrame(
     {

@@ -4,7 +4,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from neuro2cardio import damage, provenance
+from neuro2cardio.core import provenance
+from neuro2cardio.operations import integrity
 
 
 @pytest.fixture
@@ -20,30 +21,30 @@ def results(tmp_path):
 
 
 def test_whole_results_are_left_alone(results):
-    assert list(damage.find(results)) == []
+    assert list(integrity.find(results)) == []
 
 
 @pytest.mark.parametrize("cut", [1, 8, 100])
 def test_a_truncated_table_is_found(results, cut):
     table = results / "grid/predictions/a.parquet"
     table.write_bytes(table.read_bytes()[:-cut])
-    assert list(damage.find(results)) == [table]
+    assert list(integrity.find(results)) == [table]
 
 
 @pytest.mark.parametrize("content", [b"weight", b"weighty", b""])
 def test_an_adapter_with_other_weights_is_found(results, content):
     weights = results / "grid/adapters/a/seed-1/adapter_model.safetensors"
     weights.write_bytes(content)
-    assert list(damage.find(results)) == [weights.parent]
+    assert list(integrity.find(results)) == [weights.parent]
 
 
 def test_an_adapter_without_weights_or_with_half_a_record_is_found(results):
     run = results / "grid/adapters/a/seed-1/run.json"
     run.write_text(run.read_text()[:5])
-    assert list(damage.find(results)) == [run.parent]
+    assert list(integrity.find(results)) == [run.parent]
 
 
 def test_what_is_removed_is_gone(results):
-    damage.remove(results / "grid/adapters/a/seed-1")
-    damage.remove(results / "grid/predictions/a.parquet")
+    integrity.remove(results / "grid/adapters/a/seed-1")
+    integrity.remove(results / "grid/predictions/a.parquet")
     assert [p for p in results.rglob("*") if p.is_file()] == []

@@ -4,9 +4,9 @@ import zipfile
 
 import pytest
 
-from neuro2cardio import downloads, provenance
-from neuro2cardio.errors import InputError
-from neuro2cardio.settings import Wheel
+from neuro2cardio.config.wheels import Wheel
+from neuro2cardio.core import downloads, provenance
+from neuro2cardio.core.errors import InputError
 
 CONTENT = b"made up\n"
 METADATA = "Metadata-Version: 2.1\nName: blarf\nVersion: 1.0\n"

@@ -8,11 +8,12 @@ import pandas as pd
 import planted
 import pytest
 
-from neuro2cardio import figures, specialties, summary, transfer
+from neuro2cardio.analysis import figures, summary, transfer
 from neuro2cardio.annotation import votes
-from neuro2cardio.errors import InputError
-from neuro2cardio.exam import Exam
-from neuro2cardio.settings import Statistics
+from neuro2cardio.config.analysis import Statistics
+from neuro2cardio.core import specialties
+from neuro2cardio.core.errors import InputError
+from neuro2cardio.questions.test_set import TestSet
 
 ALL_SLUGS = [specialties.slug(name) for name in specialties.SPECIALTIES]
 KEY = {"model": "small", "recipe": "completion"}
@@ -23,7 +24,7 @@ def tables_of(axes, seed=0):
     """Result tables with made-up numbers, in the columns of the real ones."""
     rng = np.random.default_rng(seed)
     asked = planted.questions(axes, each=12)
-    exam = Exam.of(asked, axes.specialties)
+    exam = TestSet.of(asked, axes.specialties)
     marks = (rng.random((len(axes.train_set), len(axes.seed), len(asked))) < 0.6).astype(float)
     block = transfer.Scores(*KEY.values(), "letter", (rng.random(len(asked)) < 0.4).astype(float), marks)
     setup = Statistics(draws=100)

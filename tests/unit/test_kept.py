@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from neuro2cardio import kept
+from neuro2cardio.core import job_cache
 
 
 def make(own: Path, target: Path) -> None:
@@ -14,7 +14,7 @@ def make(own: Path, target: Path) -> None:
 
 
 def result(folder: Path, **source: object) -> str:
-    return (kept.once(folder / "kept", dict(source), make) / "result").read_text()
+    return (job_cache.cached(folder / "kept", dict(source), make) / "result").read_text()
 
 
 def test_the_same_is_made_once_and_anything_else_anew(tmp_path):
@@ -40,5 +40,5 @@ def test_a_job_that_dies_keeps_what_it_wants_to_find_again_and_nothing_finished(
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        kept.once(tmp_path / "kept", {"seed": 1}, dies)
+        job_cache.cached(tmp_path / "kept", {"seed": 1}, dies)
     assert [path.name for path in (tmp_path / "kept").glob("*/*")] == ["checkpoint-1"]

@@ -1,6 +1,6 @@
 from hypothesis import given, settings, strategies as st
 
-from neuro2cardio import leakage
+from neuro2cardio.questions import leakage
 
 TEXTS = st.dictionaries(
     st.sampled_from([f"q{i}" for i in range(12)]),

@@ -6,11 +6,11 @@ from pathlib import Path
 from hypothesis import given, strategies as st
 import pytest
 
-from neuro2cardio import lexicon
-from neuro2cardio.errors import InputError
-from neuro2cardio.lexicon import Entry, hpo, icd10cm, spelling, supplement
-from neuro2cardio.ontologies import HPOTerm, Synonym
-from neuro2cardio.specialties import SPECIALTIES
+from neuro2cardio.core.errors import InputError
+from neuro2cardio.core.ontologies import HPOTerm, Synonym
+from neuro2cardio.core.specialties import SPECIALTIES
+from neuro2cardio.terms import lexicon
+from neuro2cardio.terms.lexicon import Entry, hpo, icd10cm, spelling, supplement
 
 HEART, NERVES, JOINTS, SKIN = "Cardiology", "Neurology", "Rheumatology", "Dermatology"
 

@@ -4,10 +4,11 @@ from hypothesis import given, settings, strategies as st
 import pandas as pd
 import pytest
 
-from neuro2cardio import lexicon, mentions, placebos, tables
-from neuro2cardio.backends import LexiconBackend
-from neuro2cardio.lexicon import Entry
-from neuro2cardio.matching import Matcher
+from neuro2cardio.core import tables
+from neuro2cardio.terms import lexicon, mentions, placebos
+from neuro2cardio.terms.backends import LexiconBackend
+from neuro2cardio.terms.lexicon import Entry
+from neuro2cardio.terms.matching import Matcher
 
 TERMS = {
     "heart failure": "Cardiology",

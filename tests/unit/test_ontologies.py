@@ -3,8 +3,8 @@ from pathlib import Path
 import invented_obo
 import pytest
 
-from neuro2cardio import ontologies, specialties
-from neuro2cardio.errors import InputError
+from neuro2cardio.core import ontologies, specialties
+from neuro2cardio.core.errors import InputError
 
 BRANCHES = {"X:1": ("Cardiology",), "X:2": ("Neurology",), "X:10": ("Dermatology",)}
 

@@ -5,8 +5,9 @@ import pandas as pd
 import pytest
 from safetensors.numpy import save_file
 
-from neuro2cardio import plan, settings
-from neuro2cardio.errors import InputError
+from neuro2cardio.config import settings
+from neuro2cardio.core.errors import InputError
+from neuro2cardio.operations import plan
 
 CONFIG = {
     "experiment": "grid",

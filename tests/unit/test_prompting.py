@@ -7,9 +7,9 @@ from hypothesis import given, settings as hypothesis_settings, strategies as st
 import pytest
 import tiny_models
 
-from neuro2cardio.errors import InputError
-from neuro2cardio.prompting import Prompter, Question
-from neuro2cardio.settings import Prompt
+from neuro2cardio.config.inference import Prompt
+from neuro2cardio.core.errors import InputError
+from neuro2cardio.models.prompting import Prompter, Question
 
 KINDS = ["byte-level", "metaspace", "wordpiece"]
 TEMPLATES = [None, tiny_models.CHAT]

@@ -5,14 +5,14 @@ import shutil
 import pandas as pd
 import pytest
 
-from neuro2cardio import outputs, provenance, specialties, tables
-from neuro2cardio.errors import InputError, nearest
+from neuro2cardio.core import files, provenance, specialties, tables
+from neuro2cardio.core.errors import InputError, nearest
 
 
 def test_a_writer_that_fails_leaves_the_old_file_and_no_other(tmp_path):
     path = tmp_path / "table.csv"
-    outputs.write_text(path, "old")
-    with pytest.raises(RuntimeError), outputs.whole(path) as part:
+    files.write_text(path, "old")
+    with pytest.raises(RuntimeError), files.atomic_write(path) as part:
         part.write_text("half")
         raise RuntimeError
     assert path.read_text() == "old"
@@ -21,7 +21,7 @@ def test_a_writer_that_fails_leaves_the_old_file_and_no_other(tmp_path):
 
 def test_two_writers_of_one_file_never_share_it(tmp_path):
     path = tmp_path / "table.csv"
-    with outputs.whole(path) as first, outputs.whole(path) as second:
+    with files.atomic_write(path) as first, files.atomic_write(path) as second:
         first.write_text("first")
         second.write_text("second")
     assert path.read_text() == "first"
@@ -29,7 +29,7 @@ def test_two_writers_of_one_file_never_share_it(tmp_path):
 
 def test_a_folder_is_replaced_as_a_whole(tmp_path):
     for name in ("old", "new"):
-        with outputs.whole(tmp_path / "adapter") as part:
+        with files.atomic_write(tmp_path / "adapter") as part:
             part.mkdir()
             (part / name).write_text(name)
     assert [p.name for p in (tmp_path / "adapter").iterdir()] == ["new"]
@@ -54,25 +54,25 @@ def digest_after(tmp_path, monkeypatch):
     """The digest of `scoring` in a copy of the library, after a replacement in one of its modules."""
 
     def edit(module: str, old: str, new: str) -> str:
-        copy = tmp_path / f"{module}-{len(list(tmp_path.iterdir()))}"
+        copy = tmp_path / f"copy-{len(list(tmp_path.iterdir()))}"
         shutil.copytree(provenance._LIBRARY, copy, ignore=shutil.ignore_patterns("__pycache__"))
         path = copy / f"{module}.py"
         text = path.read_text()
         assert old in text
         path.write_text(text.replace(old, new, 1))
         monkeypatch.setattr(provenance, "_LIBRARY", copy)
-        return provenance.code_digest.__wrapped__("scoring")
+        return provenance.code_digest.__wrapped__("models.scoring")
 
     return edit
 
 
 def test_the_code_digest_sees_edits_of_imported_modules_and_no_comments(digest_after):
-    before = provenance.code_digest("scoring")
-    assert digest_after("forward", "import copy\n", "import copy  # a comment\n\n") == before
-    assert digest_after("scoring", '"""Every question', '"""Each question') == before
-    assert digest_after("figures", "import", "import math\nimport") == before
-    assert digest_after("forward", "log_softmax", "softmax") != before
-    assert digest_after("errors", "cutoff=0.6", "cutoff=0.7") != before
+    before = provenance.code_digest("models.scoring")
+    assert digest_after("models/logprobs", "import copy\n", "import copy  # a comment\n\n") == before
+    assert digest_after("models/scoring", '"""Every question', '"""Each question') == before
+    assert digest_after("analysis/figures", "import", "import math\nimport") == before
+    assert digest_after("models/logprobs", "log_softmax", "softmax") != before
+    assert digest_after("core/errors", "cutoff=0.6", "cutoff=0.7") != before
 
 
 def test_git_names_a_file_as_git_does():

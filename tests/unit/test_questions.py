@@ -5,10 +5,11 @@ import re
 from hypothesis import given, settings as hypothesis_settings, strategies as st
 import pytest
 
-from neuro2cardio import questions, sources, specialties, tables
-from neuro2cardio.errors import InputError
-from neuro2cardio.settings import Dataset
-from neuro2cardio.sources import RawQuestion
+from neuro2cardio.config.dataset import Dataset
+from neuro2cardio.core import specialties, tables
+from neuro2cardio.core.errors import InputError
+from neuro2cardio.questions import question_table, sources
+from neuro2cardio.questions.sources import RawQuestion
 
 GRID = ["Cardiology", "Neurology"]
 
@@ -26,8 +27,8 @@ def made(**keys) -> Dataset:
     return Dataset.model_validate(keys).model_copy(update=limits)
 
 
-def build(rows, grid=GRID, **keys) -> questions.QuestionTable:
-    return questions.build(rows, made(**keys), grid)
+def build(rows, grid=GRID, **keys) -> question_table.QuestionTable:
+    return question_table.build(rows, made(**keys), grid)
 
 
 @pytest.mark.parametrize(
@@ -209,16 +210,16 @@ def test_every_specialty_is_split_by_the_fractions(sizes, test, validation):
 
 @given(st.text())
 def test_normalisation_is_idempotent_and_leaves_no_stray_space(text):
-    once = questions.normalise(text)
-    assert questions.normalise(once) == once
+    once = question_table.normalise(text)
+    assert question_table.normalise(once) == once
     assert once == once.strip() and not re.search(r"\s\s", once)
 
 
 @given(st.text(min_size=1), st.lists(st.text(), min_size=2, max_size=5), st.randoms())
 def test_an_id_is_blind_to_case_space_and_the_order_of_options(stem, options, rng):
-    first = questions.question_id(stem, options)
+    first = question_table.question_id(stem, options)
     assert re.fullmatch("[0-9a-f]{16}", first)
     shuffled = rng.sample(options, len(options))
-    assert questions.question_id(f"  {stem}\n", shuffled) == first
-    assert questions.question_id(stem + "x", options) != first
-    assert questions.question_id(stem, [*options, "x"]) != first
+    assert question_table.question_id(f"  {stem}\n", shuffled) == first
+    assert question_table.question_id(stem + "x", options) != first
+    assert question_table.question_id(stem, [*options, "x"]) != first

@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 import yaml
 
-from neuro2cardio import language_models, prompting, scoring, settings
-from neuro2cardio.settings import Inference, Prompt, TermReading
-from neuro2cardio.term_probability import Mention
+from neuro2cardio.config import settings
+from neuro2cardio.config.inference import Inference, Prompt
+from neuro2cardio.config.terms import TermReading
+from neuro2cardio.models import prompting, registry, scoring
+from neuro2cardio.models.term_logprobs import Mention
 
 CHECKOUT = Path(__file__).parents[2]
 GOLDEN = CHECKOUT / "tests" / "golden" / "smollm2_tokens.json"
@@ -25,16 +27,16 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
     """The demo's model, from the checkout's resources where it was fetched before."""
-    record = CHECKOUT / "resources/models/smollm2-135m" / language_models.RECORD
+    record = CHECKOUT / "resources/models/smollm2-135m" / registry.RECORD
     if not record.exists():
-        record = tmp_path_factory.mktemp("smollm2") / language_models.RECORD
+        record = tmp_path_factory.mktemp("smollm2") / registry.RECORD
         demo = settings.load(yaml.safe_load((CHECKOUT / "demo.yaml").read_text()))
-        language_models.fetch(demo.models["smollm2-135m"], record.parent)
-    return language_models.location(record)
+        registry.fetch(demo.models["smollm2-135m"], record.parent)
+    return registry.location(record)
 
 
 def test_the_converted_tokenizer_gives_the_golden_tokens(folder):
-    prompter = prompting.Prompter(language_models.load_tokenizer(folder), Prompt(), 2048)
+    prompter = prompting.Prompter(registry.load_tokenizer(folder), Prompt(), 2048)
     golden = json.loads(GOLDEN.read_text())
     for form in ("cloze", "letter", "generate"):
         tokens = prompter.training(QUESTION, form)
@@ -43,7 +45,7 @@ def test_the_converted_tokenizer_gives_the_golden_tokens(folder):
 
 
 def test_fast_equals_naive_on_the_real_model(folder):
-    model = language_models.load(folder, "float32")
+    model = registry.load(folder, "float32")
     at = QUESTION.stem.index("chest pain")
     mentions = [Mention("m1", at, at + 10)]
     scorer = scoring.Scorer(

@@ -5,12 +5,14 @@ import numpy as np
 import pytest
 import tiny_models
 
-from neuro2cardio import forward, language_models, tables
-from neuro2cardio.errors import InputError
-from neuro2cardio.prompting import Prompter, Question
-from neuro2cardio.scoring import Scorer, parse_letter
-from neuro2cardio.settings import Inference, Prompt, TermReading
-from neuro2cardio.term_probability import Mention, MentionSpans
+from neuro2cardio.config.inference import Inference, Prompt
+from neuro2cardio.config.terms import TermReading
+from neuro2cardio.core import tables
+from neuro2cardio.core.errors import InputError
+from neuro2cardio.models import logprobs, registry
+from neuro2cardio.models.prompting import Prompter, Question
+from neuro2cardio.models.scoring import Scorer, parse_letter
+from neuro2cardio.models.term_logprobs import Mention, MentionSpans
 
 SYSTEM = "The patient (a smoker) was given aspirin, metoprolol and oxygen before coronary angiography."
 MODELS = {
@@ -38,7 +40,7 @@ questions = st.lists(st.tuples(texts, options), min_size=1, max_size=5).map(
 @pytest.fixture(scope="module", params=MODELS)
 def scorer(request, tiny_model) -> Scorer:
     *kind, prompt = MODELS[request.param]
-    model = language_models.load(tiny_model(*kind), "float32")
+    model = registry.load(tiny_model(*kind), "float32")
     return Scorer(model, Prompter(model.tokenizer, prompt, 400), ALL, BOTH)
 
 
@@ -89,7 +91,7 @@ def test_an_answer_does_not_depend_on_the_questions_it_is_scored_with(scorer):
 
 
 def test_what_stands_before_every_stem_is_computed_once(tiny_model):
-    model = language_models.load(tiny_model(), "float32")
+    model = registry.load(tiny_model(), "float32")
     prompter = Prompter(model.tokenizer, Prompt(system=SYSTEM), 400)
     scorer = Scorer(model, prompter, Inference(methods=["letter"], permutations=1, batch_questions=8), TermReading())
     passes: list[int] = []
@@ -104,27 +106,27 @@ def test_what_stands_before_every_stem_is_computed_once(tiny_model):
 
 
 def test_padding_reaches_beyond_no_position_that_the_model_has(tiny_model):
-    model = language_models.load(tiny_model("gpt2", "metaspace", None), "float32")
+    model = registry.load(tiny_model("gpt2", "metaspace", None), "float32")
     draw = np.random.default_rng(0)
 
-    def group(start: int, rest: int) -> list[forward.Query]:
+    def group(start: int, rest: int) -> list[logprobs.Query]:
         """Two sequences that share their start; the last token of each is read."""
         shared = tuple(draw.integers(3, 90, start).tolist())
         rests = [(k, *draw.integers(3, 90, rest - 1).tolist()) for k in (3, 4)]
-        return [forward.Query(shared + r, (forward.Reading(start + rest, (5,)),)) for r in rests]
+        return [logprobs.Query(shared + r, (logprobs.Reading(start + rest, (5,)),)) for r in rests]
 
     groups = [group(440, 70), group(100, 140)]
     assert model.network.config.n_positions < 440 + 140
-    fast = forward.read(model, groups)
+    fast = logprobs.read(model, groups)
     for queries, found in zip(groups, fast, strict=True):
         for query, values in zip(queries, found, strict=True):
-            np.testing.assert_allclose(values[0], forward.read_naive(model, query)[0], atol=2e-4)
+            np.testing.assert_allclose(values[0], logprobs.read_naive(model, query)[0], atol=2e-4)
 
 
 def test_more_options_than_are_computed_at_once(scorer):
     question = Question("q", "chest pain which?", tuple(f"{a} {b}" for a in WORDS for b in WORDS[:8]), 0)
     cloze = Scorer(scorer.model, scorer.prompter, Inference(methods=["cloze"]), BOTH)
-    assert len(question.options) > forward._ROWS
+    assert len(question.options) > logprobs._ROWS
     fast = cloze.score([question], {}).predictions["option_logprobs"].iloc[0]
     naive = cloze.score_naive(question, [])[0][0]["option_logprobs"]
     np.testing.assert_allclose(fast, naive, atol=2e-4)
@@ -137,8 +139,8 @@ def test_every_option_visits_every_letter_once_and_is_averaged_in_content_order(
     model, prompter = scorer.model, scorer.prompter
     for row in letters.itertuples():
         tokens = prompter.pose(question, "letter", "A", row.permutation)
-        query = forward.Query(tokens.ids[: tokens.answer], (forward.Reading(tokens.answer, prompter.letter_ids(4)),))
-        by_letter = forward.read_naive(model, query)[0]
+        query = logprobs.Query(tokens.ids[: tokens.answer], (logprobs.Reading(tokens.answer, prompter.letter_ids(4)),))
+        by_letter = logprobs.read_naive(model, query)[0]
         for option, text in enumerate(question.options):
             letter = next("ABCD".index(line[0]) for line in tokens.text.splitlines() if line[1:] == f". {text}")
             assert row.option_logprobs[option] == pytest.approx(by_letter[letter], abs=2e-4)
@@ -183,7 +185,7 @@ def test_a_text_of_no_mention_still_has_its_answers(scorer):
 
 
 def test_numbers_that_are_not_finite_stop_the_job(scorer, monkeypatch):
-    monkeypatch.setattr(forward, "_read_logits", lambda logits, wanted: [np.full(len(w[2]), np.nan) for w in wanted])
+    monkeypatch.setattr(logprobs, "_read_logits", lambda logits, wanted: [np.full(len(w[2]), np.nan) for w in wanted])
     with pytest.raises(InputError, match=r"question q: .* not finite"):
         scorer.score([Question("q", "which?", ("yes", "no"), 1)], {})
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from neuro2cardio import settings
-from neuro2cardio.errors import InputError
+from neuro2cardio.config import settings
+from neuro2cardio.core.errors import InputError
 
 CHECKOUT = Path(__file__).parents[2]
 RIGHT = {

@@ -7,10 +7,11 @@ import invented_obo
 import pandas as pd
 import pytest
 
-from neuro2cardio import ontologies, settings, sources
-from neuro2cardio.errors import InputError
-from neuro2cardio.settings import Columns, Dataset
-from neuro2cardio.sources import hpo, huggingface, s_medqa, table
+from neuro2cardio.config.dataset import Columns, Dataset, HuggingFace
+from neuro2cardio.core import ontologies
+from neuro2cardio.core.errors import InputError
+from neuro2cardio.questions import sources
+from neuro2cardio.questions.sources import hpo, huggingface, s_medqa, table
 
 SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
 ROW = {"question": "Which organ is blue?", "options": ["blarf", "snoot"], "answer": "snoot", "specialty": "Cardiology"}
@@ -224,7 +225,7 @@ def test_files_to_be_downloaded_need_not_be_there():
 
 def test_the_snakefile_can_ask_for_files_without_heavy_imports():
     heavy = {"pandas", "pyarrow", "datasets", "tqdm"}
-    asked = f"import sys; from neuro2cardio import sources; print(*{heavy} & set(sys.modules))"
+    asked = f"import sys; from neuro2cardio.questions import sources; print(*{heavy} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", asked], cwd=SCRIPTS, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
 
@@ -239,7 +240,7 @@ def test_a_data_set_of_the_hub_is_kept_as_parquet_and_read_by_its_columns(tmp_pa
     made = dataset({"source": "huggingface", **keys})
     huggingface.fetch(made.origin, sources.hub_folder(made.origin))
     assert {(row.split, row.stem) for row in sources.read(made)} == {("train", "One?"), ("test", "Two?")}
-    wrong = settings.HuggingFace(source="huggingface", **{**keys, "splits": {"tests": "test"}})
+    wrong = HuggingFace(source="huggingface", **{**keys, "splits": {"tests": "test"}})
     with pytest.raises(InputError, match="no split 'tests'; did you mean 'test'"):
         huggingface.fetch(wrong, tmp_path / "wrong")
 

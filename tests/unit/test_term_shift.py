@@ -3,10 +3,11 @@ import pandas as pd
 import planted
 import pytest
 
-from neuro2cardio import grid, specialties, tables, term_shift
-from neuro2cardio.errors import InputError
-from neuro2cardio.exam import Exam
-from neuro2cardio.settings import Statistics
+from neuro2cardio.analysis import term_shift
+from neuro2cardio.config.analysis import Statistics
+from neuro2cardio.core import adapters, specialties, tables
+from neuro2cardio.core.errors import InputError
+from neuro2cardio.questions.test_set import TestSet
 
 NAMES = ["cardiology", "neurology", "rheumatology"]
 SETUP = Statistics(draws=500)
@@ -20,14 +21,14 @@ def own(train_set, held):
 
 def run(folder, axes, asked, found, contexts=("prompt",), scopes=term_shift.SCOPES, setup=SETUP):
     """All tables of the analysis: shifts, grid, balance."""
-    exam = Exam.of(asked, axes.specialties)
+    exam = TestSet.of(asked, axes.specialties)
     blocks, balance = [], []
 
     def read(adapter):
-        return grid.read(folder, adapter, tables.TERM_LOGPROBS)
+        return adapters.read(folder, adapter, tables.TERM_LOGPROBS)
 
     for model in axes.model:
-        base = read(grid.Adapter.base(model))
+        base = read(adapters.Adapter.base(model))
         designs = [
             term_shift.design(base, found, exam, axes.specialties, context, scope)
             for context in contexts
@@ -97,10 +98,10 @@ def test_numbers_are_those_of_a_plain_loop(tmp_path, small):
     axes, asked, found = small
     planted.term_logprobs(tmp_path, axes, found, lambda t, held, kind: 0.2, cut=0.1, spread=0.1)
     table, _, _ = run(tmp_path, axes, asked, found)
-    frames = {a: grid.read(tmp_path, a, tables.TERM_LOGPROBS) for a in axes.everything()}
-    base = frames[grid.Adapter.base("small")]
+    frames = {a: adapters.read(tmp_path, a, tables.TERM_LOGPROBS) for a in axes.everything()}
+    base = frames[adapters.Adapter.base("small")]
     for seed in axes.seed:
-        tuned = frames[grid.Adapter("small", "completion", "neurology", seed)]
+        tuned = frames[adapters.Adapter("small", "completion", "neurology", seed)]
         both = base.merge(tuned, on=["context", "mention_id"]).merge(found, on="mention_id")
         both = both[(both["context"] == "prompt") & (both["n_tokens_x"] > 0) & (both["kind"] != "placebo")]
         both = both[[("Neurology" in held) for held in both["specialties"]]]
@@ -123,7 +124,7 @@ def test_the_order_of_an_adapters_rows_does_not_matter(tmp_path, small):
     planted.term_logprobs(tmp_path, axes, found, lambda *_: 0.2)
     before = run(tmp_path, axes, asked, found)[0]
     for adapter in axes.adapters("small", "completion"):
-        frame = grid.read(tmp_path, adapter, tables.TERM_LOGPROBS)
+        frame = adapters.read(tmp_path, adapter, tables.TERM_LOGPROBS)
         tables.write(frame.sample(frac=1, random_state=0), adapter.path(tmp_path), tables.TERM_LOGPROBS)
     pd.testing.assert_frame_equal(before, run(tmp_path, axes, asked, found)[0])
 
@@ -149,7 +150,7 @@ def test_balance_says_how_well_placebos_match_and_what_was_cut_off(tmp_path, sma
     axes, asked, found = small
     planted.term_logprobs(tmp_path, axes, found, lambda *_: 0.2, cut=0.2)
     _, _, balance = run(tmp_path, axes, asked, found)
-    base = grid.read(tmp_path, grid.Adapter.base("small"), tables.TERM_LOGPROBS).query("context == 'prompt'")
+    base = adapters.read(tmp_path, adapters.Adapter.base("small"), tables.TERM_LOGPROBS).query("context == 'prompt'")
     held = found.merge(base, on="mention_id").query("kind != 'placebo'")
     broad = balance[balance["scope"] == "broad"].iloc[0]
     assert broad["n_terms"] == (held["n_tokens"] > 0).sum()

@@ -2,8 +2,9 @@ from hypothesis import given, settings, strategies as st
 import pandas as pd
 import pytest
 
-from neuro2cardio import tables, train_sets
-from neuro2cardio.errors import InputError
+from neuro2cardio.core import tables
+from neuro2cardio.core.errors import InputError
+from neuro2cardio.questions import train_sets
 
 GRID = ["Cardiology", "Neurology", "Obstetrics and gynecology"]
 SLUGS = ["cardiology", "neurology", "obstetrics-and-gynecology"]

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from neuro2cardio import language_models, training
-from neuro2cardio.errors import InputError
-from neuro2cardio.prompting import Prompter, Question
-from neuro2cardio.settings import Prompt, Recipe
+from neuro2cardio.config.inference import Prompt
+from neuro2cardio.config.recipes import Recipe
+from neuro2cardio.core.errors import InputError
+from neuro2cardio.models import fine_tuning, registry
+from neuro2cardio.models.prompting import Prompter, Question
 
 QUESTIONS = [
     Question(
@@ -28,10 +29,10 @@ def train(tiny_model, tmp_path):
     """Trains an adapter from scratch in a folder of its own and returns its files' bytes and the record."""
 
     def run(recipe: Recipe = RECIPE, seed: int = 1, name: str = "a", **more):
-        model = language_models.load(tiny_model(), "float32", threads=1)
-        learned = training.examples(Prompter(model.tokenizer, Prompt(), 400), QUESTIONS, recipe)
-        trained = training.train(model, learned, recipe, seed, tmp_path / name, show=False, **more)
-        training.save_adapter(trained.network, tmp_path / f"{name}-adapter", "tiny")
+        model = registry.load(tiny_model(), "float32", threads=1)
+        learned = fine_tuning.examples(Prompter(model.tokenizer, Prompt(), 400), QUESTIONS, recipe)
+        trained = fine_tuning.train(model, learned, recipe, seed, tmp_path / name, show=False, **more)
+        fine_tuning.save_adapter(trained.network, tmp_path / f"{name}-adapter", "tiny")
         return {p.name: p.read_bytes() for p in sorted((tmp_path / f"{name}-adapter").iterdir())}, trained
 
     return run
@@ -40,23 +41,23 @@ def train(tiny_model, tmp_path):
 @given(st.lists(st.integers(1, 500), min_size=1, max_size=60), st.integers(1, 4), st.integers(1, 9), st.integers(0, 5))
 @hypothesis_settings(max_examples=60, deadline=None)
 def test_every_epoch_sees_every_example_once(lengths, epochs, batch_size, seed):
-    found = training.order(lengths, epochs, batch_size, seed)
+    found = fine_tuning.order(lengths, epochs, batch_size, seed)
     for epoch in np.split(found, epochs):
         assert sorted(epoch) == list(range(len(lengths)))
-    assert (found == training.order(lengths, epochs, batch_size, seed)).all()
+    assert (found == fine_tuning.order(lengths, epochs, batch_size, seed)).all()
 
 
 def test_batches_hold_questions_of_like_length_in_an_order_that_the_seed_shuffles():
     lengths = list(range(64))
-    batches = training.order(lengths, 1, 8, seed=1).reshape(-1, 8)
+    batches = fine_tuning.order(lengths, 1, 8, seed=1).reshape(-1, 8)
     assert max(np.ptp(batch) for batch in batches) <= 8
-    assert not np.array_equal(batches, training.order(lengths, 1, 8, seed=2).reshape(-1, 8))
+    assert not np.array_equal(batches, fine_tuning.order(lengths, 1, 8, seed=2).reshape(-1, 8))
 
 
 def test_completion_learns_the_answer_and_full_the_whole_text(tiny_model):
-    prompter = Prompter(language_models.load_tokenizer(tiny_model()), Prompt(), 400)
+    prompter = Prompter(registry.load_tokenizer(tiny_model()), Prompt(), 400)
     completion, full = (
-        training.examples(prompter, QUESTIONS[:1], RECIPE.model_copy(update={"loss": loss}))[0]
+        fine_tuning.examples(prompter, QUESTIONS[:1], RECIPE.model_copy(update={"loss": loss}))[0]
         for loss in ("completion", "full")
     )
     learned = [t for t in completion.labels if t != -100]
@@ -67,9 +68,9 @@ def test_completion_learns_the_answer_and_full_the_whole_text(tiny_model):
 
 
 def test_an_answer_without_tokens_is_refused(tiny_model):
-    prompter = Prompter(language_models.load_tokenizer(tiny_model()), Prompt(), 400)
+    prompter = Prompter(registry.load_tokenizer(tiny_model()), Prompt(), 400)
     with pytest.raises(InputError, match="nothing to learn"):
-        training.example(prompter.pose(QUESTIONS[0], "cloze"), "completion", None)
+        fine_tuning.example(prompter.pose(QUESTIONS[0], "cloze"), "completion", None)
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(train):
@@ -96,14 +97,14 @@ def test_how_a_batch_is_cut_does_not_change_what_is_learned(train):
 
 def test_out_of_memory_halves_the_micro_batch_and_goes_on(train, monkeypatch):
     undisturbed, _ = train(RECIPE.model_copy(update={"micro_batch_size": 1}), name="one")
-    real = training._Trainer.compute_loss
+    real = fine_tuning._Trainer.compute_loss
 
     def small_gpu(self, model, inputs, *args, **more):
         if len(inputs["input_ids"]) > 1:
             raise torch.OutOfMemoryError("CUDA out of memory")
         return real(self, model, inputs, *args, **more)
 
-    monkeypatch.setattr(training._Trainer, "compute_loss", small_gpu)
+    monkeypatch.setattr(fine_tuning._Trainer, "compute_loss", small_gpu)
     files, trained = train(RECIPE.model_copy(update={"micro_batch_size": 4}), name="small")
     assert trained.record["micro_batch_size"] == 1
     assert files["adapter_model.safetensors"] == undisturbed["adapter_model.safetensors"]
@@ -113,7 +114,7 @@ def test_one_question_that_does_not_fit_says_what_to_do(train, monkeypatch):
     def no_memory(*_, **__):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr(training._Trainer, "compute_loss", no_memory)
+    monkeypatch.setattr(fine_tuning._Trainer, "compute_loss", no_memory)
     with pytest.raises(InputError, match="larger GPU, or lower max_tokens"):
         train()
 
@@ -122,7 +123,7 @@ def test_one_question_that_does_not_fit_says_what_to_do(train, monkeypatch):
 def test_a_run_killed_half_way_goes_on_to_the_same_bytes(train, monkeypatch, tmp_path, half_written):
     undisturbed, _ = train(name="whole")
     saves = Counter()
-    real = training._Watch.on_save
+    real = fine_tuning._Watch.on_save
 
     def power_cut(self, args, state, control, **more):
         saves[state.global_step] += 1
@@ -133,10 +134,10 @@ def test_a_run_killed_half_way_goes_on_to_the_same_bytes(train, monkeypatch, tmp
                 os.truncate(weights, weights.stat().st_size // 2)
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(training._Watch, "on_save", power_cut)
+    monkeypatch.setattr(fine_tuning._Watch, "on_save", power_cut)
     with pytest.raises(KeyboardInterrupt):
         train(name="cut")
-    monkeypatch.setattr(training._Watch, "on_save", real)
+    monkeypatch.setattr(fine_tuning._Watch, "on_save", real)
     resumed, trained = train(name="cut")
     assert trained.record["resumed_from_step"] == (None if half_written else 4)
     assert resumed == undisturbed

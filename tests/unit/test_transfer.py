@@ -4,10 +4,11 @@ import pandas as pd
 import planted
 import pytest
 
-from neuro2cardio import grid, position_bias, specialties, tables, transfer
-from neuro2cardio.errors import InputError
-from neuro2cardio.exam import Exam
-from neuro2cardio.settings import Statistics
+from neuro2cardio.analysis import position_bias, transfer
+from neuro2cardio.config.analysis import Statistics
+from neuro2cardio.core import adapters, specialties, tables
+from neuro2cardio.core.errors import InputError
+from neuro2cardio.questions.test_set import TestSet
 
 SETUP = Statistics(draws=1000)
 NAMES = ["cardiology", "neurology", "rheumatology"]
@@ -18,9 +19,9 @@ def own(train_set, held):
 
 
 def run(folder, axes, asked, methods=("cloze",), setup=SETUP):
-    exam = Exam.of(asked, axes.specialties)
+    exam = TestSet.of(asked, axes.specialties)
     marks = {
-        adapter: transfer.marks(grid.read(folder, adapter, tables.PREDICTIONS), exam, list(methods))
+        adapter: transfer.marks(adapters.read(folder, adapter, tables.PREDICTIONS), exam, list(methods))
         for adapter in axes.everything()
     }
     blocks = transfer.scores(marks, axes, list(methods))
@@ -66,7 +67,7 @@ def test_accuracies_are_plain_means_and_a_question_counts_in_each_of_its_special
     axes, asked = planted.axes_of([*NAMES, "mixed"]), planted.questions(planted.axes_of(NAMES), each=20)
     planted.predictions(tmp_path, axes, asked, lambda t, held: 0.1)
     matrix, _ = run(tmp_path, axes, asked)
-    frames = [grid.read(tmp_path, a, tables.PREDICTIONS) for a in axes.adapters("small", "completion")]
+    frames = [adapters.read(tmp_path, a, tables.PREDICTIONS) for a in axes.adapters("small", "completion")]
     rows = pd.concat(frames).merge(asked, on="question_id")
     for row in matrix[matrix["train_set"] != "base"].itertuples():
         held = rows[rows["train_set"] == row.train_set]
@@ -107,7 +108,7 @@ def test_planted_diagonal_is_recovered(tmp_path):
 
 def test_a_null_diagonal_is_covered_about_as_often_as_it_says():
     axes = planted.axes_of(NAMES)
-    exam = Exam.of(planted.questions(axes, each=30), axes.specialties)
+    exam = TestSet.of(planted.questions(axes, each=30), axes.specialties)
     source = np.random.default_rng(0)
     covered = []
     for _ in range(100):
@@ -123,7 +124,7 @@ def test_equal_predictions_give_no_change_and_equal_tables(tmp_path):
     axes, asked = planted.axes_of(NAMES), planted.questions(planted.axes_of(NAMES), each=20)
     base = planted.axes_of(NAMES, seeds=(1,))
     planted.predictions(tmp_path, base, asked, lambda t, held: 0.0)
-    frame = grid.read(tmp_path, grid.Adapter.base("small"), tables.PREDICTIONS)
+    frame = adapters.read(tmp_path, adapters.Adapter.base("small"), tables.PREDICTIONS)
     for adapter in axes.adapters("small", "completion"):
         tables.write(frame.assign(**adapter._asdict()), adapter.path(tmp_path), tables.PREDICTIONS)
     matrix, diagonal = run(tmp_path, axes, asked)
@@ -175,7 +176,7 @@ def test_a_file_of_another_adapter_is_an_error(tmp_path):
 def test_a_specialty_without_test_questions_is_an_error():
     asked = planted.questions(planted.axes_of(NAMES), each=5)
     with pytest.raises(InputError, match="no test questions of Dermatology"):
-        Exam.of(asked, ["Cardiology", "Dermatology"])
+        TestSet.of(asked, ["Cardiology", "Dermatology"])
 
 
 def test_one_specialty_has_a_matrix_and_an_empty_diagonal(tmp_path):
@@ -190,8 +191,8 @@ def test_position_bias_is_measured(tmp_path):
     axes = planted.axes_of(["cardiology", "neurology"])
     asked = planted.questions(axes, each=200)
     planted.predictions(tmp_path, axes, asked, lambda t, held: 0.0, methods=("cloze", "letter"), pull=0.5)
-    exam = Exam.of(asked, axes.specialties)
-    frames = [grid.read(tmp_path, adapter, tables.PREDICTIONS) for adapter in axes.everything()]
+    exam = TestSet.of(asked, axes.specialties)
+    frames = [adapters.read(tmp_path, adapter, tables.PREDICTIONS) for adapter in axes.everything()]
     table = position_bias.table([position_bias.letters(frame, exam) for frame in frames], SETUP)
     assert set(table["method"]) == {"letter"} and set(table["train_set"]) == {"base", *axes.train_set}
     base = table[table["train_set"] == "base"].set_index("letter")
@@ -205,15 +206,15 @@ def test_without_pull_no_letter_is_preferred(tmp_path):
     axes = planted.axes_of(["cardiology"])
     asked = planted.questions(axes, each=50)
     planted.predictions(tmp_path, axes, asked, lambda t, held: 0.0, methods=("letter", "generate"))
-    exam = Exam.of(asked, axes.specialties)
-    counts = [position_bias.letters(grid.read(tmp_path, a, tables.PREDICTIONS), exam) for a in axes.everything()]
+    exam = TestSet.of(asked, axes.specialties)
+    counts = [position_bias.letters(adapters.read(tmp_path, a, tables.PREDICTIONS), exam) for a in axes.everything()]
     table = position_bias.table(counts, SETUP)
     assert (table["flip_rate"] == 0).all() and (table["recall_sd"] < 1e-12).all()
 
 
 def test_position_bias_letters_name_what_stood_where():
     axes = planted.axes_of(["cardiology"])
-    exam = Exam.of(planted.questions(axes, each=1).assign(answer=3), axes.specialties)
+    exam = TestSet.of(planted.questions(axes, each=1).assign(answer=3), axes.specialties)
     predictions = pd.DataFrame({"method": "letter", "question_id": "q00000", "permutation": range(4), "chosen": 3})
     counts = position_bias.letters(predictions.assign(model="m", recipe="r", train_set="t", seed=1), exam)
     assert counts["hits"].tolist() == [1, 1, 1, 1] and counts["flipped"].tolist() == [0, 0, 0, 0]
@@ -223,7 +224,7 @@ def test_without_letters_there_is_a_position_bias_table_with_no_rows(tmp_path):
     axes = planted.axes_of(["cardiology"], seeds=(1,))
     asked = planted.questions(axes, each=10)
     planted.predictions(tmp_path, axes, asked, lambda t, held: 0.0)
-    exam = Exam.of(asked, axes.specialties)
-    counts = [position_bias.letters(grid.read(tmp_path, a, tables.PREDICTIONS), exam) for a in axes.everything()]
+    exam = TestSet.of(asked, axes.specialties)
+    counts = [position_bias.letters(adapters.read(tmp_path, a, tables.PREDICTIONS), exam) for a in axes.everything()]
     table = position_bias.table(counts, SETUP)
     assert table.empty and {"recall", "flip_rate"} <= set(table.columns)

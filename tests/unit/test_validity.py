@@ -7,9 +7,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from neuro2cardio import lexicon, mentions, validity
-from neuro2cardio.backends import LexiconBackend
-from neuro2cardio.specialties import SPECIALTIES, canonical
+from neuro2cardio.core.specialties import SPECIALTIES, canonical
+from neuro2cardio.terms import lexicon, mentions, validity
+from neuro2cardio.terms.backends import LexiconBackend
 
 HEART, NERVES = "Cardiology", "Neurology"
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from tiny_grid import SPECIALTIES
 
-from neuro2cardio import tables
+from neuro2cardio.core import tables
 
 FOLDER = "results/tiny/annotation"
 QUESTIONS = "results/tiny/questions.parquet"

@@ -10,8 +10,9 @@ import pandas as pd
 import pytest
 from tiny_grid import CHECKOUT, Checkout, environment
 
-from neuro2cardio import language_models, prompting, tables
-from neuro2cardio.settings import Prompt
+from neuro2cardio.config.inference import Prompt
+from neuro2cardio.core import tables
+from neuro2cardio.models import prompting, registry
 
 
 @pytest.fixture
@@ -86,7 +87,7 @@ def test_plain_peft_gives_the_predictions_of_the_workflow(finished_grid: Checkou
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     results, seed = finished_grid / "results/tiny", "tiny/completion/cardiology/seed-1"
-    folder = language_models.location(finished_grid / "resources/models/tiny/model.json")
+    folder = registry.location(finished_grid / "resources/models/tiny/model.json")
     tokenizer = AutoTokenizer.from_pretrained(folder)
     model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(folder), results / "adapters" / seed).eval()
     stored = tables.read(results / f"predictions/{seed}.parquet", tables.PREDICTIONS).set_index("question_id")

@@ -13,8 +13,8 @@ from tiny_grid import environment, wait_for
 from neuro2cardio.annotation import prompts
 from neuro2cardio.annotation.responses import ResponseCache
 from neuro2cardio.annotation.server import Server
-from neuro2cardio.errors import InputError
-from neuro2cardio.settings import OpenAIAnnotator
+from neuro2cardio.config.annotation import OpenAIAnnotator
+from neuro2cardio.core.errors import InputError
 
 CANDIDATES = ("Cardiology", "Neurology")
 

@@ -9,6 +9,8 @@ from tiny_grid import CHECKOUT, SPECIALTIES, Checkout
 import yaml
 
 LIBRARY = "workflow/scripts/neuro2cardio"
+TRAINING = f"{LIBRARY}/models/fine_tuning.py"
+FIGURES = f"{LIBRARY}/analysis/figures.py"
 RESULTS = "results/tiny"
 
 
@@ -59,10 +61,10 @@ CHANGES: dict[str, Callable[[Checkout], None]] = {
     "a model's memory, time and threads": lambda grid: grid.configure({"models.tiny.resources.mem_mb": 3000}),
     "what the plan reckons with": lambda grid: grid.configure({"plan": {"gpu_tflops": 50}}),
     "the words of a prompt that no recipe or method uses": lambda grid: grid.configure({"prompt": {"generate": "?"}}),
-    "a comment in a module": lambda grid: replace(grid, f"{LIBRARY}/training.py", "\n\n\ndef", "\n\n\n# Why.\ndef"),
-    "a docstring in a module": lambda grid: replace(grid, f"{LIBRARY}/training.py", '"""One adapter', '"""An adapter'),
-    "an edit of `training`": lambda grid: replace(grid, f"{LIBRARY}/training.py", "_IGNORED = -100", "_IGNORED = -101"),
-    "an edit of `figures`": lambda grid: replace(grid, f"{LIBRARY}/figures.py", "_LEVEL = 0.05", "_LEVEL = 0.01"),
+    "a comment in a module": lambda grid: replace(grid, TRAINING, "\n\n\ndef", "\n\n\n# Why.\ndef"),
+    "a docstring in a module": lambda grid: replace(grid, TRAINING, '"""One adapter', '"""An adapter'),
+    "an edit of `training`": lambda grid: replace(grid, TRAINING, "_IGNORED = -100", "_IGNORED = -101"),
+    "an edit of `figures`": lambda grid: replace(grid, FIGURES, "_LEVEL = 0.05", "_LEVEL = 0.01"),
     "an edit of a script": lambda grid: replace(grid, "workflow/scripts/infer.py", "mininterval=5", "mininterval=6"),
     "a file touched (questions, adapter, predictions)": lambda grid: [
         (grid / path).touch()
@@ -123,6 +125,6 @@ def test_a_dry_run_says_why(grid: Checkout):
 def test_an_edit_of_training_trains_again_and_not_from_old_checkpoints(grid: Checkout):
     weights = f"{RESULTS}/adapters/tiny/completion/cardiology/seed-1/adapter_model.safetensors"
     before = (grid / weights).read_bytes()
-    replace(grid, f"{LIBRARY}/training.py", "_MEGA_BATCHES = 8", "_MEGA_BATCHES = 1")
+    replace(grid, TRAINING, "_MEGA_BATCHES = 8", "_MEGA_BATCHES = 1")
     grid.snakemake(weights, "--cores", "1")
     assert (grid / weights).read_bytes() != before

@@ -30,7 +30,7 @@ rule unlabelled:
             if SETTINGS.dataset.annotation.max_questions
             else ""
         ),
-        code=code("questions", "sources"),
+        code=code("questions.question_table", "questions.sources"),
     shell:
         "python workflow/scripts/unlabelled.py --settings {params.settings:q} {params.most} --questions {output.questions:q}"
         " --rejected {output.rejected:q} > {log:q} 2>&1"
@@ -217,7 +217,7 @@ rule release:
     params:
         settings=part(**UNLABELLED, annotation=SETTINGS.dataset.annotation),
         folder=lambda wildcards, input: Path(input.sets).parent,
-        code=code("annotation.release", "sources"),
+        code=code("annotation.release", "questions.sources"),
     shell:
         "python workflow/scripts/release.py --settings {params.settings:q} --folder {params.folder:q} --output {output:q}"
         " > {log:q} 2>&1"

@@ -8,8 +8,9 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
 
-from neuro2cardio import provenance, settings, specialties
-from neuro2cardio.errors import InputError
+from neuro2cardio.config import settings
+from neuro2cardio.core import provenance, specialties
+from neuro2cardio.core.errors import InputError
 
 # A --configfile replaces config.yaml. Snakemake would merge the two, and keys of one grid would leak into the other.
 if not workflow.overwrite_configfiles:
@@ -81,7 +82,7 @@ def lexicon_sources():
 
 def mappings():
     """Digest of the supplement and the tables from branch to specialty: a change of any rebuilds the lexicon."""
-    tables = sorted((Path(SCRIPTS) / "neuro2cardio" / "mappings").glob("*.tsv"))
+    tables = sorted((Path(SCRIPTS) / "neuro2cardio" / "core" / "mappings").glob("*.tsv"))
     return provenance.text_digest(*map(provenance.sha256, tables))
 
 

@@ -31,7 +31,7 @@ rule finetune:
         # Beside the outputs, which Snakemake deletes when the job fails.
         checkpoints=f"{RESULTS}/checkpoints/{ADAPTER}",
         adapter=f"{RESULTS}/adapters/{ADAPTER}",
-        code=code("training"),
+        code=code("models.fine_tuning"),
     shell:
         "HF_HUB_OFFLINE=1 python workflow/scripts/finetune.py --record {input.record:q} --train-set {input.train_set:q}"
         " --settings {params.settings:q} --seed {wildcards.seed} --threads {threads}"

@@ -21,7 +21,7 @@ rule test_split:
         mem_mb=grow(1000),
         runtime=grow(10),
     params:
-        code=code("tables"),
+        code=code("core.tables"),
     shell:
         "python workflow/scripts/test_split.py --questions {input.questions:q} --mentions {input.mentions:q}"
         " --test-questions {output.questions:q} --test-mentions {output.mentions:q} > {log} 2>&1"
@@ -52,7 +52,7 @@ rule infer_base:
         adapter_key=lambda wildcards: part(model=wildcards.model, recipe="base", train_set="base", seed=-1),
         adapter="",
         kept=f"{KEPT}/{{model}}/base",
-        code=code("scoring", "feasibility"),
+        code=code("models.scoring", "models.tokenizer_check"),
     shell:
         "HF_HUB_OFFLINE=1 python workflow/scripts/infer.py --record {input.record:q} {params.adapter}"
         " --questions {input.questions:q} --mentions {input.mentions:q} --settings {params.settings:q}"
@@ -84,4 +84,4 @@ use rule infer_base as infer_adapter with:
         ),
         adapter=f"--adapter {RESULTS}/adapters/{ADAPTER}",
         kept=f"{KEPT}/{ADAPTER}",
-        code=code("scoring", "feasibility"),
+        code=code("models.scoring", "models.tokenizer_check"),

@@ -21,7 +21,7 @@ rule fetch_model:
             model=SETTINGS.models[wildcards.model].model_dump(mode="json", exclude={"resources"})
         ),
         folder=lambda wildcards, output: Path(output[0]).parent,
-        code=code("language_models"),
+        code=code("models.registry"),
     shell:
         "python workflow/scripts/fetch_model.py --settings {params.settings:q} --folder {params.folder:q} > {log} 2>&1"
 
@@ -53,7 +53,7 @@ rule check_model:
             inference=SETTINGS.inference,
             forms=sorted({SETTINGS.recipes[r].form for r in SETTINGS.grid.recipes}),
         ),
-        code=code("feasibility"),
+        code=code("models.tokenizer_check"),
     shell:
         "HF_HUB_OFFLINE=1 python workflow/scripts/check_model.py --record {input.record:q} --questions {input.questions:q}"
         " --settings {params.settings:q} --output {output:q} > {log} 2>&1"

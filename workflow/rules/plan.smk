@@ -25,7 +25,7 @@ rule plan:
         questions=lambda wildcards, input: f"--questions {input.questions}" if input.questions else "",
         costs=lambda wildcards: " ".join(map(str, seen()[1])),
         seen=lambda wildcards: [provenance.sha256(path) for group in seen() for path in group],
-        code=code("plan"),
+        code=code("operations.plan"),
     shell:
         "python workflow/scripts/plan.py --settings {params.settings:q} {params.questions} --models resources/models"
         " --costs {params.costs} --output {output:q} 2>&1 | tee {log:q}"
@@ -54,7 +54,7 @@ rule cost:
         benchmarks=BENCHMARKS,
         ran=lambda wildcards: ran(),
         figure=lambda wildcards: f"{RESULTS}/plan/cost",
-        code=code("cost", "plan", "figures"),
+        code=code("operations.cost", "operations.plan", "analysis.figures"),
     shell:
         "python workflow/scripts/cost.py --settings {params.settings:q} --questions {input.questions:q} --models resources/models"
         " --benchmarks {params.benchmarks:q} --logs .snakemake/log --table {output.table:q} --figure {params.figure}"

@@ -2,7 +2,8 @@
 # have none.
 import re
 
-from neuro2cardio import ontologies, sources
+from neuro2cardio.core import ontologies
+from neuro2cardio.questions import sources
 
 try:
     QUESTION_FILES = sources.files(SETTINGS.dataset)
@@ -10,7 +11,7 @@ except InputError as error:
     raise WorkflowError(str(error))
 
 ORIGIN = SETTINGS.dataset.origin
-HPO_MAPPING = f"workflow/scripts/neuro2cardio/mappings/hpo_branch_to_specialty.tsv"
+HPO_MAPPING = f"workflow/scripts/neuro2cardio/core/mappings/hpo_branch_to_specialty.tsv"
 EMBEDDED = SETTINGS.terms.lexicon if SETTINGS.terms.lexicon.backend == "embedded" else settings.Embedded()
 ONTOLOGIES = {
     "hp.obo": ORIGIN.wheel if ORIGIN.source == "hpo" else EMBEDDED.hpo,
@@ -127,7 +128,7 @@ rule questions:
             specialties=SETTINGS.grid.specialties,
         ),
         release=f"--release {RELEASE}" if RELEASE else "",
-        code=code("questions", "sources", *(["annotation.release"] if RELEASE else [])),
+        code=code("questions.question_table", "questions.sources", *(["annotation.release"] if RELEASE else [])),
         # A digest and not an input: as an input, its absolute path would rerun everything in a checkout that was moved.
         branches=provenance.sha256(HPO_MAPPING) if ORIGIN.source == "hpo" else "",
     shell:
@@ -157,7 +158,7 @@ rule train_sets:
             controls=SETTINGS.grid.controls,
             train_size=SETTINGS.dataset.train_size,
         ),
-        code=code("train_sets"),
+        code=code("questions.train_sets"),
     shell:
         "python workflow/scripts/train_sets.py --settings {params.settings:q} --questions {input:q} "
         f"--output {RESULTS}/train_sets > {{log:q}} 2>&1"

@@ -26,7 +26,7 @@ rule lexicon:
             f"--{name} {input[name]}" for name in ("hpo", "icd10cm") if name in input.keys()
         ),
         mappings=mappings(),
-        code=code("lexicon"),
+        code=code("terms.lexicon"),
     shell:
         "python workflow/scripts/lexicon.py --settings {params.settings:q} {params.files}"
         " --out {output.terms} --versions {output.versions} > {log} 2>&1"
@@ -57,7 +57,7 @@ rule mentions:
             max_specialties=SETTINGS.terms.max_specialties,
             placebo=SETTINGS.terms.placebo,
         ),
-        code=code("mentions"),
+        code=code("terms.mentions"),
     shell:
         "python workflow/scripts/mentions.py --settings {params.settings:q} --questions {input.questions}"
         " --lexicon {input.lexicon} --lexicon-versions {input.versions}"
@@ -83,7 +83,7 @@ rule validity:
         mem_mb=grow(2000),
         runtime=grow(10),
     params:
-        code=code("validity"),
+        code=code("terms.validity"),
     shell:
         "python workflow/scripts/validity.py --questions {input.questions} --lexicon {input.lexicon}"
         " --mentions {input.mentions} --out {output} > {log} 2>&1"

@@ -31,7 +31,7 @@ rule transfer_matrix:
     params:
         settings=part(axes=axes(), methods=METHODS, statistics=SETTINGS.statistics),
         predictions=lambda wildcards: f"{RESULTS}/predictions",
-        code=code("transfer", "position_bias"),
+        code=code("analysis.transfer", "analysis.position_bias"),
     shell:
         "python workflow/scripts/transfer_matrix.py --questions {input.questions:q} --predictions {params.predictions:q}"
         " --settings {params.settings:q} --matrix {output.matrix:q} --diagonal {output.diagonal:q}"
@@ -62,7 +62,7 @@ rule term_shift:
     params:
         settings=part(axes=axes(), contexts=SETTINGS.terms.contexts, statistics=SETTINGS.statistics),
         term_logprobs=lambda wildcards: f"{RESULTS}/term_logprobs",
-        code=code("term_shift"),
+        code=code("analysis.term_shift"),
     shell:
         "python workflow/scripts/term_shift.py --questions {input.questions:q} --mentions {input.mentions:q}"
         " --term-logprobs {params.term_logprobs:q} --settings {params.settings:q} --shifts {output.shifts:q}"
@@ -97,7 +97,7 @@ rule figures:
         tables=lambda wildcards: TABLES,
         adapters=f"{RESULTS}/adapters",
         out=lambda wildcards: f"{RESULTS}/figures/{wildcards.model}/{wildcards.recipe}",
-        code=code("figures"),
+        code=code("analysis.figures"),
     shell:
         "python workflow/scripts/figures.py --tables {params.tables:q} --adapters {params.adapters:q}"
         " --model {wildcards.model} --recipe {wildcards.recipe} --settings {params.settings:q}"
@@ -124,7 +124,7 @@ rule summary:
         runtime=grow(10),
     params:
         settings=part(context=SETTINGS.terms.contexts[0], scope=SETTINGS.terms.scope),
-        code=code("summary"),
+        code=code("analysis.summary"),
     shell:
         "python workflow/scripts/summary.py --matrix {input.matrix:q} --diagonal {input.diagonal:q}"
         " --term-shift {input.term_shift:q} --settings {params.settings:q} --out {output:q} > {log} 2>&1"

@@ -4,9 +4,9 @@ import argparse
 from pathlib import Path
 import shutil
 
-from neuro2cardio import errors, outputs, tables
 from neuro2cardio.annotation import annotators
 from neuro2cardio.annotation.task import Task
+from neuro2cardio.core import errors, files, tables
 
 
 def main() -> None:
@@ -27,7 +27,7 @@ def main() -> None:
     forecast = task.forecast(questions, args.responses)
     print(forecast, flush=True)
     if args.estimate:
-        outputs.write_text(args.output, f"{forecast}\n")
+        files.write_text(args.output, f"{forecast}\n")
         return
     annotator = task.annotator(args.responses, args.record, args.lexicon, args.threads)
     if args.parts:

@@ -3,9 +3,10 @@
 import argparse
 from pathlib import Path
 
-from neuro2cardio import errors, figures, tables
+from neuro2cardio.analysis import figures
 from neuro2cardio.annotation import conformal, verification, votes
-from neuro2cardio.settings import Conformal
+from neuro2cardio.config.annotation import Conformal
+from neuro2cardio.core import errors, tables
 
 
 def main() -> None:

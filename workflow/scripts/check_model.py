@@ -4,7 +4,10 @@ import argparse
 import json
 from pathlib import Path
 
-from neuro2cardio import errors, feasibility, language_models, outputs, prompting, settings, tables
+from neuro2cardio.config.inference import Inference, Prompt
+from neuro2cardio.config.models import Usage
+from neuro2cardio.core import errors, files, tables
+from neuro2cardio.models import prompting, registry, tokenizer_check
 
 
 def main() -> None:
@@ -16,14 +19,14 @@ def main() -> None:
     args = parser.parse_args()
     given = json.loads(args.settings)
     prompter = prompting.for_model(
-        language_models.location(args.record),
-        settings.Usage.model_validate(given["usage"]),
-        settings.Prompt.model_validate(given["prompt"]),
+        registry.location(args.record),
+        Usage.model_validate(given["usage"]),
+        Prompt.model_validate(given["prompt"]),
     )
     questions = tables.read(args.questions, tables.QUESTIONS)
-    inference = settings.Inference.model_validate(given["inference"])
-    report = feasibility.check(prompter, questions, inference, given["forms"])
-    outputs.write_json(args.output, report)
+    inference = Inference.model_validate(given["inference"])
+    report = tokenizer_check.check(prompter, questions, inference, given["forms"])
+    files.write_json(args.output, report)
     print(json.dumps(report, indent=2))
 
 

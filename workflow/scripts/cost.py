@@ -4,7 +4,10 @@ import argparse
 import json
 from pathlib import Path
 
-from neuro2cardio import cost, errors, figures, outputs, plan, settings, tables
+from neuro2cardio.analysis import figures
+from neuro2cardio.config import settings
+from neuro2cardio.core import errors, files, tables
+from neuro2cardio.operations import cost, plan
 
 
 def main() -> None:
@@ -24,7 +27,7 @@ def main() -> None:
     table = cost.compare(plan.plan(grid, lengths, sizes), seen, cost.slurm(sorted(args.logs.glob("*.log"))))
     print(table.to_string(index=False))
     figures.save(figures.planned_and_measured(table), args.figure, grid.figures.formats)
-    outputs.write_text(args.table, table.to_csv(index=False))
+    files.write_text(args.table, table.to_csv(index=False))
 
 
 if __name__ == "__main__":

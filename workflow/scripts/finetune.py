@@ -7,7 +7,11 @@ from pathlib import Path
 import shutil
 from typing import Any
 
-from neuro2cardio import errors, kept, language_models, outputs, prompting, provenance, settings, tables, training
+from neuro2cardio.config.inference import Prompt
+from neuro2cardio.config.models import Usage
+from neuro2cardio.config.recipes import Recipe
+from neuro2cardio.core import errors, files, job_cache, provenance, tables
+from neuro2cardio.models import fine_tuning, prompting, registry
 
 
 def main() -> None:
@@ -22,31 +26,36 @@ def main() -> None:
     args = parser.parse_args()
     given = json.loads(args.settings)
     train_set = provenance.sha256(args.train_set)
-    made_from = kept.made_from(
-        args.record, "training", settings=given, seed=args.seed, threads=args.threads, train_set_sha256=train_set
+    made_from = job_cache.made_from(
+        args.record,
+        "models.fine_tuning",
+        settings=given,
+        seed=args.seed,
+        threads=args.threads,
+        train_set_sha256=train_set,
     )
     # A checkpoint counts for exactly this job: other data, settings or code start anew.
-    finished = kept.once(args.checkpoints, made_from, partial(finetune, args, given, made_from))
-    with outputs.whole(args.adapter) as part:
-        shutil.copytree(finished, part, ignore=shutil.ignore_patterns(kept.MARK))
+    finished = job_cache.cached(args.checkpoints, made_from, partial(finetune, args, given, made_from))
+    with files.atomic_write(args.adapter) as part:
+        shutil.copytree(finished, part, ignore=shutil.ignore_patterns(job_cache.MARK))
 
 
 def finetune(
     args: argparse.Namespace, given: dict[str, Any], made_from: dict[str, Any], checkpoints: Path, target: Path
 ) -> None:
-    recipe = settings.Recipe.model_validate(given["recipe"])
-    usage = settings.Usage.model_validate(given["usage"])
-    folder = language_models.location(args.record)
-    prompter = prompting.for_model(folder, usage, settings.Prompt.model_validate(given["prompt"]))
+    recipe = Recipe.model_validate(given["recipe"])
+    usage = Usage.model_validate(given["usage"])
+    folder = registry.location(args.record)
+    prompter = prompting.for_model(folder, usage, Prompt.model_validate(given["prompt"]))
     questions = prompting.questions_of(tables.read(args.train_set, tables.QUESTIONS))
-    learned = training.examples(prompter, questions, recipe)
+    learned = fine_tuning.examples(prompter, questions, recipe)
     print(f"{len(questions)} questions, {sum(len(e.input_ids) for e in learned)} tokens an epoch", flush=True)
-    model = language_models.load(folder, usage.dtype, args.threads)
-    trained = training.train(model, learned, recipe, args.seed, checkpoints)
-    training.save_adapter(trained.network, target, language_models.name(args.record))
+    model = registry.load(folder, usage.dtype, args.threads)
+    trained = fine_tuning.train(model, learned, recipe, args.seed, checkpoints)
+    fine_tuning.save_adapter(trained.network, target, registry.name(args.record))
     trained.curve.to_csv(target / "training.csv", index=False)
-    digest = provenance.sha256(target / language_models.WEIGHTS)
-    outputs.write_json(target / "run.json", {**trained.record, **made_from, "adapter_sha256": digest})
+    digest = provenance.sha256(target / registry.WEIGHTS)
+    files.write_json(target / "run.json", {**trained.record, **made_from, "adapter_sha256": digest})
 
 
 if __name__ == "__main__":

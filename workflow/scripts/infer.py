@@ -9,9 +9,13 @@ from typing import Any
 
 from tqdm import tqdm
 
-from neuro2cardio import errors, feasibility, kept, language_models, outputs, prompting, provenance, settings, tables
-from neuro2cardio.scoring import Scorer
-from neuro2cardio.term_probability import by_question
+from neuro2cardio.config.inference import Inference, Prompt
+from neuro2cardio.config.models import Usage
+from neuro2cardio.config.terms import TermReading
+from neuro2cardio.core import errors, files, job_cache, provenance, tables
+from neuro2cardio.models import prompting, registry, tokenizer_check
+from neuro2cardio.models.scoring import Scorer
+from neuro2cardio.models.term_logprobs import by_question
 
 PREDICTIONS, TERM_LOGPROBS = "predictions.parquet", "term_logprobs.parquet"
 
@@ -30,31 +34,37 @@ def main() -> None:
     parser.add_argument("--kept", type=Path, required=True, help="a folder that keeps what was scored, for a rerun")
     args = parser.parse_args()
     given, keys = json.loads(args.settings), json.loads(args.keys)
-    read = [args.questions, args.mentions, *([args.adapter / language_models.WEIGHTS] if args.adapter else [])]
+    read = [args.questions, args.mentions, *([args.adapter / registry.WEIGHTS] if args.adapter else [])]
     digests = [provenance.sha256(path) for path in read]
-    made_from = kept.made_from(
-        args.record, "scoring", "feasibility", settings=given, keys=keys, threads=args.threads, read=digests
+    made_from = job_cache.made_from(
+        args.record,
+        "models.scoring",
+        "models.tokenizer_check",
+        settings=given,
+        keys=keys,
+        threads=args.threads,
+        read=digests,
     )
-    finished = kept.once(args.kept, made_from, partial(infer, args, given, keys))
+    finished = job_cache.cached(args.kept, made_from, partial(infer, args, given, keys))
     for name, output in ((PREDICTIONS, args.predictions), (TERM_LOGPROBS, args.term_logprobs)):
-        with outputs.whole(output) as part:
+        with files.atomic_write(output) as part:
             shutil.copyfile(finished / name, part)
 
 
 def infer(args: argparse.Namespace, given: dict[str, Any], keys: dict[str, Any], _: Path, target: Path) -> None:
-    usage = settings.Usage.model_validate(given["usage"])
-    folder = language_models.location(args.record)
+    usage = Usage.model_validate(given["usage"])
+    folder = registry.location(args.record)
     questions = tables.read(args.questions, tables.QUESTIONS).query("split == 'test'")
     mentions = by_question(tables.read(args.mentions, tables.MENTIONS))
 
-    prompter = prompting.for_model(folder, usage, settings.Prompt.model_validate(given["prompt"]))
-    inference = settings.Inference.model_validate(given["inference"])
+    prompter = prompting.for_model(folder, usage, Prompt.model_validate(given["prompt"]))
+    inference = Inference.model_validate(given["inference"])
     # What cannot be asked of this tokenizer fails here, before weights are loaded.
-    print(json.dumps(feasibility.check(prompter, questions, inference, [])), flush=True)
-    model = language_models.load(folder, usage.dtype, args.threads)
+    print(json.dumps(tokenizer_check.check(prompter, questions, inference, [])), flush=True)
+    model = registry.load(folder, usage.dtype, args.threads)
     if args.adapter:
-        model = language_models.with_adapter(model, args.adapter)
-    scorer = Scorer(model, prompter, inference, settings.TermReading.model_validate(given["terms"]))
+        model = registry.with_adapter(model, args.adapter)
+    scorer = Scorer(model, prompter, inference, TermReading.model_validate(given["terms"]))
     bar = partial(tqdm, desc=f"batches of {inference.batch_questions} questions", unit="batch", mininterval=5)
     scores = scorer.score(prompting.questions_of(questions), mentions, bar)
     tables.write(scores.predictions.assign(**keys), target / PREDICTIONS, tables.PREDICTIONS)

@@ -3,9 +3,10 @@
 import argparse
 from pathlib import Path
 
-from neuro2cardio import lexicon, outputs, provenance, tables
-from neuro2cardio.errors import run
-from neuro2cardio.settings import Dictionary, Terms
+from neuro2cardio.config.terms import Dictionary, Terms
+from neuro2cardio.core import files, provenance, tables
+from neuro2cardio.core.errors import run
+from neuro2cardio.terms import lexicon
 
 
 def main() -> None:
@@ -22,7 +23,7 @@ def main() -> None:
     else:
         built = lexicon.embedded(arguments.hpo, arguments.icd10cm, max_specialties=terms.max_specialties)
     tables.write(built.terms, arguments.out, lexicon.LEXICON)
-    outputs.write_json(arguments.versions, built.versions | provenance.versions("wordfreq"))
+    files.write_json(arguments.versions, built.versions | provenance.versions("wordfreq"))
     print(f"{len(built.terms)} texts: {built.terms['scope'].value_counts().to_dict()}")
 
 

@@ -6,9 +6,10 @@ Without --with-hpo the lexicon is built from ICD-10-CM and the supplement alone,
 import argparse
 from pathlib import Path
 
-from neuro2cardio import lexicon, outputs
-from neuro2cardio.errors import run
-from neuro2cardio.lexicon import sample
+from neuro2cardio.core import files
+from neuro2cardio.core.errors import run
+from neuro2cardio.terms import lexicon
+from neuro2cardio.terms.lexicon import sample
 
 HEAD = """# {each} random terms of every specialty
 
@@ -39,7 +40,7 @@ def main() -> None:
         note="" if arguments.with_hpo else WITHOUT_HPO,
     )
     drawn = sample.sample(built.terms, each=arguments.each, seed=arguments.seed)
-    outputs.write_text(arguments.out, head + sample.markdown(drawn))
+    files.write_text(arguments.out, head + sample.markdown(drawn))
 
 
 if __name__ == "__main__":

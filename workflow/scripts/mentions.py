@@ -4,9 +4,10 @@ import argparse
 import json
 from pathlib import Path
 
-from neuro2cardio import backends, lexicon, mentions, outputs, provenance, tables
-from neuro2cardio.errors import run
-from neuro2cardio.settings import Terms
+from neuro2cardio.config.terms import Terms
+from neuro2cardio.core import files, provenance, tables
+from neuro2cardio.core.errors import run
+from neuro2cardio.terms import backends, lexicon, mentions
 
 
 def main() -> None:
@@ -27,7 +28,7 @@ def main() -> None:
     questions = tables.read(arguments.questions, tables.QUESTIONS)
     found = mentions.table(questions, backend, with_placebos=terms.placebo)
     tables.write(found, arguments.out, tables.MENTIONS)
-    outputs.write_json(arguments.versions, backend.versions() | provenance.versions("pyahocorasick"))
+    files.write_json(arguments.versions, backend.versions() | provenance.versions("pyahocorasick"))
     print(mentions.summary(found))
 
 

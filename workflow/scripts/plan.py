@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from neuro2cardio import errors, outputs, plan, settings, tables
+from neuro2cardio.config import settings
+from neuro2cardio.core import errors, files, tables
+from neuro2cardio.operations import plan
 
 
 def main() -> None:
@@ -27,7 +29,7 @@ def main() -> None:
     costs = pd.concat(map(pd.read_csv, args.costs)) if args.costs else None
     table = plan.plan(grid, lengths, sizes, costs)
     print(plan.summary(table, lengths))
-    outputs.write_text(args.output, table.to_csv(index=False))
+    files.write_text(args.output, table.to_csv(index=False))
 
 
 if __name__ == "__main__":

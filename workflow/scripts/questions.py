@@ -5,9 +5,11 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from neuro2cardio import errors, outputs, questions, sources, tables
 from neuro2cardio.annotation import release
-from neuro2cardio.settings import Dataset, Specialty
+from neuro2cardio.config.dataset import Dataset
+from neuro2cardio.config.sections import Specialty
+from neuro2cardio.core import errors, files, tables
+from neuro2cardio.questions import question_table, sources
 
 
 class Settings(BaseModel):
@@ -25,12 +27,12 @@ def main() -> None:
     settings = Settings.model_validate_json(args.settings)
     dataset = release.as_dataset(args.release, settings.dataset) if args.release else settings.dataset
 
-    table = questions.build(sources.read(dataset), dataset, settings.specialties)
+    table = question_table.build(sources.read(dataset), dataset, settings.specialties)
     tables.write(table.questions, args.questions, tables.QUESTIONS)
     account = {"rejected": table.rejected, "leakage": table.leaked, "flow": table.flow, "summary": table.summary}
     for name, frame in account.items():
-        outputs.write_text(args.account / f"{name}.csv", frame.to_csv(index=False))
-    outputs.write_json(args.account / "source.json", sources.describe(dataset))
+        files.write_text(args.account / f"{name}.csv", frame.to_csv(index=False))
+    files.write_json(args.account / "source.json", sources.describe(dataset))
     print(table.flow.to_string(index=False), table.summary.to_string(index=False), sep="\n\n")
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import subprocess
 import sys
 
-from neuro2cardio import cluster, damage
-from neuro2cardio.errors import InputError, run
+from neuro2cardio.core.errors import InputError, run
+from neuro2cardio.operations import integrity, slurm_jobs
 
 
 def main() -> None:
@@ -14,16 +14,16 @@ def main() -> None:
     parser.add_argument("snakemake", nargs="*", help="arguments of the run, such as --configfile demo.yaml (after --)")
     arguments = parser.parse_args()
     here = Path.cwd()
-    if alive := cluster.controllers(here):
+    if alive := slurm_jobs.controllers(here):
         raise InputError(f"Snakemake is alive here (process {alive[0]}): nothing to recover. Interrupt it with Ctrl-C")
-    left = cluster.jobs(here)
+    left = slurm_jobs.jobs(here)
     for job in left:
         print(f"cancel {job.job_id} ({job.state.lower()}): {job.comment}")
-    cluster.cancel(left, here)
-    damaged = list(damage.find(here / "results"))
+    slurm_jobs.cancel(left, here)
+    damaged = list(integrity.find(here / "results"))
     for path in damaged:
         print(f"remove {path.relative_to(here)}: damaged")
-        damage.remove(path)
+        integrity.remove(path)
     unlocked = subprocess.run([sys.executable, "-m", "snakemake", "--unlock", *arguments.snakemake], check=False)
     if unlocked.returncode:
         raise InputError("snakemake --unlock failed")

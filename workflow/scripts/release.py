@@ -3,9 +3,10 @@
 import argparse
 from pathlib import Path
 
-from neuro2cardio import errors, sources, tables
 from neuro2cardio.annotation import conformal, release, verification, votes
-from neuro2cardio.settings import Dataset
+from neuro2cardio.config.dataset import Dataset
+from neuro2cardio.core import errors, tables
+from neuro2cardio.questions import sources
 
 
 def main() -> None:

@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from neuro2cardio import outputs, settings
+from neuro2cardio.config import settings
+from neuro2cardio.core import files
 
 SCHEMA = Path(__file__).parents[1] / "schemas" / "config.schema.json"
 
 if __name__ == "__main__":
-    outputs.write_text(SCHEMA, settings.schema())
+    files.write_text(SCHEMA, settings.schema())

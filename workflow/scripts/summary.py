@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from neuro2cardio import errors, outputs, summary
+from neuro2cardio.analysis import summary
+from neuro2cardio.core import errors, files
 
 
 def main() -> None:
@@ -25,7 +26,7 @@ def main() -> None:
         settings["context"],
         settings["scope"],
     )
-    outputs.write_text(args.out, text)
+    files.write_text(args.out, text)
 
 
 if __name__ == "__main__":

@@ -9,9 +9,10 @@ from pathlib import Path
 import pandas as pd
 from tqdm import tqdm
 
-from neuro2cardio import errors, grid, tables, term_shift
-from neuro2cardio.exam import Exam
-from neuro2cardio.settings import Statistics
+from neuro2cardio.analysis import term_shift
+from neuro2cardio.config.analysis import Statistics
+from neuro2cardio.core import adapters, errors, tables
+from neuro2cardio.questions.test_set import TestSet
 
 
 def main() -> None:
@@ -25,15 +26,15 @@ def main() -> None:
     parser.add_argument("--balance", type=Path, required=True)
     args = parser.parse_args()
     settings = json.loads(args.settings)
-    axes, setup = grid.Axes.model_validate(settings["axes"]), Statistics.model_validate(settings["statistics"])
+    axes, setup = adapters.Axes.model_validate(settings["axes"]), Statistics.model_validate(settings["statistics"])
 
-    exam = Exam.of(tables.read(args.questions, tables.QUESTIONS), axes.specialties)
+    exam = TestSet.of(tables.read(args.questions, tables.QUESTIONS), axes.specialties)
     mentions = tables.read(args.mentions, tables.MENTIONS)
-    read = partial(grid.read, args.term_logprobs, schema=tables.TERM_LOGPROBS)
+    read = partial(adapters.read, args.term_logprobs, schema=tables.TERM_LOGPROBS)
     groupings = list(product(settings["contexts"], term_shift.SCOPES))
     blocks, balance = [], []
     for model in tqdm(axes.model, unit="model"):
-        base = read(grid.Adapter.base(model))
+        base = read(adapters.Adapter.base(model))
         designs = [term_shift.design(base, mentions, exam, axes.specialties, *grouping) for grouping in groupings]
         balance.append(pd.DataFrame([design.balance for design in designs]).assign(model=model))
         for recipe in axes.recipe:

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from neuro2cardio import errors, tables
+from neuro2cardio.core import errors, tables
 
 
 def main() -> None:

@@ -6,8 +6,9 @@ from typing import Literal
 
 from pydantic import BaseModel
 
-from neuro2cardio import errors, tables, train_sets
-from neuro2cardio.settings import Specialty
+from neuro2cardio.config.sections import Specialty
+from neuro2cardio.core import errors, tables
+from neuro2cardio.questions import train_sets
 
 
 class Settings(BaseModel):

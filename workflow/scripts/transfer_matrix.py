@@ -6,9 +6,10 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from neuro2cardio import errors, grid, position_bias, tables, transfer
-from neuro2cardio.exam import Exam
-from neuro2cardio.settings import Statistics
+from neuro2cardio.analysis import position_bias, transfer
+from neuro2cardio.config.analysis import Statistics
+from neuro2cardio.core import adapters, errors, tables
+from neuro2cardio.questions.test_set import TestSet
 
 
 def main() -> None:
@@ -21,12 +22,12 @@ def main() -> None:
     parser.add_argument("--position-bias", type=Path, required=True)
     args = parser.parse_args()
     settings = json.loads(args.settings)
-    axes, setup = grid.Axes.model_validate(settings["axes"]), Statistics.model_validate(settings["statistics"])
+    axes, setup = adapters.Axes.model_validate(settings["axes"]), Statistics.model_validate(settings["statistics"])
 
-    exam = Exam.of(tables.read(args.questions, tables.QUESTIONS), axes.specialties)
+    exam = TestSet.of(tables.read(args.questions, tables.QUESTIONS), axes.specialties)
     marks, letters = {}, []
     for adapter in tqdm(axes.everything(), unit="adapter", mininterval=5):
-        predictions = grid.read(args.predictions, adapter, tables.PREDICTIONS)
+        predictions = adapters.read(args.predictions, adapter, tables.PREDICTIONS)
         marks[adapter] = transfer.marks(predictions, exam, settings["methods"])
         letters.append(position_bias.letters(predictions, exam))
     blocks = transfer.scores(marks, axes, settings["methods"])

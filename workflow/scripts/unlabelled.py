@@ -3,8 +3,9 @@
 import argparse
 from pathlib import Path
 
-from neuro2cardio import errors, questions, sources, tables
-from neuro2cardio.settings import Dataset
+from neuro2cardio.config.dataset import Dataset
+from neuro2cardio.core import errors, tables
+from neuro2cardio.questions import question_table, sources
 
 
 def main() -> None:
@@ -16,7 +17,7 @@ def main() -> None:
     args = parser.parse_args()
     dataset = Dataset.model_validate_json(args.settings)
 
-    table, rejected = questions.unlabelled(sources.read(dataset), dataset)
+    table, rejected = question_table.unlabelled(sources.read(dataset), dataset)
     kept = table.head(args.max_questions) if args.max_questions else table
     tables.write(kept, args.questions, tables.QUESTIONS)
     tables.write_csv(rejected, args.rejected)

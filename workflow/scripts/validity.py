@@ -3,8 +3,9 @@
 import argparse
 from pathlib import Path
 
-from neuro2cardio import lexicon, outputs, tables, validity
-from neuro2cardio.errors import run
+from neuro2cardio.core import files, tables
+from neuro2cardio.core.errors import run
+from neuro2cardio.terms import lexicon, validity
 
 
 def main() -> None:
@@ -19,7 +20,7 @@ def main() -> None:
         tables.read(arguments.lexicon, lexicon.LEXICON),
         tables.read(arguments.mentions, tables.MENTIONS),
     )
-    outputs.write_text(arguments.out, measured.to_csv(index=False))
+    files.write_text(arguments.out, measured.to_csv(index=False))
     print(validity.report(measured))
 
 

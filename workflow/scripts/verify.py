@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from neuro2cardio import errors, outputs, tables
 from neuro2cardio.annotation import agreement, labels, verification, votes
-from neuro2cardio.settings import Annotation
+from neuro2cardio.config.annotation import Annotation
+from neuro2cardio.core import errors, files, tables
 
 
 def main() -> None:
@@ -22,10 +22,10 @@ def main() -> None:
 
     given = annotation.verification
     sample = verification.draw(counted, given.random, given.per_specialty, given.seed)
-    outputs.write_text(args.folder / "sheet.csv", verification.sheet(sample, questions))
-    outputs.write_json(args.folder / "label-studio/tasks.json", verification.label_studio_tasks(sample, questions))
+    files.write_text(args.folder / "sheet.csv", verification.sheet(sample, questions))
+    files.write_json(args.folder / "label-studio/tasks.json", verification.label_studio_tasks(sample, questions))
     names = labels.check_candidates(annotation.candidates or labels.CANDIDATES)
-    outputs.write_text(args.folder / "label-studio/config.xml", verification.label_studio_config(names))
+    files.write_text(args.folder / "label-studio/config.xml", verification.label_studio_config(names))
 
     read = [verification.read_back(path, name, sample, questions) for name, path in sorted(given.experts.items())]
     ratings = pd.concat(read) if read else pd.DataFrame(columns=verification.RATINGS)

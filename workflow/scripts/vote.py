@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from neuro2cardio import errors, tables
 from neuro2cardio.annotation import agreement, annotators, votes
+from neuro2cardio.core import errors, tables
 
 
 def main() -> None:

@@ -6,8 +6,8 @@ from typing import Protocol
 import pandas as pd
 import pyarrow as pa
 
-from .. import tables
-from ..provenance import text_digest
+from ..core import tables
+from ..core.provenance import text_digest
 
 ANSWERS = pa.schema(
     {

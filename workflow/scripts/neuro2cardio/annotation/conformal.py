@@ -21,10 +21,10 @@ from scipy.stats import betabinom
 from sklearn.metrics import f1_score
 from statsmodels.stats.proportion import proportion_confint
 
-from ..errors import InputError
-from ..provenance import text_digest
-from ..settings import Conformal
-from ..specialties import SPECIALTIES
+from ..config.annotation import Conformal
+from ..core.errors import InputError
+from ..core.provenance import text_digest
+from ..core.specialties import SPECIALTIES
 
 Target = Literal["primary", "all"]
 Floats = npt.NDArray[np.float64]

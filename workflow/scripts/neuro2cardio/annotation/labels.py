@@ -6,8 +6,8 @@ from functools import cache
 import json
 import re
 
-from .. import specialties
-from ..errors import InputError, nearest
+from ..core import specialties
+from ..core.errors import InputError, nearest
 
 OTHERS = "Others"
 """What an annotator answers when no candidate fits."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from string import Template
 
-from ..errors import InputError
+from ..core.errors import InputError
 from .labels import OTHERS
 
 WAYS: tuple[str, ...] = ("plain", "explained", "examples", "list-last", "student")

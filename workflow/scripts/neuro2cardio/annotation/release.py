@@ -9,11 +9,13 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from .. import questions, tables
-from ..outputs import whole
-from ..settings import Annotation, Columns, Dataset, Split, Table
-from ..sources import SPLITS, RawQuestion
-from ..specialties import SPECIALTIES
+from ..config.annotation import Annotation
+from ..config.dataset import Columns, Dataset, Split, Table
+from ..core import tables
+from ..core.files import atomic_write
+from ..core.specialties import SPECIALTIES
+from ..questions import question_table
+from ..questions.sources import SPLITS, RawQuestion
 from .labels import CANDIDATES
 
 _TEXTS = pa.list_(pa.string())
@@ -99,9 +101,9 @@ def assemble(
     labelled = [
         replace(row, specialties=decided[i].specialties)
         for row in raw
-        if (i := questions.question_id(row.stem, row.options)) in decided
+        if (i := question_table.question_id(row.stem, row.options)) in decided
     ]
-    built = questions.build(labelled, _without_limits(dataset), SPECIALTIES)
+    built = question_table.build(labelled, _without_limits(dataset), SPECIALTIES)
     table = built.questions
     held = sets[["question_id", "labels"]].rename(columns={"labels": "conformal_set"})
     about = votes.merge(held, on="question_id", validate="one_to_one")
@@ -114,7 +116,7 @@ def assemble(
 
 def write(release: Release, folder: Path, card: str) -> None:
     """Write a folder that the sources `s-medqa` and `table` and ``datasets.load_dataset`` read, whole or not at all."""
-    with whole(folder) as part:
+    with atomic_write(folder) as part:
         part.mkdir()
         for split in SPLITS:
             rows = release.questions[release.questions["split"] == split]

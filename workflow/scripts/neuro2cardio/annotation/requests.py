@@ -15,7 +15,7 @@ from types import FrameType
 
 from tqdm import tqdm
 
-from ..errors import InputError
+from ..core.errors import InputError
 from .responses import Response, ResponseCache, Usage
 
 CHARACTERS_PER_TOKEN = 4.0

@@ -11,7 +11,7 @@ from pathlib import Path
 import threading
 from typing import Any, Self
 
-from ..errors import InputError
+from ..core.errors import InputError
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from .. import forward
-from ..errors import InputError
-from ..forward import Query, Reading
-from ..language_models import LoadedModel
-from ..prompting import Prompter, Question
+from ..core.errors import InputError
+from ..models import logprobs
+from ..models.logprobs import Query, Reading
+from ..models.prompting import Prompter, Question
+from ..models.registry import LoadedModel
 from . import prompts
 from .annotators import ANSWERS
 from .labels import OTHERS
@@ -66,7 +66,7 @@ class ScoredCandidates:
 
     def _logprobs(self, groups: Mapping[str, list[Query]]) -> npt.NDArray[np.float64]:
         """Log-probability of each candidate as the answer, in nats, by question id: (questions, candidates)."""
-        values = forward.read(self.model, list(groups.values()))
+        values = logprobs.read(self.model, list(groups.values()))
         scores = np.array([[sum(float(v[0]) for v in read) for read in group] for group in values])
         for question_id, row in zip(groups, scores, strict=True):
             if not np.isfinite(row).all():

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 import pandas as pd
 
-from ..errors import InputError
-from ..settings import OpenAIAnnotator
+from ..config.annotation import OpenAIAnnotator
+from ..core.errors import InputError
 from . import prompts
 from .annotators import ANSWERS
 from .labels import read_answer

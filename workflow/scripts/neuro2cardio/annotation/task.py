@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING
 import pandas as pd
 from pydantic import BaseModel
 
-from .. import settings, tables
-from ..errors import InputError
-from ..settings import Annotation, LexiconAnnotator, OpenAIAnnotator, Terms, Usage
+from ..config.annotation import Annotation, LexiconAnnotator, OpenAIAnnotator
+from ..config.inference import Prompt
+from ..config.models import Usage
+from ..config.terms import Terms
+from ..core import tables
+from ..core.errors import InputError
 from . import labels, prompts
 from .annotators import Annotator
 
@@ -50,19 +53,19 @@ class Task(BaseModel):
         return Server(chosen, self.candidates, texts, _needed(responses, "--responses"))
 
     def _terms(self, path: Path) -> Annotator:
-        from .. import backends, lexicon
+        from ..terms import backends, lexicon
         from .terms import TermVotes
 
         return TermVotes(backends.backend(self.terms, tables.read(path, lexicon.LEXICON), {}))
 
     def _scored(self, record: Path, prior: bool, threads: int) -> Annotator:
-        from .. import language_models, prompting
+        from ..models import prompting, registry
         from .scored import ScoredCandidates
 
-        folder = language_models.location(record)
+        folder = registry.location(record)
         return ScoredCandidates(
-            language_models.load(folder, self.usage.dtype, threads),
-            prompting.for_model(folder, self.usage, settings.Prompt()),
+            registry.load(folder, self.usage.dtype, threads),
+            prompting.for_model(folder, self.usage, Prompt()),
             prompts.load(self.annotation.prompts),
             self.candidates,
             prior,

@@ -6,8 +6,8 @@ import re
 
 import pandas as pd
 
-from ..backends import Backend
-from ..matching import Mention
+from ..terms.backends import Backend
+from ..terms.matching import Mention
 from .annotators import ANSWERS
 
 _LAST_SENTENCE = re.compile(r"[^.!?]*[.!?]?\s*\Z")

@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from ..errors import InputError
-from ..specialties import SPECIALTIES
+from ..core.errors import InputError
+from ..core.specialties import SPECIALTIES
 from . import labels
 from .labels import OTHERS
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pyarrow as pa
 from statsmodels.stats.proportion import proportion_confint
 
-from .. import specialties
+from ..core import specialties
 from .labels import OTHERS
 
 VOTES = pa.schema(

@@ -1,0 +1,1 @@
+"""From predictions to effects, with intervals, tests and figures."""

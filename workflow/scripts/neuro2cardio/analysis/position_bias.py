@@ -1,0 +1,79 @@
+"""Does the place of an option decide? Recall by letter, and answers that change when the options change places."""
+
+from string import ascii_uppercase
+
+import numpy as np
+import pandas as pd
+
+from ..config.analysis import Statistics
+from ..core import tables
+from ..questions.test_set import TestSet
+from . import resampling
+
+METHODS = ("letter", "generate")
+"""Methods that show the options in a place; `cloze` shows none."""
+
+_GROUP = ["model", "recipe", "train_set", "method"]
+
+
+def letters(predictions: pd.DataFrame, exam: TestSet) -> pd.DataFrame:
+    """Count one adapter's choices by letter.
+
+    In permutation ``p`` of ``k`` options the one with index ``i`` stands at letter ``(i + p) % k``.
+
+    Returns:
+        One row a method and letter: `asked` (prompts), `gold` (of them with the right option at this letter), `hits`
+        (of them answered rightly), `chosen` (prompts answered with this letter), `questions`, and `flipped` (questions
+        whose chosen option, or failure to parse, differs between orders).
+    """
+    shown = predictions[predictions["method"].isin(METHODS)]
+    at = exam.question_ids.get_indexer(shown["question_id"])
+    k, chosen, order = exam.n_options[at], shown["chosen"].to_numpy(), shown["permutation"].to_numpy()
+    gold_letter = (exam.answers[at] + order) % k
+    chosen_letter = np.where(chosen < 0, -1, (chosen + order) % k)
+    flips = shown.groupby(["method", "question_id"])["chosen"].nunique() > 1
+    rows = []
+    for method in (name for name in METHODS if (shown["method"] == name).any()):
+        asked = (shown["method"] == method).to_numpy()
+        for letter in range(int(k[asked].max())):
+            gold = asked & (gold_letter == letter)
+            rows.append(
+                {
+                    "method": method,
+                    "letter": ascii_uppercase[letter],
+                    "asked": asked.sum(),
+                    "gold": gold.sum(),
+                    "hits": (gold & (chosen_letter == letter)).sum(),
+                    "chosen": (asked & (chosen_letter == letter)).sum(),
+                    "questions": len(flips[method]),
+                    "flipped": flips[method].sum(),
+                }
+            )
+    columns = [*tables.KEYS.names, "method", "letter", "asked", "gold", "hits", "chosen", "questions", "flipped"]
+    return pd.DataFrame(rows).assign(**predictions[tables.KEYS.names].iloc[0]).reindex(columns=columns)
+
+
+def table(counts: list[pd.DataFrame], setup: Statistics) -> pd.DataFrame:
+    """Position bias of each train set and of the base model, seeds pooled; one row a letter.
+
+    `recall` is the share of prompts with the right option at that letter that were answered rightly, its interval
+    Wilson's with one seed's number of prompts. `recall_sd` is the standard deviation of recall over letters (RStd of
+    Zheng et al. 2024, "Large language models are not robust multiple choice selectors"), `flip_rate` the share of
+    questions whose answer depends on the order, empty where there is one order only.
+    """
+    every = pd.concat(counts, ignore_index=True)
+    pooled = every.groupby([*_GROUP, "letter"], sort=False).agg(
+        n_seeds=("seed", "nunique"),
+        **{name: (name, "sum") for name in ("asked", "gold", "hits", "chosen", "questions", "flipped")},
+    )
+    result = pooled.reset_index()
+    result["n_questions"] = result["questions"] // result["n_seeds"]
+    result["permutations"] = result["asked"] // result["questions"]
+    result["recall"] = result["hits"] / result["gold"]
+    low, high = resampling.wilson(result["recall"], result["gold"] / result["n_seeds"], setup.confidence)
+    result["recall_low"], result["recall_high"] = low, high
+    result["chosen_share"] = result["chosen"] / result["asked"]
+    result["recall_sd"] = result.groupby(_GROUP)["recall"].transform("std", ddof=0)
+    result["flip_rate"] = (result["flipped"] / result["questions"]).where(result["permutations"] > 1)
+    kept = ["n_questions", "n_seeds", "permutations", "recall", "recall_low", "recall_high", "chosen_share"]
+    return result[[*_GROUP, "letter", *kept, "recall_sd", "flip_rate"]]

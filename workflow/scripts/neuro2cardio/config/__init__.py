@@ -1,0 +1,1 @@
+"""The configuration, one file for each of its parts."""

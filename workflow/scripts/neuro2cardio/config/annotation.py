@@ -1,0 +1,117 @@
+"""How questions without specialties get them."""
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from .sections import Fraction, Name, Section
+
+
+class Prices(Section):
+    """What a million tokens cost, in any currency."""
+
+    input: Annotated[float, Field(ge=0)]
+    output: Annotated[float, Field(ge=0)]
+
+
+class OpenAIAnnotator(Section):
+    """A server with OpenAI's chat completions: OpenAI, vLLM, llama.cpp, `transformers serve`."""
+
+    backend: Literal["openai"]
+    model: str
+    base_url: str = "https://api.openai.com/v1"
+    key_variable: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] = "OPENAI_API_KEY"
+    """The environment variable that holds the key, which stands in no file. A server on this machine needs none."""
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = 0.0
+    """Null: not sent, for models that take none."""
+    samples: Annotated[int, Field(ge=1)] = 1
+    """Answers for each prompt. More than one makes finer label probabilities, and needs a temperature above 0."""
+    max_tokens: Annotated[int, Field(ge=1)] = 200
+    """Of an answer. What is cut off there is paid for all the same."""
+    limit_parameter: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
+    """What the server calls that limit; OpenAI's newer models take only the second."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    """Sent along; the samples of a prompt count up from it."""
+    concurrency: Annotated[int, Field(ge=1, le=64)] = 4
+    requests_per_minute: Annotated[float, Field(gt=0)] | None = None
+    timeout_seconds: Annotated[float, Field(gt=0)] = 120
+    attempts: Annotated[int, Field(ge=1)] = 6
+    """For each request, with growing waits, or the wait that the server asks for."""
+    max_unanswered: Fraction = 0.01
+    """Share of requests that may stay without an answer; above it the run stops, and asks for them when run again."""
+    max_requests: Annotated[int, Field(ge=0)] | None = None
+    """The run stops before it makes more, counted over the life of the response file."""
+    prices: Prices | None = None
+    max_cost: Annotated[float, Field(ge=0)] | None = None
+    """The run stops before a request that could exceed it, counted like `max_requests`."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.samples > 1 and self.temperature == 0:
+            raise ValueError(f"{self.samples} samples at temperature 0 are one answer; raise the temperature")
+        if self.max_cost is not None and self.prices is None:
+            raise ValueError("max_cost needs prices")
+        return self
+
+
+class ModelAnnotator(Section):
+    """A model of the registry. Candidates are scored by log-probability; nothing is generated, nothing parsed."""
+
+    backend: Literal["transformers"]
+    model: Name
+    prior: bool = True
+    """Subtract what the model thinks of each candidate before it sees a question."""
+
+
+class LexiconAnnotator(Section):
+    """A vote of the terms found in the question: free, and the baseline."""
+
+    backend: Literal["lexicon"]
+
+
+class Conformal(Section):
+    """Several specialties a question, with a guaranteed share of questions whose specialty is among them."""
+
+    level: Annotated[float, Field(gt=0, lt=1)] = 0.9
+    """The share of questions whose set shall hold the specialty."""
+    target: Literal["primary", "all"] = "primary"
+    """What a set shall hold: the primary specialty, or every specialty of the question."""
+    by_specialty: bool = False
+    """Keep the level within each specialty, not only over all questions. Wants a larger calibration set."""
+    calibration: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    """Share of the labelled questions to calibrate on; coverage is measured on the others."""
+    max_specialties: Annotated[int, Field(ge=1)] = 4
+    """A larger set says that the annotator does not know: its question is released with the winner alone."""
+
+
+class Verification(Section):
+    """What experts are asked to check, and what they answered."""
+
+    random: Annotated[int, Field(ge=0)] = 200
+    """Questions drawn at random from all: the only ones that coverage may be calibrated and accuracy measured on."""
+    per_specialty: Annotated[int, Field(ge=0)] = 10
+    """More are drawn until each specialty that won has so many."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    experts: dict[Name, Path] = {}
+    """Expert -> the sheet that came back: the CSV, or a Label Studio export (JSON)."""
+
+
+class Annotation(Section):
+    """How questions without specialties get them. A source's own specialties become the truth to measure against."""
+
+    annotator: Annotated[OpenAIAnnotator | ModelAnnotator | LexiconAnnotator, Field(discriminator="backend")]
+    licence: str = ""
+    """Of the source, as the data card of the release states it."""
+    prompts: Path | None = None
+    """A folder with the five prompts and `shown.txt`; null: the project's own."""
+    candidates: list[str] | None = None
+    """What may be answered, besides Others; null: the 55 specialties of the study."""
+    quorum: Annotated[int, Field(ge=1, le=5)] = 3
+    """Votes of five that a specialty needs."""
+    max_questions: Annotated[int, Field(ge=1)] | None = None
+    """Annotate only so many, the first by question id; null: all."""
+    min_questions: Annotated[int, Field(ge=1)] = 50
+    """Specialties with fewer questions are reported."""
+    conformal: Conformal = Conformal()
+    verification: Verification = Verification()

@@ -1,0 +1,108 @@
+"""Where questions come from, and how splits and train sets are cut from them."""
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from .annotation import Annotation
+from .sections import Fraction, Section, Specialty
+from .wheels import HPO_WHEEL, Wheel
+
+
+class SMedQA(Section):
+    """The official release of S-MedQA, pinned by commit and git blob id, or a local copy of its files."""
+
+    source: Literal["s-medqa"]
+    directory: Path | None = None
+    """A folder with S-MedQA_{train,validation,test}.json, or some of them. Without it, they are downloaded."""
+
+
+class HPO(Section):
+    """Questions made from the definitions of the Human Phenotype Ontology: definition -> term."""
+
+    source: Literal["hpo"]
+    wheel: Wheel = HPO_WHEEL
+
+
+class Columns(Section):
+    """Which column of a user's table holds what."""
+
+    stem: str = "question"
+    options: str | list[str] = "options"
+    """One column with a list or a letter -> text mapping, or one column for each option."""
+    answer: str = "answer"
+    """A column with the option's text, its letter, or its index."""
+    answer_is: Literal["text", "letter", "index", "number"] = "text"
+    """`index` counts from 0, `number` from 1."""
+    specialty: str | None = "specialty"
+    """A column with one specialty or a list of them. Null: there is none; see `dataset.annotation`."""
+    votes: str | None = None
+
+
+class HuggingFace(Section):
+    """A data set of the Hugging Face hub (Parquet, JSON or CSV; no scripts)."""
+
+    source: Literal["huggingface"]
+    id: str
+    revision: str
+    name: str | None = None
+    """The data set's configuration, where it has several."""
+    splits: dict[str, Literal["train", "validation", "test"]]
+    """The hub's split name -> ours."""
+    columns: Columns = Columns()
+    specialties: dict[str, Specialty | None] = {}
+    """What the data set calls a specialty -> ours; null leaves its questions out."""
+
+
+class Table(Section):
+    """The user's own JSON, JSONL, CSV or Parquet files."""
+
+    source: Literal["table"]
+    files: dict[Literal["train", "validation", "test", "all"], Path]
+    """`all`: one file, from which the splits are made."""
+    columns: Columns = Columns()
+    specialties: dict[str, Specialty | None] = {}
+    """What the table calls a specialty -> ours; null leaves its questions out."""
+
+
+class Split(Section):
+    """How the splits that a source lacks are made: by hash of the question's id, stratified by specialty."""
+
+    made_from: Literal["train", "validation", "test", "all"] | None = None
+    """The only split to use, from which all are made anew. Null: the source's own splits."""
+    validation: Fraction = 0.1
+    test: Fraction = 0.3
+
+    @model_validator(mode="after")
+    def _leaves_train(self) -> Self:
+        if self.validation + self.test >= 1:
+            raise ValueError(f"validation {self.validation} + test {self.test} leave nothing to train on")
+        return self
+
+
+class Leakage(Section):
+    """Train questions that also stand in test are dropped from train, and listed."""
+
+    ngram: Annotated[int, Field(ge=1)] = 8
+    jaccard: Fraction = 0.5
+    """Share of common word n-grams from which two questions count as one."""
+
+
+class Dataset(Section):
+    """Where questions come from and how train sets are cut from them."""
+
+    origin: Annotated[SMedQA | HPO | HuggingFace | Table, Field(discriminator="source")]
+    split: Split = Split()
+    leakage: Leakage = Leakage()
+    annotation: Annotation | None = None
+    """Give the questions specialties before anything else; null: the source has them."""
+    max_rejected: Fraction = 0.02
+    """Share of refused rows above which the run stops."""
+    min_train: Annotated[int, Field(ge=1)] = 20
+    """A specialty with fewer train questions stops the run."""
+    min_test: Annotated[int, Field(ge=1)] = 10
+    train_size: Literal["matched", "natural"] | Annotated[int, Field(ge=1)] = "matched"
+    """`matched`: every train set is cut to the smallest. A number: to that many, or fewer where there are fewer."""
+    test_size: Annotated[int, Field(ge=1)] | None = None
+    """At most so many test questions a specialty; null: all."""

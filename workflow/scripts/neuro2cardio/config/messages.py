@@ -1,0 +1,61 @@
+"""Errors of the configuration, in sentences."""
+
+from types import NoneType
+from typing import Annotated, Any, get_args, get_origin
+
+from pydantic import BaseModel
+
+from ..core.errors import nearest
+
+
+def explain(settings: type[BaseModel], error: Any) -> str:
+    """One sentence for one of pydantic's errors: the key, the value, and what would be right."""
+    tags = {"s-medqa", "hpo", "huggingface", "table", "pypi", "hub", "path"}
+    tags |= {"embedded", "scispacy", "snowstorm", "json", "openai", "transformers", "lexicon"}
+    location = _without_tags(error["loc"], tags)
+    key = ".".join(location) or "config"
+    if error["type"] == "extra_forbidden":
+        return f"{key}: unknown key{nearest(location[-1], _keys_beside(settings, error['loc']))}"
+    if error["type"] == "union_tag_invalid":
+        known = [tag.strip("'") for tag in error["ctx"]["expected_tags"].split(", ")]
+        tag, discriminator = error["ctx"]["tag"], error["ctx"]["discriminator"].strip("'")
+        return f"{key}.{discriminator}: {tag!r} is unknown{nearest(tag, known)}"
+    if error["type"] == "union_tag_not_found":
+        return f"{key}.{error['ctx']['discriminator'].strip(chr(39))}: missing; it has no default"
+    if error["type"] == "missing":
+        return f"{key}: missing; it has no default"
+    message = error["msg"].removeprefix("Value error, ")
+    shown = "" if isinstance(error["input"], dict) else f" (got {error['input']!r})"
+    return f"{key}: {message}{shown}"
+
+
+def _without_tags(location: tuple[Any, ...], tags: set[str]) -> list[str]:
+    """Drop the union tags that pydantic puts into a location; a user never wrote them."""
+    parts = [str(p) for p in location]
+    return [p for i, p in enumerate(parts) if not (p in tags and i and i < len(parts) - 1)]
+
+
+def _keys_beside(settings: type[BaseModel], location: tuple[Any, ...]) -> list[str]:
+    """The keys that would be right where an unknown one stands."""
+    annotation: Any = settings
+    for part in location[:-1]:
+        annotation = _step(annotation, part)
+    return list(annotation.model_fields)
+
+
+def _step(annotation: Any, part: Any) -> Any:
+    """The type behind one part of an error's location: a field, a dict's value, a union's member."""
+    if get_origin(annotation) is Annotated:
+        annotation = get_args(annotation)[0]
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation.model_fields[part].annotation
+    if get_origin(annotation) is dict:
+        return get_args(annotation)[1]
+    members = [member for member in get_args(annotation) if member is not NoneType]
+    if len(members) == 1:
+        return _step(members[0], part)
+    for member in members:
+        tag = member.model_fields.get("source") or member.model_fields.get("backend")
+        if tag is not None and part in get_args(tag.annotation):
+            return member
+    return annotation

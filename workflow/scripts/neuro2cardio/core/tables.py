@@ -1,0 +1,125 @@
+"""The tables that stages hand each other. Their columns and types are the contract, checked on read and on write."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from .errors import InputError
+from .files import atomic_write
+
+_TEXTS = pa.list_(pa.string())
+
+QUESTIONS = pa.schema(
+    {
+        "question_id": pa.string(),
+        "split": pa.string(),
+        "source": pa.string(),
+        "source_row": pa.string(),
+        "stem": pa.string(),
+        "options": _TEXTS,
+        "answer": pa.int64(),
+        "specialty": pa.string(),
+        "specialties": _TEXTS,
+        "votes": _TEXTS,
+    }
+)
+"""One row a question. `answer` indexes `options`; `specialties` contains the primary `specialty`."""
+
+MENTIONS = pa.schema(
+    {
+        "mention_id": pa.string(),
+        "question_id": pa.string(),
+        "start": pa.int64(),
+        "end": pa.int64(),
+        "text": pa.string(),
+        "concept_ids": _TEXTS,
+        "specialties": _TEXTS,
+        "kind": pa.string(),
+        "scope": pa.string(),
+        "matched_to": pa.string(),
+    }
+)
+"""One row a mention: `stem[start:end] == text`. `scope` is `strict` (in both lexicons) or `broad` (in that one alone);
+`matched_to` is, for a placebo, the `mention_id` of the term it stands beside, else empty."""
+
+KEYS = pa.schema({"model": pa.string(), "recipe": pa.string(), "train_set": pa.string(), "seed": pa.int64()})
+"""Which adapter a row is of. The base model has recipe and train set `base` and seed -1."""
+
+PREDICTIONS = pa.schema(
+    [
+        *KEYS,
+        pa.field("method", pa.string()),
+        pa.field("question_id", pa.string()),
+        pa.field("permutation", pa.int64()),
+        pa.field("option_logprobs", pa.list_(pa.float64())),
+        pa.field("chosen", pa.int64()),
+        pa.field("correct", pa.bool_()),
+    ]
+)
+"""One row a question, method and order of its options. `option_logprobs` follow `options`, not the letters; they are
+empty and `chosen` is -1 where nothing could be parsed from a generated text."""
+
+TERM_LOGPROBS = pa.schema(
+    [
+        *KEYS,
+        pa.field("context", pa.string()),
+        pa.field("mention_id", pa.string()),
+        pa.field("question_id", pa.string()),
+        pa.field("n_tokens", pa.int64()),
+        pa.field("logprob_sum", pa.float64()),
+        pa.field("logprob_first", pa.float64()),
+    ]
+)
+"""One row a mention and context (`prompt` or `bare`), in nats. `n_tokens` is 0 and the sums are NaN where the mention
+was cut off with the start of a stem longer than the model's window."""
+
+
+def write(frame: pd.DataFrame, path: Path | str, schema: pa.Schema) -> None:
+    """Write a table as Parquet, whole or not at all. Raises `InputError` where columns or types differ."""
+    _check(set(frame.columns), schema, path)
+    try:
+        table = pa.Table.from_pandas(frame[schema.names], schema=schema, preserve_index=False)
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise InputError(f"{path}: {error}") from error
+    with atomic_write(path) as part:
+        pq.write_table(table.replace_schema_metadata(None), part, compression="zstd")
+
+
+def write_csv(frame: pd.DataFrame, path: Path | str) -> None:
+    """Write a result table for people to read, whole or not at all, with six digits and empty cells for NaN."""
+    with atomic_write(path) as part:
+        frame.to_csv(part, index=False, float_format="%.6g", lineterminator="\n")
+
+
+def read(path: Path | str, schema: pa.Schema) -> pd.DataFrame:
+    """Read a table written by `write`; list columns come back as Python lists.
+
+    Raises `InputError` where the file is missing, cut short, or has other columns than `schema`.
+    """
+    try:
+        table = pq.read_table(path)
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: no such table") from error
+    except (pa.ArrowInvalid, OSError) as error:
+        raise InputError(f"{path}: not a whole Parquet file ({error}); delete it and run again") from error
+    _check(set(table.column_names), schema, path)
+    frame = table.select(schema.names).cast(schema).to_pandas()
+    for name in (field.name for field in schema if pa.types.is_list(field.type)):
+        frame[name] = table.column(name).to_pylist()
+    return frame
+
+
+def read_many(paths: Sequence[Path | str], schema: pa.Schema) -> pd.DataFrame:
+    """Read and concatenate tables of one schema, in the order given."""
+    return pd.concat([read(path, schema) for path in paths], ignore_index=True)
+
+
+def _check(columns: set[str], schema: pa.Schema, path: Path | str) -> None:
+    missing, unknown = set(schema.names) - columns, columns - set(schema.names)
+    if missing or unknown:
+        raise InputError(
+            f"{path}: columns differ from the contract: missing {sorted(missing)}, unknown {sorted(unknown)}"
+        )

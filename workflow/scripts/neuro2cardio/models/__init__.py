@@ -1,0 +1,1 @@
+"""Language models: fetched, prompted, fine-tuned and scored."""

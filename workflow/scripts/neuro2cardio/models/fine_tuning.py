@@ -1,0 +1,339 @@
+"""One adapter: data order, loss, checkpoints, resume. LoRA through peft, the loop is transformers' Trainer."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+import json
+from math import ceil
+from pathlib import Path
+import shutil
+import signal
+import time
+from types import FrameType
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from peft import LoraConfig, PeftModel, get_peft_model
+import torch
+from torch.nn.utils.rnn import pad_sequence
+from torch.utils.data import Sampler, SequentialSampler
+from tqdm import tqdm
+from transformers import (
+    PrinterCallback,
+    Trainer,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+    set_seed,
+)
+
+from ..config.recipes import Recipe
+from ..core.errors import InputError
+from ..core.files import write_json
+from ..core.job_cache import is_whole, mark_whole
+from .logprobs import keeps_logits
+from .prompting import Prompter, Question, Tokens
+from .registry import LoadedModel
+
+_IGNORED = -100
+_MEGA_BATCHES = 8
+"""Batches whose questions are sorted by length together: less padding, and still a random order."""
+
+
+@dataclass(frozen=True)
+class Example:
+    """A train question as ids, and as many labels; labels of -100 are not learned."""
+
+    input_ids: tuple[int, ...]
+    labels: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A fine-tuned network and how it got there."""
+
+    network: PeftModel
+    curve: pd.DataFrame
+    record: dict[str, Any]
+
+
+def example(tokens: Tokens, loss: str, end: int | None) -> Example:
+    """Ids with labels: of the answer alone (`completion`), or of the whole text (`full`).
+
+    ``end`` is the token that ends an answer, if the tokenizer has one; it is learned too. The first token of a text has
+    nothing before it and is never learned. Raises `InputError` where nothing is left to learn.
+    """
+    ids = (*tokens.ids, end) if end is not None else tokens.ids
+    first = max(1, tokens.answer if loss == "completion" else 1)
+    if tokens.answer >= len(tokens.ids):
+        raise InputError(f"nothing to learn: the answer of {tokens.text[:80]!r}... has no token of its own")
+    return Example(ids, (_IGNORED,) * first + ids[first:])
+
+
+def examples(prompter: Prompter, questions: Sequence[Question], recipe: Recipe) -> list[Example]:
+    """The train set as the recipe poses it, in the order of the questions."""
+    end = prompter.tokenizer.eos_token_id
+    return [example(prompter.training(q, recipe.form), recipe.loss, end) for q in questions]
+
+
+def order(lengths: Sequence[int], epochs: int, batch_size: int, seed: int) -> np.ndarray:
+    """Indices of all examples of all epochs, in the order in which they are learned.
+
+    Each epoch is a permutation; within a few batches, examples are sorted by length and the batches shuffled. The whole
+    order is known before the first step, so that a resumed run only has to skip what it had done.
+    """
+    rng = np.random.default_rng(seed)
+    sizes = np.asarray(lengths)
+    epochs_in_order = []
+    for _ in range(epochs):
+        shuffled = rng.permutation(len(sizes))
+        batches = []
+        for mega in _chunks(shuffled, batch_size * _MEGA_BATCHES):
+            by_length = mega[np.argsort(-sizes[mega], kind="stable")]
+            batches += _chunks(by_length, batch_size)
+        # A short batch stays last; the others swap places.
+        full = [b for b in batches if len(b) == batch_size]
+        full = [full[i] for i in rng.permutation(len(full))]
+        epochs_in_order += [*full, *(b for b in batches if len(b) < batch_size)]
+    return np.concatenate(epochs_in_order)
+
+
+def train(
+    model: LoadedModel, learned: Sequence[Example], recipe: Recipe, seed: int, checkpoints: Path, show: bool = True
+) -> Trained:
+    """Fine-tune a LoRA adapter, going on from the newest whole checkpoint in ``checkpoints``.
+
+    On a GPU that runs out of memory the micro-batch is halved and accumulation doubled, which leaves the optimiser's
+    steps what they were. Raises `InputError` where a single question does not fit.
+    """
+    micro = recipe.micro_batch_size
+    # Before the adapter exists: its matrices are drawn when it is made.
+    set_seed(seed)
+    network = get_peft_model(model.network, _lora(recipe))
+    while True:
+        try:
+            return _train(model, network, learned, recipe, seed, checkpoints, micro, show)
+        except torch.OutOfMemoryError as error:
+            if micro == 1:
+                raise InputError(
+                    "out of memory with one question at a time; use a larger GPU, or lower max_tokens"
+                ) from error
+            # Half, or the next smaller number that still divides the batch.
+            micro = next(n for n in range(micro // 2, 0, -1) if recipe.batch_size % n == 0)
+            torch.cuda.empty_cache()
+            print(f"out of memory: going on with {micro} questions in memory, the same batch", flush=True)
+            set_seed(seed)
+            network = get_peft_model(network.unload(), _lora(recipe))
+
+
+def save_adapter(network: PeftModel, folder: Path, base: str) -> None:
+    """Write a plain PEFT folder: equal adapters are equal bytes. ``base`` names the base model for readers."""
+    network.save_pretrained(str(folder), safe_serialization=True)
+    (folder / "README.md").unlink(missing_ok=True)
+    config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
+    # peft keeps target modules in a set, whose order differs from process to process.
+    config["target_modules"] = sorted(config["target_modules"])
+    config["base_model_name_or_path"] = base
+    write_json(folder / "adapter_config.json", config)
+
+
+def _train(
+    model: LoadedModel,
+    network: PeftModel,
+    learned: Sequence[Example],
+    recipe: Recipe,
+    seed: int,
+    checkpoints: Path,
+    micro: int,
+    show: bool,
+) -> Trained:
+    sequence = order([len(e.input_ids) for e in learned], recipe.epochs, recipe.batch_size, seed)
+    steps = ceil(len(sequence) / recipe.batch_size)
+    watch = _Watch(steps, show)
+    resumed = newest_whole(checkpoints)
+    trainer = _Trainer(
+        model=network,
+        args=_arguments(model, recipe, seed, checkpoints, micro, steps),
+        train_dataset=[learned[i] for i in sequence],  # type: ignore[arg-type]
+        data_collator=_collate,
+        callbacks=[watch],
+    )
+    trainer.remove_callback(PrinterCallback)
+    with _stopping_on_sigterm(watch):
+        trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
+    if watch.stopped and trainer.state.global_step < steps:
+        raise SystemExit(
+            f"stopped by signal at step {trainer.state.global_step} of {steps}; a rerun goes on from there"
+        )
+    tokens = np.cumsum([len(learned[i].input_ids) for i in sequence])
+    curve = _curve(trainer.state.log_history, tokens, recipe.batch_size)
+    record = {
+        "steps": steps,
+        "tokens": int(tokens[-1]),
+        "seconds": float(curve["seconds"].iloc[-1]),
+        "micro_batch_size": micro,
+        "resumed_from_step": int(resumed.name.rpartition("-")[2]) if resumed else None,
+        "device": torch.cuda.get_device_name() if model.device.type == "cuda" else "cpu",
+        "trainable_parameters": sum(p.numel() for p in network.parameters() if p.requires_grad),
+    }
+    return Trained(network, curve, record)
+
+
+def newest_whole(checkpoints: Path) -> Path | None:
+    """The newest checkpoint that was written to its end; what a killed job left half-written is removed."""
+    found = sorted(checkpoints.glob("checkpoint-*"), key=lambda p: int(p.name.rpartition("-")[2]), reverse=True)
+    for folder in found:
+        if is_whole(folder):
+            return folder
+        shutil.rmtree(folder)
+    return None
+
+
+class _Trainer(Trainer):
+    """Trainer with a loss that makes logits only where there are labels, and an order fixed beforehand."""
+
+    def __init__(self, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        # Makes Trainer count the labels of a whole batch, by which `compute_loss` divides: the sum over micro-batches
+        # is then the batch's mean, however it is cut.
+        self.model_accepts_loss_kwargs = True
+        self._started = time.monotonic()
+        self._before: float | None = None
+
+    def _get_train_sampler(self, *_: Any) -> Sampler[int]:
+        return SequentialSampler(self.train_dataset)  # type: ignore[arg-type]
+
+    def compute_loss(
+        self,
+        model: Any,
+        inputs: dict[str, Any],
+        return_outputs: bool = False,
+        num_items_in_batch: torch.Tensor | int | None = None,
+    ) -> Any:
+        """Cross-entropy summed over the labels, divided by the labels of the whole batch."""
+        labels = inputs.pop("labels")
+        columns = (labels != _IGNORED).any(0).nonzero()[:, 0]
+        keep = {"logits_to_keep": columns - 1} if keeps_logits(self.model) else {}
+        out = model(**inputs, use_cache=False, **keep)
+        logits = out.logits if keep else out.logits[:, columns - 1]
+        total = torch.nn.functional.cross_entropy(
+            logits.float().flatten(0, 1), labels[:, columns].flatten(), ignore_index=_IGNORED, reduction="sum"
+        )
+        loss = total / num_items_in_batch if num_items_in_batch is not None else total / (labels != _IGNORED).sum()
+        return (loss, out) if return_outputs else loss
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """Add the seconds of training to each entry, those of the runs that this one goes on from included."""
+        if self._before is None:
+            self._before = max((entry["seconds"] for entry in self.state.log_history), default=0.0)
+        super().log({**logs, "seconds": self._before + time.monotonic() - self._started}, start_time)
+
+
+class _Watch(TrainerCallback):
+    """Progress for the log, a mark on checkpoints that are whole, and a stop between two steps."""
+
+    def __init__(self, steps: int, show: bool) -> None:
+        self.stopped = False
+        self._bar = tqdm(total=steps, unit="step", desc="fine-tuning", mininterval=5, disable=not show)
+
+    def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        self._bar.update(state.global_step - self._bar.n)
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        self._bar.update(state.global_step - self._bar.n)
+        if self.stopped:
+            control.should_save = control.should_training_stop = True
+
+    def on_log(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **more: Any) -> None:
+        logs = more["logs"]
+        if "loss" in logs:
+            questions = state.global_step * args.per_device_train_batch_size * args.gradient_accumulation_steps
+            self._bar.set_postfix(loss=f"{logs['loss']:.3f}", questions=questions, refresh=False)
+
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        mark_whole(Path(str(args.output_dir)) / f"checkpoint-{state.global_step}")
+
+    def on_train_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        self._bar.close()
+
+
+@contextmanager
+def _stopping_on_sigterm(watch: _Watch) -> Iterator[None]:
+    """While it lasts, SIGTERM (a preempted or cancelled job) asks for a checkpoint after the step under way."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        watch.stopped = True
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _lora(recipe: Recipe) -> LoraConfig:
+    return LoraConfig(
+        r=recipe.rank,
+        lora_alpha=recipe.alpha,
+        lora_dropout=recipe.dropout,
+        target_modules=recipe.targets,
+        task_type="CAUSAL_LM",
+    )
+
+
+def _arguments(
+    model: LoadedModel, recipe: Recipe, seed: int, checkpoints: Path, micro: int, steps: int
+) -> TrainingArguments:
+    on_gpu = model.device.type == "cuda"
+    arguments = TrainingArguments(
+        output_dir=str(checkpoints),
+        per_device_train_batch_size=micro,
+        gradient_accumulation_steps=recipe.batch_size // micro,
+        # The epochs are laid out in the data set, one after the other.
+        num_train_epochs=1,
+        learning_rate=recipe.learning_rate,
+        lr_scheduler_type=recipe.schedule if recipe.schedule != "constant" else "constant_with_warmup",
+        warmup_steps=round(recipe.warmup * steps),
+        weight_decay=recipe.weight_decay,
+        max_grad_norm=recipe.max_grad_norm,
+        seed=seed,
+        full_determinism=on_gpu,
+        bf16=model.network.dtype == torch.bfloat16,
+        use_cpu=not on_gpu,
+        logging_steps=1,
+        logging_nan_inf_filter=False,
+        save_strategy="steps",
+        save_steps=recipe.checkpoint_steps,
+        save_total_limit=1,
+        disable_tqdm=True,
+        report_to="none",
+        remove_unused_columns=False,
+        dataloader_pin_memory=on_gpu,
+    )
+    # One adapter, one GPU: with several in sight, Trainer would split the batch over them.
+    arguments._n_gpu = min(arguments.n_gpu, 1)
+    return arguments
+
+
+def _collate(batch: Sequence[Example]) -> dict[str, torch.Tensor]:
+    ids = [torch.tensor(e.input_ids) for e in batch]
+    return {
+        "input_ids": pad_sequence(ids, batch_first=True),
+        "attention_mask": pad_sequence([torch.ones_like(i) for i in ids], batch_first=True),
+        "labels": pad_sequence([torch.tensor(e.labels) for e in batch], batch_first=True, padding_value=_IGNORED),
+    }
+
+
+def _curve(history: list[dict[str, float]], tokens: np.ndarray, batch_size: int) -> pd.DataFrame:
+    rows = [entry for entry in history if "loss" in entry]
+    if not all(np.isfinite(row["loss"]) for row in rows):
+        raise InputError("the loss is not finite; lower the recipe's learning_rate, or use dtype: float32")
+    done = [int(tokens[min(int(row["step"]) * batch_size, len(tokens)) - 1]) for row in rows]
+    columns = ("step", "loss", "learning_rate", "grad_norm", "seconds")
+    return pd.DataFrame({**{c: [row[c] for row in rows] for c in columns}, "tokens": done})
+
+
+def _chunks(values: np.ndarray, size: int) -> list[np.ndarray]:
+    return [values[i : i + size] for i in range(0, len(values), size)]

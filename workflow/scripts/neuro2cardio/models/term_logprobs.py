@@ -1,0 +1,72 @@
+"""The log-probability of each mention of a term, read at the tokens that spell it and nowhere else."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from .logprobs import Query, Reading, Values
+from .prompting import Tokens
+
+
+@dataclass(frozen=True)
+class Mention:
+    """What scoring needs of a row of the mentions table: character offsets into the stem."""
+
+    mention_id: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class MentionSpans:
+    """Where the mentions of one question stand in its tokens; None for one that has no tokens of its own."""
+
+    mentions: tuple[Mention, ...]
+    spans: tuple[range | None, ...]
+    tokens: Tokens
+
+    @classmethod
+    def find(cls, tokens: Tokens, mentions: Sequence[Mention]) -> "MentionSpans":
+        """Locate mentions by the tokenizer's offsets. A text's first token has no probability: it counts as cut."""
+        spans = [tokens.span(m.start, m.end) for m in mentions]
+        return cls(tuple(mentions), tuple(s if s is None or s.start > 0 else None for s in spans), tokens)
+
+    @property
+    def places(self) -> list[int]:
+        """Token indices to read, each once: two mentions may overlap."""
+        return sorted({i for span in self.spans if span is not None for i in span})
+
+    def readings(self) -> tuple[Reading, ...]:
+        """One reading for each place, in order."""
+        return tuple(Reading(i, (self.tokens.ids[i],)) for i in self.places)
+
+    def query(self) -> Query:
+        """The text up to its last mention, for a forward pass of its own."""
+        places = self.places
+        return Query(self.tokens.ids[: places[-1]] if places else self.tokens.ids[:1], self.readings())
+
+    def rows(self, context: str, values: Values) -> list[dict[str, Any]]:
+        """Rows of the term log-probability table (without key columns) from the values of `readings`."""
+        logprobs = {place: float(v[0]) for place, v in zip(self.places, values, strict=True)}
+        return [
+            {"context": context, "mention_id": m.mention_id, **_sums([logprobs[i] for i in span or ()])}
+            for m, span in zip(self.mentions, self.spans, strict=True)
+        ]
+
+
+def by_question(mentions: pd.DataFrame) -> dict[str, list[Mention]]:
+    """The mentions table by question."""
+    found: dict[str, list[Mention]] = {}
+    columns = (mentions["question_id"], mentions["mention_id"], mentions["start"], mentions["end"])
+    for question_id, mention_id, start, end in zip(*columns, strict=True):
+        found.setdefault(question_id, []).append(Mention(mention_id, int(start), int(end)))
+    return found
+
+
+def _sums(logprobs: list[float]) -> dict[str, Any]:
+    if not logprobs:
+        return {"n_tokens": 0, "logprob_sum": np.nan, "logprob_first": np.nan}
+    return {"n_tokens": len(logprobs), "logprob_sum": float(np.sum(logprobs)), "logprob_first": logprobs[0]}

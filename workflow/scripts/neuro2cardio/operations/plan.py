@@ -1,0 +1,300 @@
+"""What a grid will cost, before any GPU is used: jobs, tokens, FLOPs, hours, memory and disk, by rule and model.
+
+The arithmetic of decoder-only transformers: 2 FLOPs a parameter and token forward, and as many again backward through
+frozen weights, for which no gradient is made (Kaplan et al. 2020, section 2.1, without its weight gradients).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+import json
+from pathlib import Path
+from statistics import median
+
+import pandas as pd
+from safetensors import safe_open
+
+from ..config.dataset import Dataset
+from ..config.inference import Method
+from ..config.models import Model
+from ..config.planning import Planning
+from ..config.recipes import Recipe
+from ..config.settings import Settings
+from ..core import specialties
+from ..core.errors import InputError
+from ..questions import train_sets
+
+FORWARD, TRAINING = 2, 4
+"""FLOPs a parameter and token: one pass forward; forward and backward through frozen weights."""
+
+CHARACTERS_PER_TOKEN = 4.0
+TEMPLATE_TOKENS = 30
+"""Around a question by a chat template. With the line above: 258 tokens for a question of S-MedQA, of 254 counted."""
+
+START_SECONDS = 10.0
+"""Of each job, before it reads a weight: Snakemake, Python, PyTorch."""
+
+LOAD_BYTES_PER_SECOND = 1e9
+
+ADAPTER_BYTES = 8
+"""A parameter of an adapter on disk, float32: in the adapter, and in the copy kept beside its checkpoints."""
+
+ANSWER_BYTES = 40
+"""An answered question in one order on disk, compressed."""
+
+
+@dataclass(frozen=True)
+class Lengths:
+    """How many questions there are, and how long they are on average, in characters."""
+
+    train: Mapping[str, int]
+    """Train questions by train set, as the adapters see them."""
+    test: int
+    stem: float
+    options: float
+    """All options of a question together."""
+    n_options: float
+    basis: str
+    """Where the numbers come from, in words."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """What of a model's shape costs something."""
+
+    parameters: float
+    lora_per_rank: float
+    """Parameters of a rank-1 adapter on all linear layers: the sum of their inputs and outputs."""
+    basis: str
+
+
+S_MEDQA_TRAIN = 7125
+S_MEDQA_VALIDATION = dict(
+    zip(specialties.SPECIALTIES, (94, 36, 54, 53, 90, 57, 71, 46, 79, 65, 40, 84, 62, 34, 34), strict=True)
+)
+"""Questions by specialty in the validation split; test has as many questions, and train is taken to have its shares."""
+
+
+def known_lengths(settings: Settings) -> Lengths:
+    """Lengths of a source whose size is published, before it was read. Raises `InputError` for other sources."""
+    if settings.dataset.origin.source != "s-medqa" or settings.dataset.split.made_from is not None:
+        raise InputError("the size of this source is not known beforehand; a plan needs its questions.parquet")
+    test = {s: S_MEDQA_VALIDATION[s] for s in settings.grid.specialties}
+    train = {s: S_MEDQA_TRAIN * n // sum(S_MEDQA_VALIDATION.values()) for s, n in test.items()}
+    basis = "the published sizes of S-MedQA and the lengths of its validation split"
+    return Lengths(_train_sizes(train, settings), _test_size(test, settings.dataset), 741.0, 108.0, 4.0, basis)
+
+
+def measured_lengths(questions: pd.DataFrame, settings: Settings) -> Lengths:
+    """Lengths of a question table (`tables.QUESTIONS`), and the train sets that are cut from it."""
+    grid, test = settings.grid, questions[questions["split"] == "test"]
+    train = train_sets.build(questions, grid.specialties, grid.controls, settings.dataset.train_size)
+    return Lengths(
+        {name: len(rows) for name, rows in train.items()},
+        len(test),
+        float(questions["stem"].str.len().mean()),
+        float(questions["options"].map(lambda options: sum(map(len, options))).mean()),
+        float(questions["options"].map(len).mean()),
+        f"the lengths of {len(questions):,} questions",
+    )
+
+
+def _train_sizes(by_specialty: Mapping[str, int], settings: Settings) -> dict[str, int]:
+    wanted = settings.dataset.train_size
+    limit = wanted if isinstance(wanted, int) else (min if wanted == "matched" else max)(by_specialty.values())
+    sizes = {specialties.slug(s): min(n, limit) for s, n in by_specialty.items()}
+    return sizes | dict.fromkeys(settings.grid.controls, int(median(sizes.values())))
+
+
+def _test_size(by_specialty: Mapping[str, int], dataset: Dataset) -> int:
+    most = dataset.test_size
+    return sum(n if most is None else min(n, most) for n in by_specialty.values())
+
+
+def model_size(model: Model, record: Path) -> Size:
+    """Size of a model: from its weights where they were fetched, else from the registry's ``parameters``.
+
+    ``record`` is what fetching writes. Raises `InputError` where neither tells.
+    """
+    if record.is_file():
+        said = json.loads(record.read_text(encoding="utf-8"))
+        files = sorted((record.parent / said["location"]).glob("*.safetensors"))
+        linear = (sum(shape) for file in files for name, shape in _shapes(file) if _is_linear(name, shape))
+        return Size(said["parameters"], sum(linear), "its weights")
+    billions = model.resources.parameters
+    if billions is None:
+        raise InputError(f"a plan needs a model's size: set resources.parameters, or fetch the model ({record})")
+    # 0.65 N^(2/3) is right for Llama 3 8B (2.6 million), and within a factor of two for small and deep models.
+    return Size(billions * 1e9, 0.65 * (billions * 1e9) ** (2 / 3), "parameters in the registry")
+
+
+def _shapes(file: Path) -> list[tuple[str, list[int]]]:
+    with safe_open(file, framework="np") as weights:
+        names = list(weights.keys())
+        return [(name, weights.get_slice(name).get_shape()) for name in names]
+
+
+def _is_linear(name: str, shape: list[int]) -> bool:
+    """Whether peft's `all-linear` adapts it: every matrix but the vocabulary's."""
+    return len(shape) == 2 and "embed" not in name and "head" not in name
+
+
+def plan(
+    settings: Settings, lengths: Lengths, sizes: Mapping[str, Size], costs: pd.DataFrame | None = None
+) -> pd.DataFrame:
+    """One row a rule and model. What is no model's work (questions, terms, tables) takes CPU minutes and is left out.
+
+    Columns: `jobs`; `tokens` and `flops` of all of them; `hours`, job start included, and `gpu_hours`; `gpu_memory_gb`
+    at the peak of one job; `memory_gb` that each asks for on the cluster (downloads run beside it); `disk_gb` of all
+    outputs; `basis`, where a size comes from. ``costs`` (`cost.compare`) corrects hours by what such jobs took
+    before.
+    """
+    table = pd.DataFrame(
+        _row(name, work, settings.models[name], sizes[name], settings.plan)
+        for name in settings.grid.models
+        for work in _works(sizes[name], settings, lengths)
+    )
+    return table if costs is None else calibrated(table, costs)
+
+
+def calibrated(table: pd.DataFrame, costs: pd.DataFrame) -> pd.DataFrame:
+    """A plan whose hours are corrected by the measured ratio of the same rule and model, where there is one."""
+    ratio = costs.set_index(["rule", "model"])["ratio"].dropna()
+    keys = pd.MultiIndex.from_frame(table[["rule", "model"]])
+    factor = ratio.reindex(keys).to_numpy()
+    known = pd.notna(factor)
+    table = table.copy()
+    table.loc[known, ["hours", "gpu_hours"]] = table.loc[known, ["hours", "gpu_hours"]].mul(factor[known], axis=0)
+    table.loc[known, "basis"] += "; hours corrected by measured ones"
+    return table
+
+
+def training_tokens(recipe: Recipe, settings: Settings, lengths: Lengths) -> float:
+    """Mean tokens of one train question with its answer."""
+    answer = lengths.options / lengths.n_options / CHARACTERS_PER_TOKEN if recipe.form == "cloze" else 1
+    return _posed(recipe.form, settings, lengths) + answer
+
+
+def inference_tokens(settings: Settings, lengths: Lengths) -> float:
+    """Mean tokens that go through the model for one test question in all methods and orders; its stem counts once."""
+    stem = TEMPLATE_TOKENS + lengths.stem / CHARACTERS_PER_TOKEN
+    rests = sum(_rests(method, settings, lengths) for method in settings.inference.methods)
+    bare = lengths.stem / CHARACTERS_PER_TOKEN if "bare" in settings.terms.contexts else 0
+    return stem + rests + bare
+
+
+def _posed(form: Method, settings: Settings, lengths: Lengths) -> float:
+    return TEMPLATE_TOKENS + (lengths.stem + _after_stem(form, settings, lengths)) / CHARACTERS_PER_TOKEN
+
+
+def _after_stem(form: Method, settings: Settings, lengths: Lengths) -> float:
+    """Characters between stem and answer: the instruction and, where they are shown, the options with their letters."""
+    shown = 0 if form == "cloze" else lengths.options + 4 * lengths.n_options
+    return shown + len(getattr(settings.prompt, form))
+
+
+def _rests(method: Method, settings: Settings, lengths: Lengths) -> float:
+    if method == "cloze":
+        return lengths.options / CHARACTERS_PER_TOKEN
+    after = _after_stem(method, settings, lengths) / CHARACTERS_PER_TOKEN
+    new = settings.inference.max_new_tokens if method == "generate" else 0
+    return settings.inference.permutations * (after + new)
+
+
+@dataclass(frozen=True)
+class _Work:
+    """All jobs of one rule for one model."""
+
+    rule: str
+    jobs: int
+    tokens: float = 0
+    passes: int = 0
+    peak_bytes: float = 0
+    disk_bytes: float = 0
+
+
+def _works(model: Size, settings: Settings, lengths: Lengths) -> list[_Work]:
+    adapters = len(settings.train_sets) * len(settings.grid.seeds)
+    recipes = [settings.recipes[name] for name in settings.grid.recipes]
+    asked = inference_tokens(settings, lengths) * lengths.test
+    answers = lengths.test * len(settings.inference.methods) * settings.inference.permutations * ANSWER_BYTES
+    return [
+        _Work("fetch_model", 1, disk_bytes=2 * model.parameters),
+        _Work(
+            "finetune",
+            adapters * len(recipes),
+            sum(_train_set_tokens(recipe, settings, lengths) for recipe in recipes) * len(settings.grid.seeds),
+            TRAINING,
+            max(training_bytes(model, recipe, training_tokens(recipe, settings, lengths)) for recipe in recipes),
+            adapters * sum(ADAPTER_BYTES * recipe.rank * model.lora_per_rank for recipe in recipes),
+        ),
+        _Work("infer_base", 1, asked, FORWARD, 2 * model.parameters, answers),
+        _Work("infer_adapter", n := adapters * len(recipes), n * asked, FORWARD, 2 * model.parameters, n * answers),
+    ]
+
+
+def _train_set_tokens(recipe: Recipe, settings: Settings, lengths: Lengths) -> float:
+    return training_tokens(recipe, settings, lengths) * recipe.epochs * sum(lengths.train.values())
+
+
+def training_bytes(model: Size, recipe: Recipe, tokens: float) -> float:
+    """Peak memory of one training job whose questions have so many tokens.
+
+    Weights in bf16; adapter, its gradient and Adam's two moments in float32; activations of one micro-batch. A layer
+    keeps 34 bytes a token and unit of width (Korthikanti et al. 2022, equation 2, without the attention scores, which
+    fused attention does not store); width x layers is a twentieth of `lora_per_rank` in models shaped like Llama.
+    """
+    activations = 34 / 20 * model.lora_per_rank * tokens * recipe.micro_batch_size
+    return 2 * model.parameters + 16 * recipe.rank * model.lora_per_rank + activations
+
+
+def _row(name: str, work: _Work, model: Model, size: Size, rates: Planning) -> dict[str, object]:
+    gpus = model.resources.gpu if work.tokens else 0
+    flops = work.passes * size.parameters * work.tokens
+    start = work.jobs * (START_SECONDS + 2 * size.parameters / LOAD_BYTES_PER_SECOND)
+    tflops = rates.gpu_tflops * gpus if gpus else rates.cpu_tflops * model.resources.threads
+    hours = (start + flops / 1e12 / tflops) / 3600
+    return {
+        "rule": work.rule,
+        "model": name,
+        "jobs": work.jobs,
+        "tokens": round(work.tokens),
+        "flops": flops,
+        "hours": hours,
+        "gpu_hours": hours * gpus,
+        "gpu_memory_gb": work.peak_bytes / 1e9 if gpus else 0.0,
+        "memory_gb": model.resources.mem_mb / 1000 if work.tokens else 0.0,
+        "disk_gb": work.disk_bytes / 1e9,
+        "basis": size.basis,
+    }
+
+
+def summary(table: pd.DataFrame, lengths: Lengths) -> str:
+    """The plan as text, for a terminal or a page."""
+    shown = pd.DataFrame(
+        {
+            "rule": table["rule"],
+            "model": table["model"],
+            "jobs": table["jobs"],
+            "Mtokens": table["tokens"].div(1e6).map(_short),
+            "PFLOP": table["flops"].div(1e15).map(_short),
+            "hours": table["hours"].map(_short),
+            "GPU hours": table["gpu_hours"].map(_short),
+            "GPU GB": table["gpu_memory_gb"].map(_short),
+            "asks GB": table["memory_gb"].map(_short),
+            "disk GB": table["disk_gb"].map(_short),
+        }
+    )
+    total = table[["hours", "gpu_hours", "disk_gb"]].sum().map(_short)
+    bases = "".join(f"{name}: {basis}.\n" for name, basis in table.groupby("model")["basis"].first().items())
+    return (
+        f"{shown.to_string(index=False)}\n\n{table['jobs'].sum()} jobs; {total['gpu_hours']} GPU-hours and "
+        f"{total['hours']} job-hours in all; {total['disk_gb']} GB of disk.\n"
+        f"From {lengths.basis}. Sizes of models:\n{bases}"
+    )
+
+
+def _short(value: float) -> str:
+    """Three digits that count, and a dash for nothing."""
+    if value == 0:
+        return "-"
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"

@@ -1,0 +1,1 @@
+"""Clinical terms: the lexicon, and where its terms and their placebos stand in questions."""

@@ -1,0 +1,61 @@
+"""The lexicon: which texts are clinical terms, and of which specialties."""
+
+from dataclasses import dataclass
+import json
+from pathlib import Path
+
+import pandas as pd
+
+from ...core import ontologies, provenance, specialties
+from ...core.errors import InputError
+from . import hpo, icd10cm, supplement
+from .entries import LEXICON, Entry
+from .merging import build
+
+__all__ = ["LEXICON", "Entry", "Lexicon", "build", "dictionary", "embedded"]
+
+
+@dataclass(frozen=True, slots=True)
+class Lexicon:
+    """A table (`LEXICON`), and the names and versions of what it was built from."""
+
+    terms: pd.DataFrame
+    versions: dict[str, str]
+
+
+def embedded(hpo_file: Path | str | None, icd10cm_file: Path | str, *, max_specialties: int) -> Lexicon:
+    """The project's own lexicon, from hp.obo (None: without it), the tabular list of ICD-10-CM and the supplement.
+
+    Raises `InputError` where a file is missing or not what it should be.
+    """
+    release, codes = icd10cm.read_icd10cm(icd10cm_file)
+    entries = [*supplement.entries(), *icd10cm.entries(codes)]
+    versions = {"ICD-10-CM": release, "supplement": provenance.sha256(supplement.SUPPLEMENT)[:16]}
+    if hpo_file is not None:
+        entries += hpo.entries(ontologies.read_hpo(hpo_file))
+        versions["Human Phenotype Ontology"] = ontologies.hpo_version(hpo_file)
+    return Lexicon(build(entries, max_specialties=max_specialties), versions)
+
+
+def dictionary(path: Path | str, *, max_specialties: int) -> Lexicon:
+    """A lexicon from a JSON file that maps each term to the list of its specialties.
+
+    Raises `InputError` where the file is missing, is no such mapping, or names an unknown specialty.
+    """
+    try:
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise InputError(f"terms.lexicon.path: {path}: no such file") from error
+    except json.JSONDecodeError as error:
+        raise InputError(f"terms.lexicon.path: {path}: no JSON ({error})") from error
+    if not isinstance(content, dict) or not content:
+        raise InputError(f'{path}: should map terms to specialties, like {{"angina": ["Cardiology"]}}')
+    entries = [_listed(path, term, names) for term, names in content.items()]
+    return Lexicon(build(entries, max_specialties=max_specialties), {"dictionary": provenance.sha256(path)[:16]})
+
+
+def _listed(path: Path | str, term: str, names: object) -> Entry:
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise InputError(f"{path}: the specialties of {term!r} should be a list of names, not {names!r}")
+    found = tuple(sorted({specialties.canonical(name) for name in names}))
+    return Entry(term, found, "term", f"dictionary:{term}", "dictionary", loose=False)
