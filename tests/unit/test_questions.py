@@ -1,4 +1,5 @@
 from collections import Counter
+from dataclasses import replace
 import random
 import re
 
@@ -38,8 +39,11 @@ def build(rows, grid=GRID, **keys) -> question_table.QuestionTable:
         ({"options": ("a",)}, "fewer than two options"),
         ({"options": ()}, "fewer than two options"),
         ({"options": ("a", " ")}, "empty option"),
-        ({"options": ("a", "b", " A ")}, "duplicate options"),
-        ({"options": ("a", "ﬁt", "FIT")}, "duplicate options"),
+        ({"options": ("a", "b", " a ")}, "duplicate options"),
+        ({"options": ("a", "caf\u00e9", "cafe\u0301")}, "duplicate options"),
+        ({"options": tuple(map(str, range(27))), "answer": "1"}, "27 options, more than the 26 letters"),
+        ({"problem": "7 cells, more than the header's 5"}, "7 cells, more than the header's 5"),
+        ({"answer": "E"}, "answer not among the options (a letter? see columns.answer_is)"),
         ({"answer": " "}, "empty answer"),
         ({"answer": "e"}, "answer not among the options"),
         ({"answer": 4}, "answer not among the options"),
@@ -223,3 +227,51 @@ def test_an_id_is_blind_to_case_space_and_the_order_of_options(stem, options, rn
     assert question_table.question_id(f"  {stem}\n", shuffled) == first
     assert question_table.question_id(stem + "x", options) != first
     assert question_table.question_id(stem, [*options, "x"]) != first
+
+
+@pytest.mark.parametrize("options", [("Anti-C", "Anti-c"), ("AA", "Aa", "aa"), ("10³", "103"), ("m²", "m2")])
+def test_options_differ_where_people_see_a_difference(options):
+    for right in options:
+        table = build([raw(1, options=options, answer=right)])
+        assert table.questions["options"].iloc[0][table.questions["answer"].iloc[0]] == right
+
+
+def test_an_answer_in_another_case_is_found_where_only_one_option_is_meant():
+    assert len(build([raw(1, options=("Gout", "Rickets"), answer="gout")]).questions) == 1
+    assert "not among" in build([raw(1, options=("AA", "Aa"), answer="aa"), raw(2)]).rejected["reason"].iloc[0]
+
+
+def test_doubles_that_differ_in_an_answer_people_tell_apart_contradict_each_other():
+    rows = [raw(1, stem="Which?", options=("AA", "Aa"), answer=a) for a in ("AA", "Aa")]
+    assert build([*rows, raw(2)]).rejected["reason"].str.startswith("contradicts").all()
+
+
+def test_the_users_own_id_stands_in_the_table_and_splits_follow_it():
+    rows = [raw(i, own_id=f"case-{i}", split="all") for i in range(40)]
+    before = build(rows).questions.set_index("question_id")
+    mended = [replace(rows[0], stem="A typo less?"), *rows[1:]]
+    after = build(mended).questions.set_index("question_id")
+    assert set(before.index) == {f"case-{i}" for i in range(40)}
+    assert before["split"].to_dict() == after["split"].to_dict()
+    assert before["split"].value_counts().to_dict() == {"train": 24, "test": 12, "validation": 4}
+
+
+def test_an_id_given_twice_is_a_rejected_row():
+    table = build([raw(1, own_id="a"), raw(2, own_id="a"), raw(3, own_id="c")])
+    assert table.rejected["reason"].tolist() == ["has the id of another question (row:1)"]
+
+
+@pytest.mark.parametrize(("unescape", "stem"), [(False, "Is 3 &lt; 4 &amp; 5?"), (True, "Is 3 < 4 & 5?")])
+def test_html_entities_are_counted_and_unescaped_where_asked(unescape, stem):
+    table = build([raw(1, stem="Is 3 &lt; 4 &amp; 5?"), raw(2)], unescape_html=unescape)
+    assert stem in table.questions["stem"].tolist()
+    counted = table.flow[table.flow["step"].str.startswith("rows with HTML entities")]
+    assert counted["n"].tolist() == [1]
+
+
+def test_specialties_of_ones_own_are_declared_and_others_are_named():
+    rows = [raw(1, specialties=("Urology",)), raw(2, specialties=("urology ", "Cardiology"))]
+    table = build(rows, grid=["Urology", "Cardiology"], further_specialties=["Urology"])
+    assert sorted(map(tuple, table.questions["specialties"])) == [("Urology",), ("Urology", "Cardiology")]
+    with pytest.raises(InputError, match=r"unknown specialty 'Urology'(?s:.*)dataset.origin.specialties"):
+        build(rows, max_rejected=0)

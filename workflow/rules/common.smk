@@ -113,6 +113,7 @@ def axes():
         "recipe": SETTINGS.grid.recipes,
         "train_set": SETTINGS.train_sets,
         "seed": SETTINGS.grid.seeds,
+        "specialty": SETTINGS.grid.specialties,
     }
 
 

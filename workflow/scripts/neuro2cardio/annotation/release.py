@@ -101,7 +101,7 @@ def assemble(
     labelled = [
         replace(row, specialties=decided[i].specialties)
         for row in raw
-        if (i := question_table.question_id(row.stem, row.options)) in decided
+        if (i := question_table.identify(row)) in decided
     ]
     built = question_table.build(labelled, _without_limits(dataset), SPECIALTIES)
     table = built.questions

@@ -5,8 +5,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from ..core import specialties
 from .annotation import Annotation
-from .sections import Fraction, Section, Specialty
+from .sections import AnySpecialty, Fraction, Section
 from .wheels import HPO_WHEEL, Wheel
 
 
@@ -32,12 +33,15 @@ class Columns(Section):
     options: str | list[str] = "options"
     """One column with a list or a letter -> text mapping, or one column for each option."""
     answer: str = "answer"
-    """A column with the option's text, its letter, or its index."""
+    """A column with the option's text, its letter or label, or its position."""
     answer_is: Literal["text", "letter", "index", "number"] = "text"
-    """`index` counts from 0, `number` from 1."""
+    """`letter`: also any label that the source gives its options. `index` counts from 0, `number` from 1."""
     specialty: str | None = "specialty"
     """A column with one specialty or a list of them. Null: there is none; see `dataset.annotation`."""
     votes: str | None = None
+    id: str | None = None
+    """A column with your own identifiers. They stand in every table, and splits follow them, so that a corrected typo
+    moves no question. Null: an identifier is made from the text."""
 
 
 class HuggingFace(Section):
@@ -51,7 +55,7 @@ class HuggingFace(Section):
     splits: dict[str, Literal["train", "validation", "test"]]
     """The hub's split name -> ours."""
     columns: Columns = Columns()
-    specialties: dict[str, Specialty | None] = {}
+    specialties: dict[str, AnySpecialty | None] = {}
     """What the data set calls a specialty -> ours; null leaves its questions out."""
 
 
@@ -62,7 +66,7 @@ class Table(Section):
     files: dict[Literal["train", "validation", "test", "all"], Path]
     """`all`: one file, from which the splits are made."""
     columns: Columns = Columns()
-    specialties: dict[str, Specialty | None] = {}
+    specialties: dict[str, AnySpecialty | None] = {}
     """What the table calls a specialty -> ours; null leaves its questions out."""
 
 
@@ -93,10 +97,14 @@ class Dataset(Section):
     """Where questions come from and how train sets are cut from them."""
 
     origin: Annotated[SMedQA | HPO | HuggingFace | Table, Field(discriminator="source")]
+    further_specialties: list[str] = []
+    """Specialties beyond the fifteen (Urology, Ophthalmology, one of your own). The lexicon has no terms of theirs."""
     split: Split = Split()
     leakage: Leakage = Leakage()
     annotation: Annotation | None = None
     """Give the questions specialties before anything else; null: the source has them."""
+    unescape_html: bool = False
+    """Turn HTML entities (`&lt;`, `&amp;`) into what they stand for. Their number is reported either way."""
     max_rejected: Fraction = 0.02
     """Share of refused rows above which the run stops."""
     min_train: Annotated[int, Field(ge=1)] = 20
@@ -106,3 +114,13 @@ class Dataset(Section):
     """`matched`: every train set is cut to the smallest. A number: to that many, or fewer where there are fewer."""
     test_size: Annotated[int, Field(ge=1)] | None = None
     """At most so many test questions a specialty; null: all."""
+
+    @model_validator(mode="after")
+    def _declared(self) -> Self:
+        slugs = [specialties.slug(name) for name in self.further_specialties]
+        for name, slug in zip(self.further_specialties, slugs, strict=True):
+            if known := specialties.find(name):
+                raise ValueError(f"further_specialties: {name!r} is {known}, one of the fifteen; leave it out")
+            if not slug or slugs.count(slug) > 1:
+                raise ValueError(f"further_specialties: {name!r} needs letters that no other of them has in this order")
+        return self

@@ -5,13 +5,13 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from ..core import specialties
-from .sections import Name, Section, Specialty
+from .sections import AnySpecialty, Name, Section
 
 
 class Grid(Section):
     """What is crossed with what: an adapter for each model x recipe x train set x seed."""
 
-    specialties: list[Specialty] = list(specialties.SPECIALTIES)
+    specialties: list[AnySpecialty] = list(specialties.SPECIALTIES)
     """One train set for each; test questions of the others are left out."""
     controls: list[Literal["mixed"]] = ["mixed"]
     """Train sets that are not a specialty. `mixed`: all specialties, same size."""

@@ -60,10 +60,17 @@ class Settings(Section):
 def load(config: dict[str, Any]) -> Settings:
     """Validate a whole configuration. Raises `InputError` with one line for each wrong key."""
     try:
-        return Settings.model_validate(config)
+        return Settings.model_validate(config, context={"further_specialties": _declared(config)})
     except ValidationError as error:
         lines = dict.fromkeys(explain(Settings, e) for e in error.errors())
         raise InputError("the configuration is wrong:\n" + "\n".join(f"  {line}" for line in lines)) from None
+
+
+def _declared(config: dict[str, Any]) -> list[str]:
+    """The specialties that a configuration declares, where it is right; where it is wrong, its own key says so."""
+    dataset = config.get("dataset")
+    names = dataset.get("further_specialties") if isinstance(dataset, dict) else None
+    return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
 
 
 def canonical_json(part: BaseModel | dict[str, Any]) -> str:

@@ -45,11 +45,13 @@ class Axes(BaseModel):
     recipe: list[str]
     train_set: list[str]
     seed: list[int]
+    specialty: list[str] = []
+    """Canonical names of the grid's specialties; the fifteen, where none are given."""
 
     @property
     def specialties(self) -> list[str]:
         """Canonical names of the train sets that are a specialty: the columns of the transfer matrix."""
-        known = {specialties.slug(name): name for name in specialties.SPECIALTIES}
+        known = {specialties.slug(name): name for name in self.specialty or specialties.SPECIALTIES}
         return [known[name] for name in self.train_set if name in known]
 
     @property

@@ -1,5 +1,6 @@
 """The 15 canonical specialties of S-MedQA. Nothing else knows how a specialty is spelled."""
 
+from collections.abc import Collection
 import re
 
 from .errors import InputError, nearest
@@ -22,38 +23,47 @@ SPECIALTIES: tuple[str, ...] = (
     "Rheumatology",
 )
 
-_ALIASES: dict[str, str] = {
-    "cardiac": "Cardiology",
-    "cardiovascular medicine": "Cardiology",
-    "skin": "Dermatology",
-    "emergency": "Emergency medicine",
-    "endocrinology and metabolism": "Endocrinology",
-    "gastroenterology and hepatology": "Gastroenterology",
-    "hepatology": "Gastroenterology",
-    "haematology": "Hematology",
-    "infectious disease": "Infectious diseases",
-    "infectiology": "Infectious diseases",
-    "renal medicine": "Nephrology",
-    "gynaecology and obstetrics": "Obstetrics and gynecology",
-    "gynecology and obstetrics": "Obstetrics and gynecology",
-    "obstetrics and gynaecology": "Obstetrics and gynecology",
-    "obgyn": "Obstetrics and gynecology",
-    "gynecology": "Obstetrics and gynecology",
-    "obstetrics": "Obstetrics and gynecology",
-    "orthopaedics": "Orthopedics",
-    "orthopedic surgery": "Orthopedics",
-    "paediatrics": "Pediatrics",
-    "pulmonology": "Respiratory medicine",
-    "pneumology": "Respiratory medicine",
-    "respiratory": "Respiratory medicine",
+_ALIASES: dict[str, tuple[str, ...]] = {
+    "Cardiology": ("cardiac", "cardiologist", "cardiovascular", "cardiovascular medicine", "cardiovascular diseases"),
+    "Dermatology": ("dermatologist", "skin"),
+    "Emergency medicine": ("emergency", "emergency department", "emergency room", "emergency physician"),
+    "Endocrinology": ("endocrinologist", "endocrine", "endocrinology and metabolism", "endocrinology and diabetes"),
+    "Gastroenterology": ("gastroenterologist", "gastroenterology and hepatology", "hepatology", "hepatologist"),
+    "Hematology": (
+        "haematology",
+        "haematologist",
+        "hematologist",
+        "hematology and oncology",
+        "haematology and oncology",
+    ),
+    "Infectious diseases": ("infectious disease", "infectious diseases specialist", "infectiology", "infectiologist"),
+    "Nephrology": ("nephrologist", "renal", "renal medicine"),
+    "Neurology": ("neurologist", "neurological"),
+    "Obstetrics and gynecology": (
+        *("gynaecology", "gynaecologist", "gynecology", "gynecologist", "obstetrics", "obstetrician"),
+        *("gynaecology and obstetrics", "gynecology and obstetrics", "obstetrics and gynaecology"),
+        *("obgyn", "ob gyn", "ob and gyn", "obs and gynae", "o and g"),
+    ),
+    "Orthopedics": (
+        *("orthopaedics", "orthopaedist", "orthopedist", "orthopaedic surgery", "orthopedic surgery"),
+        *("orthopaedic surgeon", "orthopedic surgeon", "orthopaedic", "orthopedic"),
+    ),
+    "Pediatrics": ("paediatrics", "paediatrician", "pediatrician", "paediatric", "pediatric"),
+    "Psychiatry": ("psychiatrist", "psychiatric"),
+    "Respiratory medicine": (
+        *("pulmonology", "pulmonologist", "pulmonary medicine", "pulmonary", "pneumology", "pneumologist"),
+        *("respiratory", "respiratory diseases", "respiratory physician", "chest medicine"),
+    ),
+    "Rheumatology": ("rheumatologist",),
 }
+"""Other names of each specialty, and of who practises it, in lower case: for tables, experts and annotators alike."""
 
 
 def _fold(name: str) -> str:
     return " ".join(re.findall(r"[a-z]+", name.casefold().replace("&", " and ").replace("/", " ")))
 
 
-_BY_FOLD = {_fold(name): name for name in SPECIALTIES} | {_fold(k): v for k, v in _ALIASES.items()}
+_BY_FOLD = {_fold(other): name for name in SPECIALTIES for other in (name, *_ALIASES[name])}
 
 
 def slug(specialty: str) -> str:
@@ -74,6 +84,22 @@ def canonical(name: str) -> str:
     found = find(name)
     if found is None:
         raise InputError(f"unknown specialty {name!r}{nearest(name, SPECIALTIES)}")
+    return found
+
+
+def canonical_or_declared(name: str, declared: Collection[str]) -> str:
+    """The canonical name, or else the declared one that is spelled so.
+
+    Raises:
+        InputError: With the nearest specialty, and how to declare one.
+    """
+    own = {" ".join(other.casefold().split()): other for other in declared}
+    found = own.get(" ".join(name.casefold().split())) or find(name)
+    if found is None:
+        raise InputError(
+            f"unknown specialty {name!r}{nearest(name, [*SPECIALTIES, *declared])}; "
+            "declare one of your own in dataset.further_specialties"
+        )
     return found
 
 

@@ -2,7 +2,9 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
+import html
+import re
 import unicodedata
 
 import pandas as pd
@@ -10,15 +12,25 @@ import pandas as pd
 from ..config.dataset import Dataset, Leakage, Split
 from ..core import provenance, specialties
 from ..core.errors import InputError
+from ..core.tables import QUESTIONS
 from . import leakage
 from .sources import SPLITS, UNSPLIT, RawQuestion
 
 _EXCERPT = 80
+_MAX_OPTIONS = 26
+"""As many as there are letters."""
+_ENTITY = re.compile(r"&(?:#\d+|#[xX][0-9a-fA-F]+|[a-zA-Z][a-zA-Z0-9]*);")
+_HOW_TO_MAP = "map names of your own in dataset.origin.specialties, for example {Nerves: Neurology}"
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A checked question: a row of `tables.QUESTIONS`."""
+    """A checked question: a row of `tables.QUESTIONS`, and what it is told apart and split by.
+
+    Attributes:
+        content_id: Equal for questions that read the same; the question's id, where the source gives it none.
+        order: Decides the split. A hash, so that it is as good as a random number and stays the same.
+    """
 
     question_id: str
     split: str
@@ -30,6 +42,8 @@ class Question:
     specialty: str
     specialties: tuple[str, ...]
     votes: tuple[str, ...]
+    content_id: str
+    order: str
 
 
 @dataclass(frozen=True)
@@ -37,7 +51,7 @@ class QuestionTable:
     """The questions of an experiment, and an account of what did not become one."""
 
     questions: pd.DataFrame
-    """Rows of `tables.QUESTIONS`, by split, then id. No id stands twice."""
+    """Rows of `tables.QUESTIONS`, by split, then id. Ids are unique."""
     rejected: pd.DataFrame
     """source, source_row, reason, excerpt: every row of the source that is no question of its own."""
     leaked: pd.DataFrame
@@ -73,9 +87,8 @@ def build(raw: Iterable[RawQuestion], dataset: Dataset, grid: Sequence[str]) -> 
     Raises `InputError` where more than `max_rejected` of the rows are refused, or a specialty of the grid has fewer
     train or test questions than `min_train` or `min_test`.
     """
-    source, rows = dataset.origin.source, list(raw)
-    names = getattr(dataset.origin, "specialties", {})
-    checked, refused = _check_all(rows, source, names)
+    rows, entities = _html(list(raw), dataset.unescape_html)
+    checked, refused = _check_all(rows, dataset)
     distinct, doubles = _join_doubles(checked)
     contradictions = [line for line in doubles if line["reason"].startswith("contradicts")]
     _check_share(refused + contradictions, len(rows), dataset)
@@ -93,8 +106,11 @@ def build(raw: Iterable[RawQuestion], dataset: Dataset, grid: Sequence[str]) -> 
         "leaked": len(capped) - len(kept),
         "questions": len(kept),
     }
+    if entities:
+        what = "unescaped" if dataset.unescape_html else "left as they are; dataset.unescape_html turns them into text"
+        flow[f"rows with HTML entities ({what})"] = entities
     return QuestionTable(
-        questions=pd.DataFrame([_row(q) for q in kept], columns=[f.name for f in fields(Question)]),
+        questions=pd.DataFrame([_row(q) for q in kept], columns=QUESTIONS.names),
         rejected=pd.DataFrame(refused + doubles, columns=["source", "source_row", "reason", "excerpt"]),
         leaked=pd.DataFrame(leaked, columns=list(leakage.COLUMNS)),
         flow=pd.DataFrame(flow.items(), columns=["step", "n"]),
@@ -109,19 +125,39 @@ def unlabelled(raw: Iterable[RawQuestion], dataset: Dataset) -> tuple[pd.DataFra
     the source's own where it has any that are known. The second is like `QuestionTable.rejected`. Raises `InputError`
     where more than `max_rejected` of the rows are refused.
     """
-    source, rows = dataset.origin.source, list(raw)
-    names = getattr(dataset.origin, "specialties", {})
-    checked, refused = _check_all(rows, source, names, labelled=False)
+    rows, _ = _html(list(raw), dataset.unescape_html)
+    checked, refused = _check_all(rows, dataset, labelled=False)
     _check_share(refused, len(rows), dataset)
     distinct, doubles = _join_doubles(replace(q, split=UNSPLIT) for q in checked)
-    kept = pd.DataFrame([_row(q) for q in sorted(distinct, key=_id)], columns=[f.name for f in fields(Question)])
+    kept = pd.DataFrame([_row(q) for q in sorted(distinct, key=_id)], columns=QUESTIONS.names)
     return kept, pd.DataFrame(refused + doubles, columns=["source", "source_row", "reason", "excerpt"])
 
 
+def identify(raw: RawQuestion) -> str:
+    """The id that a row's question has in every table: the source's own, or else one made from its text."""
+    return raw.own_id or question_id(raw.stem, raw.options)
+
+
+def _html(rows: list[RawQuestion], unescape: bool) -> tuple[list[RawQuestion], int]:
+    """The rows, with HTML entities turned into what they stand for where asked, and how many rows have any."""
+    changed = [_unescaped(row) for row in rows]
+    entities = sum(new != old for new, old in zip(changed, rows, strict=True))
+    return changed if unescape else rows, entities
+
+
+def _unescaped(row: RawQuestion) -> RawQuestion:
+    texts = [row.stem, *row.options, row.answer if isinstance(row.answer, str) else ""]
+    if not any(_ENTITY.search(text) for text in texts):
+        return row
+    answer = html.unescape(row.answer) if isinstance(row.answer, str) else row.answer
+    return replace(row, stem=html.unescape(row.stem), options=tuple(map(html.unescape, row.options)), answer=answer)
+
+
 def _check_all(
-    rows: Iterable[RawQuestion], source: str, names: Mapping[str, str | None], labelled: bool = True
+    rows: Iterable[RawQuestion], dataset: Dataset, labelled: bool = True
 ) -> tuple[list[Question], list[dict[str, str]]]:
     """The rows that are questions, and a line for each that is not. Rows of specialties left out are in neither."""
+    source, names = dataset.origin.source, _own_names(dataset)
     checked, refused = [], []
     for raw in rows:
         try:
@@ -135,7 +171,9 @@ def _check_all(
 
 def _question(raw: RawQuestion, source: str, names: Mapping[str, str | None], labelled: bool = True) -> Question:
     """Check a row. Raises `_Refusal` with the reason. No specialties means that `names` leaves the row out."""
-    for text in (raw.stem, *raw.options, str(raw.answer)):
+    if raw.problem:
+        raise _Refusal(raw.problem)
+    for text in (raw.stem, *raw.options, str(raw.answer), raw.own_id):
         if not _is_unicode(text):
             raise _Refusal("broken characters")
     stem, options = _tidy(raw.stem), tuple(map(_tidy, raw.options))
@@ -145,11 +183,14 @@ def _question(raw: RawQuestion, source: str, names: Mapping[str, str | None], la
         raise _Refusal("fewer than two options")
     if not all(options):
         raise _Refusal("empty option")
-    if len(set(map(normalise, options))) < len(options):
+    if len(options) > _MAX_OPTIONS:
+        raise _Refusal(f"{len(options)} options, more than the {_MAX_OPTIONS} letters")
+    if len(set(map(_look, options))) < len(options):
         raise _Refusal("duplicate options")
     own = _specialties(raw, names) if labelled else _known(raw, names)
+    content_id = question_id(stem, options)
     return Question(
-        question_id=question_id(stem, options),
+        question_id=raw.own_id or content_id,
         split=raw.split,
         source=source,
         source_row=raw.row,
@@ -159,6 +200,8 @@ def _question(raw: RawQuestion, source: str, names: Mapping[str, str | None], la
         specialty=own[0] if own else "",
         specialties=own,
         votes=raw.votes,
+        content_id=content_id,
+        order=provenance.text_digest(raw.own_id) if raw.own_id else content_id,
     )
 
 
@@ -169,10 +212,30 @@ def _answer(answer: str | int, options: Sequence[str]) -> int:
         return answer
     if not answer.strip():
         raise _Refusal("empty answer")
-    known = [normalise(option) for option in options]
-    if normalise(answer) not in known:
-        raise _Refusal("answer not among the options")
-    return known.index(normalise(answer))
+    found = _find_option(answer, options)
+    if found is None:
+        letter = len(answer.strip()) == 1 and answer.strip().isupper()
+        raise _Refusal("answer not among the options" + (" (a letter? see columns.answer_is)" if letter else ""))
+    return found
+
+
+def _find_option(answer: str, options: Sequence[str]) -> int | None:
+    """The option that reads like an answer; else the only one that differs from it in case or form alone."""
+    looks = [_look(option) for option in options]
+    if _look(answer) in looks:
+        return looks.index(_look(answer))
+    alike = [i for i, option in enumerate(options) if normalise(option) == normalise(answer)]
+    return alike[0] if len(alike) == 1 else None
+
+
+def _own_names(dataset: Dataset) -> dict[str, str | None]:
+    """What the configuration says that names of specialties mean: the user's own specialties, and the source's map."""
+    named = {name: name for name in dataset.further_specialties} | getattr(dataset.origin, "specialties", {})
+    return {_key(name): ours for name, ours in named.items()}
+
+
+def _key(name: str) -> str:
+    return " ".join(name.casefold().split())
 
 
 def _specialties(raw: RawQuestion, names: Mapping[str, str | None]) -> tuple[str, ...]:
@@ -180,16 +243,20 @@ def _specialties(raw: RawQuestion, names: Mapping[str, str | None]) -> tuple[str
         raise _Refusal("no specialty")
     found = []
     for name in raw.specialties:
-        known = names[name] if name in names else specialties.find(name)
-        if known is None and name not in names:
+        known = _meaning(name, names)
+        if known is None and _key(name) not in names:
             raise _Refusal(f"unknown specialty {name!r}")
         found += [known] if known else []
     return tuple(dict.fromkeys(found))
 
 
+def _meaning(name: str, names: Mapping[str, str | None]) -> str | None:
+    return names[_key(name)] if _key(name) in names else specialties.find(name)
+
+
 def _known(raw: RawQuestion, names: Mapping[str, str | None]) -> tuple[str, ...]:
     """The specialties of a row that are known, without complaint about the others."""
-    found = (names[name] if name in names else specialties.find(name) for name in raw.specialties)
+    found = (_meaning(name, names) for name in raw.specialties)
     return tuple(dict.fromkeys(name for name in found if name))
 
 
@@ -199,12 +266,18 @@ def _join_doubles(questions: Iterable[Question]) -> tuple[list[Question], list[d
     Doubles whose answers differ can't all be right: all of them are dropped.
     """
     groups: dict[tuple[str, str], list[Question]] = {}
-    for question in questions:
-        groups.setdefault((question.split, question.question_id), []).append(question)
     distinct, lines = [], []
+    named: dict[str, Question] = {}
+    for question in questions:
+        twin = named.setdefault(question.question_id, question)
+        if twin.content_id != question.content_id:
+            reason = f"has the id of another question ({twin.source_row})"
+            lines.append(_line(question.source, question.source_row, reason, question.stem))
+            continue
+        groups.setdefault((question.split, question.content_id), []).append(question)
     for group in groups.values():
         first = group[0]
-        if len({normalise(q.options[q.answer]) for q in group}) > 1:
+        if len({_find_option(q.options[q.answer], first.options) for q in group}) > 1:
             rows = ", ".join(q.source_row for q in group)
             lines += [_line(q.source, q.source_row, f"contradicts its doubles ({rows})", q.stem) for q in group]
             continue
@@ -220,11 +293,12 @@ def _join_doubles(questions: Iterable[Question]) -> tuple[list[Question], list[d
 def _split(questions: Sequence[Question], split: Split) -> list[Question]:
     """Give a split to the questions that have none: in each primary specialty, the first by id go to test, and so on.
 
-    An id is a hash, so its order is as good as a random one, and does not change with seed, grid or machine.
+    The order is that of a hash of the id: as good as a random one, and the same for each seed, grid and machine.
     """
     done = [q for q in questions if q.split != UNSPLIT]
-    for specialty in specialties.SPECIALTIES:
-        group = sorted((q for q in questions if q.split == UNSPLIT and q.specialty == specialty), key=_id)
+    for specialty in sorted({q.specialty for q in questions}):
+        waiting = (q for q in questions if q.split == UNSPLIT and q.specialty == specialty)
+        group = sorted(waiting, key=lambda q: (q.order, q.question_id))
         tests, validations = round(split.test * len(group)), round(split.validation * len(group))
         for i, question in enumerate(group):
             name = "test" if i < tests else "validation" if i < tests + validations else "train"
@@ -294,9 +368,10 @@ def _check_share(refused: Sequence[Mapping[str, str]], total: int, dataset: Data
     reasons = Counter(line["reason"].partition(" (")[0] for line in refused)
     first = {line["reason"].partition(" (")[0]: line["source_row"] for line in reversed(refused)}
     listed = "\n".join(f"  {n} x {reason}, first {first[reason]}" for reason, n in reasons.most_common(10))
+    unknown = any(reason.startswith("unknown specialty") for reason in reasons)
     raise InputError(
         f"{len(refused)} of {total} rows are refused, a larger share than dataset.max_rejected: "
-        f"{dataset.max_rejected}\n{listed}"
+        f"{dataset.max_rejected}\n{listed}" + (f"\n{_HOW_TO_MAP}" if unknown else "")
     )
 
 
@@ -322,7 +397,7 @@ def _summary(questions: Iterable[Question], grid: Sequence[str]) -> pd.DataFrame
 
 
 def _row(question: Question) -> dict[str, object]:
-    values = {field.name: getattr(question, field.name) for field in fields(Question)}
+    values = {name: getattr(question, name) for name in QUESTIONS.names}
     return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
 
@@ -330,6 +405,11 @@ def _line(source: str, row: str, reason: str, stem: str) -> dict[str, str]:
     excerpt = " ".join(stem.encode(errors="replace").decode().split())
     shown = excerpt if len(excerpt) <= _EXCERPT else excerpt[: _EXCERPT - 1] + "…"
     return {"source": source, "source_row": row, "reason": reason, "excerpt": shown}
+
+
+def _look(text: str) -> str:
+    """Text as people see it: `AA`, `Aa` and `aa` differ, and so do `10³` and `103`."""
+    return " ".join(_tidy(text).split())
 
 
 def _tidy(text: str) -> str:

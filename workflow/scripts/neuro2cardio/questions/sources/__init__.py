@@ -11,12 +11,12 @@ from typing import Any
 from ...config.dataset import HPO, Dataset, HuggingFace, SMedQA, Table
 from ...core import provenance
 from ...core.errors import InputError, nearest
+from ...core.records import SUFFIXES
 
 HPO_FILE = Path("resources/ontologies/hp.obo")
 S_MEDQA_FOLDER = Path("resources/datasets/s-medqa")
 SPLITS = ("train", "validation", "test")
 UNSPLIT = "all"
-TABLE_SUFFIXES = (".json", ".jsonl", ".csv", ".tsv", ".parquet")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,10 @@ class RawQuestion:
     specialties: tuple[str, ...]
     """The source's own names, the primary one first."""
     votes: tuple[str, ...] = ()
+    own_id: str = ""
+    """The identifier that the source gives the question; empty where it gives none."""
+    problem: str = ""
+    """Why the row cannot be read; empty where it can."""
 
 
 def files(dataset: Dataset) -> dict[str, Path]:
@@ -91,8 +95,8 @@ def _all_files(origin: SMedQA | HPO | HuggingFace | Table) -> dict[str, Path]:
     for split, path in origin.files.items():
         if not path.is_file():
             raise InputError(f"dataset.origin.files.{split}: no file {path}{_beside(path)}")
-        if path.suffix not in TABLE_SUFFIXES:
-            raise InputError(f"dataset.origin.files.{split}: {path} is none of {', '.join(TABLE_SUFFIXES)}")
+        if path.suffix.lower() not in SUFFIXES:
+            raise InputError(f"dataset.origin.files.{split}: {path} is none of {', '.join(SUFFIXES)}")
     return {str(split): path for split, path in origin.files.items()}
 
 

@@ -1,13 +1,11 @@
 """S-MedQA, the official release (github.com/nlp4health-lab/S-MedQA, MIT): a JSON list for each split."""
 
 from collections.abc import Iterator
-import json
 from pathlib import Path
-from typing import Any
 
+from ...config.dataset import Columns
 from ...core.downloads import fetch_url
-from ...core.errors import InputError
-from . import RawQuestion
+from . import RawQuestion, table
 
 COMMIT = "5065de3ac1cfff1cd967e945025d97adb53fa7a6"
 _BASE = f"https://raw.githubusercontent.com/nlp4health-lab/S-MedQA/{COMMIT}/S-MedQA%20dataset"
@@ -16,6 +14,9 @@ _BLOB_IDS = {
     "validation": "b4ba7e42011d3e1eef76710ba9789a301c3c2789",
     "test": "ab048bfd24c5b028d5bf0d7d59345e9bba078f04",
 }
+
+
+COLUMNS = Columns(stem="Question", options="Options", answer="Answer", specialty="Specialty")
 
 
 def fetch(split: str, destination: Path | str) -> None:
@@ -28,28 +29,7 @@ def fetch(split: str, destination: Path | str) -> None:
 def rows(path: Path | str, split: str) -> Iterator[RawQuestion]:
     """The questions of one file: a list of ``{Question, Specialty, Options, Answer}``; `Answer` is the option's text.
 
-    What a row lacks comes out empty. Raises `InputError` where the file is no JSON list of objects.
+    Raises:
+        InputError: The file is not a JSON list, or one of these keys is in no row.
     """
-    try:
-        data = json.loads(Path(path).read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise InputError(f"{path}: not a whole JSON file in UTF-8 ({error})") from error
-    if not isinstance(data, list) or not all(isinstance(row, dict) for row in data):
-        raise InputError(f"{path}: should be a list of objects with Question, Specialty, Options and Answer")
-    for number, row in enumerate(data, start=1):
-        yield RawQuestion(
-            row=f"{Path(path).name}:{number}",
-            split=split,
-            stem=_text(row.get("Question")),
-            options=tuple(map(_text, _list(row.get("Options")))),
-            answer=_text(row.get("Answer")),
-            specialties=tuple(s for s in map(_text, _list(row.get("Specialty"))) if s),
-        )
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
-
-
-def _text(value: Any) -> str:
-    return "" if value is None else str(value)
+    return table.rows(path, split, COLUMNS)

@@ -1,113 +1,168 @@
 """The user's own tables, and hub data sets once fetched: JSON, JSONL, CSV, TSV or Parquet, read by a column map."""
 
-from collections.abc import Iterator, Mapping
-import csv
-import io
-import json
-import math
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from string import ascii_uppercase
-from typing import Any
-
-import pyarrow as pa
-import pyarrow.parquet as pq
+from typing import Any, NamedTuple
 
 from ...config.dataset import Columns
+from ...core import records
 from ...core.errors import InputError, nearest
+from ...core.records import NotText, Record
 from . import RawQuestion
 
 NOT_AN_OPTION = -1
+_LABEL_KEYS = ("label", "key", "letter", "id", "name")
+_TEXT_KEYS = ("text", "value", "option", "content", "answer")
+
+
+class Option(NamedTuple):
+    """An option and the label that the source gives it: a letter, a number, or whatever it writes."""
+
+    label: str
+    text: str
 
 
 def rows(path: Path | str, split: str, columns: Columns) -> Iterator[RawQuestion]:
     """The questions of one file, by its column map.
 
-    A list (options, specialties, votes) may also be JSON text or, but for options, names split by ``;``. What a row
-    lacks comes out empty. Raises `InputError` where the file can't be read or a mapped column is in no row.
+    A list (options, specialties, votes) may also be written as text, in JSON or as pandas and numpy print it; names of
+    specialties and votes may also be split by ``;``. What a row lacks comes out empty; a row that cannot be read comes
+    out with its problem.
+
+    Raises:
+        InputError: The file can't be read or has no rows, or a mapped column is in no row.
     """
     path = Path(path)
-    records = _records(path)
-    _check_columns(path, records, columns)
-    for number, record in enumerate(records, start=1):
-        yield _question(f"{path.name}:{number}", split, record, columns)
+    found = records.read(path)
+    if not found:
+        raise InputError(f"{path}: has no rows")
+    columns = _actual_columns(path, found, columns)
+    for record in found:
+        yield _question(split, record, columns)
 
 
-def _records(path: Path) -> list[Mapping[str, Any]]:
-    try:
-        if path.suffix == ".parquet":
-            return pq.read_table(path).to_pylist()
-        text = path.read_text(encoding="utf-8-sig")
-        if path.suffix in (".csv", ".tsv"):
-            return list(csv.DictReader(io.StringIO(text), delimiter="\t" if path.suffix == ".tsv" else ","))
-        # Not splitlines(): it also breaks at characters that may stand inside a JSON string.
-        lines = [line for line in text.split("\n") if line.strip()]
-        records = json.loads(text) if path.suffix == ".json" else [json.loads(line) for line in lines]
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: no such file") from error
-    except (ValueError, csv.Error, pa.ArrowException) as error:
-        raise InputError(f"{path}: can't be read as {path.suffix[1:]} in UTF-8: {error}") from error
-    if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
-        raise InputError(f"{path}: should be a list of objects, one a question")
-    return records
+def _actual_columns(path: Path, found: Sequence[Record], columns: Columns) -> Columns:
+    """The column map in the file's own spelling. Raises for a column that no row has: a misspelling, not a gap."""
+    known = records.columns(found)
 
-
-def _check_columns(path: Path, records: list[Mapping[str, Any]], columns: Columns) -> None:
-    """Raise for a mapped column that no row has: a misspelling, not a gap in the data."""
-    known = {str(name): None for record in records for name in record}
-    options = [columns.options] if isinstance(columns.options, str) else columns.options
-    for name in [
-        columns.stem,
-        *options,
-        columns.answer,
-        *filter(None, [columns.specialty, columns.votes]),
-    ]:
-        if name not in known:
+    def actual(name: str) -> str:
+        own = records.resolve(name, known)
+        if own is None:
             raise InputError(f"{path}: no column {name!r}, which dataset.origin.columns names{nearest(name, known)}")
+        return own
+
+    named = {key: value for key, value in columns.model_dump().items() if key != "answer_is" and value is not None}
+    spelled = {k: actual(v) if isinstance(v, str) else [actual(name) for name in v] for k, v in named.items()}
+    return columns.model_copy(update=spelled)
 
 
-def _question(row: str, split: str, record: Mapping[str, Any], columns: Columns) -> RawQuestion:
-    options = _options(record, columns)
-    return RawQuestion(
-        row=row,
-        split=split,
-        stem=_text(record.get(columns.stem)),
-        options=tuple(text for _, text in options),
-        answer=_answer(_text(record.get(columns.answer)), columns.answer_is, [letter for letter, _ in options]),
-        specialties=tuple(_names(record.get(columns.specialty))) if columns.specialty else (),
-        votes=tuple(_names(record.get(columns.votes))) if columns.votes else (),
-    )
+def _question(split: str, record: Record, columns: Columns) -> RawQuestion:
+    if record.problem:
+        return _unreadable(split, record, columns, record.problem)
+    values = record.values
+    try:
+        options = _options(values, columns)
+        return RawQuestion(
+            row=record.row,
+            split=split,
+            stem=_cell(values, columns.stem),
+            options=tuple(option.text for option in options),
+            answer=_answer(_cell(values, columns.answer), columns.answer_is, [option.label for option in options]),
+            specialties=tuple(_names(values, columns.specialty)) if columns.specialty else (),
+            votes=tuple(_names(values, columns.votes)) if columns.votes else (),
+            own_id=_cell(values, columns.id).strip() if columns.id else "",
+        )
+    except NotText as problem:
+        return _unreadable(split, record, columns, str(problem))
 
 
-def _options(record: Mapping[str, Any], columns: Columns) -> list[tuple[str, str]]:
-    """(letter, text) of each option. Empty ones at the end are columns that this question does not use."""
+def _unreadable(split: str, record: Record, columns: Columns, problem: str) -> RawQuestion:
+    stem = record.values.get(columns.stem)
+    return RawQuestion(record.row, split, stem if isinstance(stem, str) else "", (), "", (), problem=problem)
+
+
+def _cell(values: Mapping[str, Any], column: str) -> str:
+    try:
+        return records.text(values.get(column))
+    except NotText as problem:
+        raise NotText(f"{column}: {problem}") from None
+
+
+def _options(values: Mapping[str, Any], columns: Columns) -> list[Option]:
+    """The options of a row. Empty ones at the end are columns that this question does not use."""
     if isinstance(columns.options, list):
-        pairs = list(zip(ascii_uppercase, (_text(record.get(name)) for name in columns.options), strict=False))
+        texts = [_cell(values, name) for name in columns.options]
+        options = [Option(label, text) for label, text in zip(_labels(len(texts)), texts, strict=True)]
     else:
-        pairs = _pairs(_parsed(record.get(columns.options)))
-    while pairs and not pairs[-1][1]:
-        pairs.pop()
-    return pairs
+        try:
+            options = _labelled(records.parsed(values.get(columns.options)))
+        except NotText as problem:
+            raise NotText(f"{columns.options}: {problem}") from None
+    while options and not options[-1].text:
+        options = options[:-1]
+    return options
 
 
-def _pairs(value: Any) -> list[tuple[str, str]]:
-    """(letter, text) from a list, a letter -> text mapping, or a list of key and value."""
+def _labels(n: int) -> list[str]:
+    """Letters for options that have no labels; past Z they only tell the options apart."""
+    return [ascii_uppercase[i] if i < len(ascii_uppercase) else f"option {i + 1}" for i in range(n)]
+
+
+def _labelled(value: Any) -> list[Option]:
+    """Options from a list, a label -> text mapping, parallel lists of labels and texts, or a list of such pairs."""
     if isinstance(value, Mapping) and isinstance(value.get("text"), list):
-        value = value["text"]
+        return _parallel(value)
     if isinstance(value, Mapping):
-        return [(str(letter), _text(text)) for letter, text in sorted(value.items())]
-    if isinstance(value, list) and value and all(isinstance(v, Mapping) and {"key", "value"} <= set(v) for v in value):
-        return [(str(v["key"]), _text(v["value"])) for v in value]
-    return list(zip(ascii_uppercase, map(_text, value), strict=False)) if isinstance(value, list) else []
+        return [Option(str(label), records.text(text)) for label, text in sorted(value.items(), key=_by_label)]
+    if not isinstance(value, list):
+        if value is None or not records.text(value):
+            return []
+        raise NotText("one text where a list of options should be")
+    if value and all(isinstance(item, Mapping) for item in value):
+        return [_pair(item) for item in value]
+    return [Option(label, records.text(text)) for label, text in zip(_labels(len(value)), value, strict=True)]
 
 
-def _answer(answer: str, kind: str, letters: list[str]) -> str | int:
-    """The answer as text or index; an empty one stays empty, and one that names no option becomes no option."""
-    if not answer or kind == "text":
+def _parallel(value: Mapping[str, Any]) -> list[Option]:
+    labels = next((value[key] for key in (*_LABEL_KEYS, "labels") if isinstance(value.get(key), list)), None)
+    texts = value["text"]
+    if labels is None:
+        labels = _labels(len(texts))
+    if len(labels) != len(texts):
+        raise NotText(f"{len(labels)} labels for {len(texts)} options")
+    return [Option(records.text(label), records.text(text)) for label, text in zip(labels, texts, strict=True)]
+
+
+def _pair(item: Mapping[str, Any]) -> Option:
+    label = next((key for key in _LABEL_KEYS if key in item), None)
+    content = next((key for key in _TEXT_KEYS if key in item), None)
+    if label is None or content is None:
+        raise NotText(
+            f"options with the keys {', '.join(map(repr, item))}; an option should be a text, or have a key of "
+            f"{', '.join(_LABEL_KEYS)} and one of {', '.join(_TEXT_KEYS)}"
+        )
+    return Option(records.text(item[label]), records.text(item[content]))
+
+
+def _by_label(item: tuple[Any, Any]) -> tuple[int, str]:
+    label = str(item[0])
+    return (int(label), "") if label.isdecimal() else (0, label)
+
+
+def _answer(answer: str, kind: str, labels: Sequence[str]) -> str | int:
+    """The answer as text or index; an empty one stays empty, and one that names no option becomes no option.
+
+    Labels that the source gives its options are used: where they are B, A, C, the letter A is the second option. An
+    index is always a position, counted from 0.
+    """
+    if not answer.strip() or kind == "text":
         return answer
+    folded = [_folded(label) for label in labels]
+    if kind != "index" and _folded(answer) in folded and len(set(folded)) == len(folded):
+        return folded.index(_folded(answer))
     if kind == "letter":
-        folded = [letter.casefold() for letter in letters]
-        wanted = answer.strip(" .()[]").casefold()
-        return folded.index(wanted) if wanted in folded else NOT_AN_OPTION
+        return NOT_AN_OPTION
     try:
         index = float(answer) - (kind == "number")
     except ValueError:
@@ -115,22 +170,14 @@ def _answer(answer: str, kind: str, letters: list[str]) -> str | int:
     return int(index) if index.is_integer() else NOT_AN_OPTION
 
 
-def _names(value: Any) -> list[str]:
-    value = _parsed(value)
-    values = value if isinstance(value, list) else _text(value).split(";")
-    return [name for name in (_text(v).strip() for v in values) if name]
+def _folded(label: str) -> str:
+    return label.strip(" .:()[]").casefold()
 
 
-def _parsed(value: Any) -> Any:
-    """JSON text of a list or an object, parsed; anything else as it is."""
-    if isinstance(value, str) and value.strip()[:1] in ("[", "{"):
-        try:
-            return json.loads(value)
-        except ValueError:
-            return value
-    return value
-
-
-def _text(value: Any) -> str:
-    missing = value is None or (isinstance(value, float) and math.isnan(value))
-    return "" if missing else str(value)
+def _names(values: Mapping[str, Any], column: str) -> list[str]:
+    value = records.parsed(values.get(column))
+    try:
+        texts = [records.text(v) for v in value] if isinstance(value, list) else records.text(value).split(";")
+    except NotText as problem:
+        raise NotText(f"{column}: {problem}") from None
+    return [name for name in (t.strip() for t in texts) if name]
