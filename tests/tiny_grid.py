@@ -48,6 +48,7 @@ CONFIG = {
     "recipes": {
         "completion": {
             "loss": "completion",
+            "form": "cloze",
             "rank": 2,
             "epochs": 10,
             "batch_size": 4,
@@ -56,7 +57,7 @@ CONFIG = {
         }
     },
     "inference": {"methods": ["cloze"]},
-    "terms": {"lexicon": {"backend": "json", "path": "lexicon.json"}},
+    "terms": {"lexicon": {"backend": "json", "path": "lexicon.json"}, "contexts": ["prompt"]},
     "statistics": {"draws": 100},
     "figures": {"formats": ["png"]},
 }

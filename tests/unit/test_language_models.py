@@ -77,7 +77,7 @@ def adapter(tiny_model, tmp_path):
 
     model = registry.load(tiny_model(), "float32", 1)
     question = prompting.Question("q", "A man has chest pain", ("angina", "seizure"), 0)
-    recipe = Recipe(loss="completion", rank=2, epochs=1, batch_size=1, micro_batch_size=1)
+    recipe = Recipe(loss="completion", form="cloze", rank=2, epochs=1, batch_size=1, micro_batch_size=1)
     learned = fine_tuning.examples(prompting.Prompter(model.tokenizer, Prompt(), 400), [question], recipe)
     network = fine_tuning.train(model, learned, recipe, 1, tmp_path / "checkpoints", show=False).network
     fine_tuning.save_adapter(network, tmp_path / "adapter", "tiny")

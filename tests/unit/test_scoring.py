@@ -93,7 +93,12 @@ def test_an_answer_does_not_depend_on_the_questions_it_is_scored_with(scorer):
 def test_what_stands_before_every_stem_is_computed_once(tiny_model):
     model = registry.load(tiny_model(), "float32")
     prompter = Prompter(model.tokenizer, Prompt(system=SYSTEM), 400)
-    scorer = Scorer(model, prompter, Inference(methods=["letter"], permutations=1, batch_questions=8), TermReading())
+    scorer = Scorer(
+        model,
+        prompter,
+        Inference(methods=["letter"], permutations=1, batch_questions=8),
+        TermReading(contexts=["prompt"]),
+    )
     passes: list[int] = []
     hook = model.network.register_forward_pre_hook(lambda _, ids: passes.append(ids[0].numel()))
     asked = [Question(f"q{i}", f"{i} which?", ("aspirin", "oxygen"), 0) for i in range(8)]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from neuro2cardio.config import settings
+from neuro2cardio.config import settings, yaml_files
 from neuro2cardio.core.errors import InputError
 
 CHECKOUT = Path(__file__).parents[2]
@@ -52,9 +52,9 @@ def refused(change: dict[str, object]) -> str:
         ({"recipes.r": {}}, "recipes.r.loss: missing"),
         ({"recipes.r.loss": "half"}, "recipes.r.loss: Input should be 'completion' or 'full' (got 'half')"),
         ({"recipes.r.rank": 0}, "recipes.r.rank: Input should be greater than or equal to 1 (got 0)"),
-        ({"recipes.r.batch_size": 6}, "batch_size 6 is no multiple of micro_batch_size 4"),
-        ({"grid.seeds": [1, 1]}, "seeds names a value twice"),
-        ({"grid.specialties": []}, "specialties is empty"),
+        ({"recipes.r.batch_size": 6}, "batch_size 6 is not a multiple of micro_batch_size 4"),
+        ({"grid.seeds": [1, 1]}, "grid.seeds: contains duplicates: 1"),
+        ({"grid.specialties": []}, "grid.specialties: is empty"),
         ({"experiment": "a/b"}, "experiment: "),
         ({"dataset.split": {"test": 0.9, "validation": 0.2}}, "leave nothing to train on"),
     ],
@@ -88,6 +88,21 @@ def test_the_full_grid_spells_out_every_key_of_the_settings():
     assert set(complete["recipes"]["full"]) == set(written["recipes"]["full"])
 
 
+def test_a_key_left_out_means_what_the_full_grid_shows():
+    """But for what depends on the model or the cluster: memory, GPUs, threads."""
+    written = yaml.safe_load((CHECKOUT / "config.yaml").read_text())
+    least = {
+        "experiment": written["experiment"],
+        "grid": {key: written["grid"][key] for key in ("models", "recipes")},
+        "dataset": {"origin": written["dataset"]["origin"]},
+        "models": {name: {k: v for k, v in m.items() if k != "resources"} for name, m in written["models"].items()},
+        "recipes": {name: {"loss": recipe["loss"]} for name, recipe in written["recipes"].items()},
+    }
+    full, defaults = (settings.load(config).model_dump(mode="json") for config in (written, least))
+    for part in set(full) - {"models"}:
+        assert full[part] == defaults[part], part
+
+
 def test_the_schema_that_editors_read_is_the_settings():
     committed = CHECKOUT / "workflow" / "schemas" / "config.schema.json"
     assert committed.read_text() == settings.schema(), "run `make schema`"
@@ -97,3 +112,69 @@ def test_a_part_travels_as_the_same_text_whatever_the_order_of_its_keys():
     a = settings.canonical_json({"b": 1, "a": [1, 2]})
     assert a == settings.canonical_json({"a": [1, 2], "b": 1})
     assert json.loads(a) == {"a": [1, 2], "b": 1}
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"models": {"base": {"source": "path", "path": "x"}}, "grid.models": ["base"]}, "models: 'base' names a row"),
+        ({"recipes": {"base": {"loss": "full"}}, "grid.recipes": ["base"]}, "recipes: 'base' names a row"),
+        ({"grid.seeds": [2**32]}, "grid.seeds.0: Input should be less than 4294967296"),
+        ({"grid.seeds": []}, "grid.seeds: is empty; name at least one"),
+        ({"grid.models": ["m", "m"]}, "grid.models: contains duplicates: 'm'"),
+        ({"figures": {"colours": "RdBlue"}}, "figures.colours: 'RdBlue' is not a colour map of matplotlib"),
+        ({"figures": {"formats": []}}, "figures.formats: is empty"),
+        ({"terms": {"contexts": []}}, "terms.contexts: is empty"),
+        ({"inference": {"methods": ["cloze", "cloze"]}}, "inference.methods: contains duplicates: 'cloze'"),
+        ({"recipes.r.learning_rate": float("inf")}, "recipes.r.learning_rate: Input should be a finite number"),
+        ({"recipes.r.learning_rate": 1.0}, "confirm_learning_rate: true"),
+        ({"recipes.r.dropout": 1}, "recipes.r.dropout: Input should be less than 1"),
+        ({"recipes.r.targets": []}, "is empty"),
+        ({"recipes.r.targets": ["q_proj", "q_proj"]}, "contains duplicates: 'q_proj'"),
+        ({"dataset.origin": {"source": "table", "files": {}}}, "dataset.origin.files: "),
+        ({"dataset.leakage": {"jaccard": 0}}, "dataset.leakage.jaccard: Input should be greater than 0"),
+        ({"dataset.further_specialties": ["Skin"]}, "further_specialties: 'Skin' is Dermatology, one of the fifteen"),
+        ({"dataset.further_specialties": ["心臓"]}, "further_specialties: '心臓' needs letters"),
+        ({"grid.specialties": ["Urology"]}, "declare one of your own in dataset.further_specialties"),
+        ({"statistics": {"draws": 10**9}}, "statistics.draws: Input should be less than or equal to 1000000"),
+    ],
+)
+def test_what_could_only_fail_later_is_refused_before_the_first_job(change, said):
+    assert said in refused(change)
+
+
+def test_a_large_learning_rate_can_be_meant():
+    recipe = {"loss": "full", "learning_rate": 0.5, "confirm_learning_rate": True}
+    assert settings.load({**RIGHT, "recipes": {"r": recipe}}).recipes["r"].learning_rate == 0.5
+
+
+def test_specialties_of_ones_own_are_declared_once_and_used_everywhere():
+    config = copy.deepcopy(RIGHT)
+    config["grid"]["specialties"] = ["urology", "Cardiology"]
+    config["dataset"] = {
+        "origin": {
+            "source": "table",
+            "files": {"all": "x.csv"},
+            "specialties": {"Bladder": "Urology", "Heart": "cardiac"},
+        },
+        "further_specialties": ["Urology"],
+    }
+    loaded = settings.load(config)
+    assert loaded.grid.specialties == ["Urology", "Cardiology"]
+    assert loaded.dataset.origin.specialties == {"Bladder": "Urology", "Heart": "Cardiology"}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (b"experiment: a\nexperiment: b\n", "experiment is given twice, on line 1 and on line 2"),
+        (b"grid:\n  seeds: [1]\n  models: [m]\n  seeds: [2]\n", "grid.seeds is given twice, on line 2 and on line 4"),
+        (b"experiment: \xe4\n", "not UTF-8 text"),
+        (b"experiment: [\n", "not YAML"),
+        (b"- a\n- b\n", "should hold keys and values"),
+    ],
+)
+def test_what_yaml_lets_pass_in_silence_is_named(tmp_path, text, said):
+    (tmp_path / "mine.yaml").write_bytes(text)
+    with pytest.raises(InputError, match=said):
+        yaml_files.check(tmp_path / "mine.yaml")

@@ -21,7 +21,7 @@ QUESTIONS = [
     )
     for i in range(10)
 ]
-RECIPE = Recipe(loss="completion", rank=2, epochs=2, batch_size=4, micro_batch_size=2, checkpoint_steps=2)
+RECIPE = Recipe(loss="completion", form="cloze", rank=2, epochs=2, batch_size=4, micro_batch_size=2, checkpoint_steps=2)
 
 
 @pytest.fixture

@@ -8,9 +8,15 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
 
-from neuro2cardio.config import settings
+from neuro2cardio.config import settings, yaml_files
 from neuro2cardio.core import provenance, specialties
 from neuro2cardio.core.errors import InputError
+
+try:
+    for file in workflow.overwrite_configfiles or ["config.yaml"]:
+        yaml_files.check(file)
+except InputError as error:
+    raise WorkflowError(str(error))
 
 # A --configfile replaces config.yaml. Snakemake would merge the two, and keys of one grid would leak into the other.
 if not workflow.overwrite_configfiles:

@@ -2,23 +2,36 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from .sections import Section
+from ..core.errors import nearest
+from .sections import NamedOnce, Section, Seed
+
+_USUAL_COLOURS = ("RdBu", "RdBu_r", "PuOr", "PuOr_r", "PRGn", "PRGn_r", "BrBG", "BrBG_r", "coolwarm")
+
+
+def _colour_map(name: str) -> str:
+    if name not in _USUAL_COLOURS:
+        # Imported only where it must be asked: every cluster job reads the configuration.
+        from matplotlib import colormaps
+
+        if name not in colormaps:
+            raise ValueError(f"{name!r} is not a colour map of matplotlib{nearest(name, colormaps)}")
+    return name
 
 
 class Statistics(Section):
     """Intervals and tests."""
 
     confidence: Annotated[float, Field(gt=0, lt=1)] = 0.95
-    draws: Annotated[int, Field(ge=100)] = 5000
+    draws: Annotated[int, Field(ge=100, le=1_000_000)] = 5000
     """Bootstrap samples of the test questions."""
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Seed = 0
 
 
 class Figures(Section):
     """How figures look."""
 
-    formats: list[Literal["png", "svg", "pdf"]] = ["png", "svg", "pdf"]
-    colours: str = "RdBu_r"
+    formats: Annotated[list[Literal["png", "svg", "pdf"]], NamedOnce] = ["png", "svg", "pdf"]
+    colours: Annotated[str, AfterValidator(_colour_map)] = "RdBu_r"
     """A diverging matplotlib colour map; its centre is no change."""

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from .sections import Fraction, Name, Section
+from .sections import Fraction, Name, NamedOnce, Section, Seed
 
 
 class Prices(Section):
@@ -92,7 +92,7 @@ class Verification(Section):
     """Questions drawn at random from all: the only ones that coverage may be calibrated and accuracy measured on."""
     per_specialty: Annotated[int, Field(ge=0)] = 10
     """More are drawn until each specialty that won has so many."""
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Seed = 0
     experts: dict[Name, Path] = {}
     """Expert -> the sheet that came back: the CSV, or a Label Studio export (JSON)."""
 
@@ -105,7 +105,7 @@ class Annotation(Section):
     """Of the source, as the data card of the release states it."""
     prompts: Path | None = None
     """A folder with the five prompts and `shown.txt`; null: the project's own."""
-    candidates: list[str] | None = None
+    candidates: Annotated[list[str], NamedOnce] | None = None
     """What may be answered, besides Others; null: the 55 specialties of the study."""
     quorum: Annotated[int, Field(ge=1, le=5)] = 3
     """Votes of five that a specialty needs."""

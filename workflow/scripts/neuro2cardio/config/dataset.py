@@ -7,8 +7,10 @@ from pydantic import Field, model_validator
 
 from ..core import specialties
 from .annotation import Annotation
-from .sections import AnySpecialty, Fraction, Section
+from .sections import AnySpecialty, Fraction, NamedOnce, Section
 from .wheels import HPO_WHEEL, Wheel
+
+_HUB_ID = r"^[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)?$"
 
 
 class SMedQA(Section):
@@ -30,7 +32,7 @@ class Columns(Section):
     """Which column of a user's table holds what."""
 
     stem: str = "question"
-    options: str | list[str] = "options"
+    options: str | Annotated[list[str], NamedOnce] = "options"
     """One column with a list or a letter -> text mapping, or one column for each option."""
     answer: str = "answer"
     """A column with the option's text, its letter or label, or its position."""
@@ -48,11 +50,11 @@ class HuggingFace(Section):
     """A data set of the Hugging Face hub (Parquet, JSON or CSV; no scripts)."""
 
     source: Literal["huggingface"]
-    id: str
-    revision: str
+    id: Annotated[str, Field(pattern=_HUB_ID)]
+    revision: Annotated[str, Field(min_length=1)]
     name: str | None = None
     """The data set's configuration, where it has several."""
-    splits: dict[str, Literal["train", "validation", "test"]]
+    splits: Annotated[dict[str, Literal["train", "validation", "test"]], Field(min_length=1)]
     """The hub's split name -> ours."""
     columns: Columns = Columns()
     specialties: dict[str, AnySpecialty | None] = {}
@@ -63,7 +65,7 @@ class Table(Section):
     """The user's own JSON, JSONL, CSV or Parquet files."""
 
     source: Literal["table"]
-    files: dict[Literal["train", "validation", "test", "all"], Path]
+    files: Annotated[dict[Literal["train", "validation", "test", "all"], Path], Field(min_length=1)]
     """`all`: one file, from which the splits are made."""
     columns: Columns = Columns()
     specialties: dict[str, AnySpecialty | None] = {}
@@ -89,7 +91,7 @@ class Leakage(Section):
     """Train questions that also stand in test are dropped from train, and listed."""
 
     ngram: Annotated[int, Field(ge=1)] = 8
-    jaccard: Fraction = 0.5
+    jaccard: Annotated[float, Field(gt=0, le=1)] = 0.5
     """Share of common word n-grams from which two questions count as one."""
 
 
@@ -107,7 +109,7 @@ class Dataset(Section):
     """Turn HTML entities (`&lt;`, `&amp;`) into what they stand for. Their number is reported either way."""
     max_rejected: Fraction = 0.02
     """Share of refused rows above which the run stops."""
-    min_train: Annotated[int, Field(ge=1)] = 20
+    min_train: Annotated[int, Field(ge=1)] = 100
     """A specialty with fewer train questions stops the run."""
     min_test: Annotated[int, Field(ge=1)] = 10
     train_size: Literal["matched", "natural"] | Annotated[int, Field(ge=1)] = "matched"

@@ -1,10 +1,10 @@
 """The words of prompts, and how answers are read."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from .sections import Section
+from .sections import NamedOnce, Section
 
 Method = Literal["letter", "cloze", "generate"]
 
@@ -25,15 +25,9 @@ class Prompt(Section):
 class Inference(Section):
     """How every adapter, and the base model once, answers the whole test set."""
 
-    methods: list[Method] = ["letter"]
+    methods: Annotated[list[Method], NamedOnce] = ["letter", "cloze"]
     """`letter`: log-probability of each option's letter. `cloze`: of its text, per token. `generate`: parse a text."""
     permutations: Literal[1, 4] = 4
     """Orders of the options: 1, or 4 cyclic ones, averaged in content order. `cloze` shows no options, needs one."""
-    batch_questions: Annotated[int, Field(ge=1)] = 8
+    batch_questions: Annotated[int, Field(ge=1)] = 16
     max_new_tokens: Annotated[int, Field(ge=1)] = 8
-
-    @model_validator(mode="after")
-    def _no_doubles(self) -> Self:
-        if not self.methods or len(set(self.methods)) < len(self.methods):
-            raise ValueError(f"methods must name each of its methods once: {self.methods}")
-        return self

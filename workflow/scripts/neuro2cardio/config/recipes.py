@@ -5,7 +5,9 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from .inference import Method
-from .sections import Fraction, Section
+from .sections import Fraction, NamedOnce, Section
+
+_LARGEST_USUAL_LEARNING_RATE = 0.1
 
 
 class Recipe(Section):
@@ -13,20 +15,22 @@ class Recipe(Section):
 
     loss: Literal["completion", "full"]
     """Which tokens are learned: the answer alone, or the whole text."""
-    form: Method = "cloze"
+    form: Method = "letter"
     """How a train question is posed, in the words of the inference method of that name."""
     rank: Annotated[int, Field(ge=1)] = 16
     alpha: Annotated[int, Field(gt=0)] = 32
-    dropout: Fraction = 0.0
-    targets: Literal["all-linear"] | list[str] = "all-linear"
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    targets: Literal["all-linear"] | Annotated[list[Annotated[str, Field(min_length=1)]], NamedOnce] = "all-linear"
     learning_rate: Annotated[float, Field(gt=0)] = 2e-4
+    confirm_learning_rate: bool = False
+    """A learning rate above 0.1 is refused unless this is true: it is nearly always a typing error."""
     schedule: Literal["linear", "cosine", "constant"] = "linear"
     warmup: Fraction = 0.05
     """Share of the steps over which the learning rate rises."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
     epochs: Annotated[int, Field(ge=1)] = 3
-    batch_size: Annotated[int, Field(ge=1)] = 8
+    batch_size: Annotated[int, Field(ge=1)] = 16
     micro_batch_size: Annotated[int, Field(ge=1)] = 4
     """Questions in memory at once; the batch is accumulated from them."""
     checkpoint_steps: Annotated[int, Field(ge=1)] = 50
@@ -35,5 +39,16 @@ class Recipe(Section):
     @model_validator(mode="after")
     def _batches(self) -> Self:
         if self.batch_size % self.micro_batch_size:
-            raise ValueError(f"batch_size {self.batch_size} is no multiple of micro_batch_size {self.micro_batch_size}")
+            raise ValueError(
+                f"batch_size {self.batch_size} is not a multiple of micro_batch_size {self.micro_batch_size}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _meant(self) -> Self:
+        if self.learning_rate > _LARGEST_USUAL_LEARNING_RATE and not self.confirm_learning_rate:
+            raise ValueError(
+                f"learning_rate {self.learning_rate:g} is above {_LARGEST_USUAL_LEARNING_RATE}; LoRA is usually "
+                "trained with 1e-5 to 1e-3. Where it is meant, set confirm_learning_rate: true"
+            )
         return self

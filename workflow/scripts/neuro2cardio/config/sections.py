@@ -1,6 +1,6 @@
 """What every part of the configuration is built from."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo
 
@@ -20,7 +20,28 @@ def _any_specialty(name: str, info: ValidationInfo) -> str:
 AnySpecialty = Annotated[str, AfterValidator(_any_specialty)]
 """One of the fifteen in any of its spellings, or one that `dataset.further_specialties` declares."""
 Fraction = Annotated[float, Field(ge=0, le=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+"""What torch and numpy both take as a seed."""
+
+
+def _not_empty(values: list[Any]) -> list[Any]:
+    if not values:
+        raise ValueError("is empty; name at least one")
+    return values
+
+
+def _unique(values: list[Any]) -> list[Any]:
+    doubled = [value for i, value in enumerate(values) if value in values[:i]]
+    if doubled:
+        raise ValueError(f"contains duplicates: {', '.join(map(repr, doubled))}")
+    return values
+
+
+Unique = AfterValidator(_unique)
+"""For a list: no value twice."""
+NamedOnce = AfterValidator(lambda values: _unique(_not_empty(values)))
+"""For a list: at least one value, and none of them twice."""
 
 
 class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)

@@ -19,6 +19,9 @@ from .recipes import Recipe
 from .sections import Name, Section
 from .terms import Terms
 
+RESERVED = frozenset({"base", "all"})
+"""Names that tables and paths use for the model without an adapter and for the whole test set."""
+
 
 class Settings(Section):
     """Everything a run depends on. The JSON schema for editors is generated from this class."""
@@ -36,6 +39,13 @@ class Settings(Section):
     statistics: Statistics = Statistics()
     figures: Figures = Figures()
     plan: Planning = Planning()
+
+    @model_validator(mode="after")
+    def _names(self) -> Self:
+        for key, registry in (("models", self.models), ("recipes", self.recipes)):
+            if taken := sorted(RESERVED & set(registry)):
+                raise ValueError(f"{key}: {taken[0]!r} names a row of the tables; call it something else")
+        return self
 
     @model_validator(mode="after")
     def _registered(self) -> Self:

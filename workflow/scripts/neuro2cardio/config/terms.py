@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from .sections import Fraction, Section
+from .sections import Fraction, NamedOnce, Section
 from .wheels import HPO_WHEEL, ICD10CM_WHEEL, Wheel
 
 
@@ -43,7 +43,7 @@ class Dictionary(Section):
 class TermReading(Section):
     """How the probability of terms is read."""
 
-    contexts: list[Literal["prompt", "bare"]] = ["prompt"]
+    contexts: Annotated[list[Literal["prompt", "bare"]], NamedOnce] = ["prompt", "bare"]
     """`prompt`: inside the prompt the model was trained on. `bare`: the question alone, as in the paper."""
     lowercase_bare: bool = True
 
