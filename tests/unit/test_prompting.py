@@ -26,8 +26,9 @@ every_tokenizer = pytest.mark.parametrize("prompter", PROMPTERS.values(), ids=[f
 @pytest.mark.parametrize(("form", "gold"), [("cloze", "oxygen"), ("letter", "B"), ("generate", "[B]")])
 def test_the_answer_span_spells_the_answer(prompter, form, gold):
     tokens = prompter.training(QUESTION, form)
-    said = prompter.tokenizer.decode(tokens.ids[tokens.answer :])
+    said = prompter.tokenizer.decode(tokens.ids[tokens.answer : tokens.end])
     assert re.sub(r"\s", "", said).lower() == gold.lower()
+    assert prompter.tokenizer.decode(tokens.ids[tokens.end :]) == "</s>"
 
 
 @every_tokenizer
@@ -102,17 +103,19 @@ def test_options_longer_than_the_window_are_refused_by_name():
         Prompter(tiny_models.tokenizer("byte-level"), Prompt(), 200).cut(question, [("letter", 0)])
 
 
-def test_a_tokenizer_that_merges_the_letter_with_what_precedes_it_is_refused():
-    """A character-run tokenizer: one token for all that stands between two spaces."""
-    from tokenizers import Tokenizer, models, pre_tokenizers
+def test_an_answer_that_would_be_merged_with_what_precedes_it_keeps_its_own_tokens():
+    """The template ends in a colon, and the vocabulary has a token of colon and bracket."""
+    from tokenizers import Tokenizer, models
     from transformers import PreTrainedTokenizerFast
 
-    runs = Tokenizer(models.WordLevel({"<unk>": 0}, unk_token="<unk>"))
-    runs.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    template = "{{ messages[0].content }} assistant:"
-    prompter = Prompter(PreTrainedTokenizerFast(tokenizer_object=runs, chat_template=template), Prompt(), 400)
-    with pytest.raises(InputError, match="merges the first character of the answer 'A'"):
-        prompter.pose(QUESTION, "letter", "A")
+    vocabulary = {c: i for i, c in enumerate(sorted(set("".join(map(chr, range(32, 127)))) | {"\n", ":["}))}
+    merging = Tokenizer(models.BPE(vocabulary, [(":", "[")]))
+    template = "{% for m in messages %}{{ m.role }}:{{ m.content }}\n{% endfor %}"
+    words = PreTrainedTokenizerFast(tokenizer_object=merging, chat_template=template)
+    tokens = Prompter(words, Prompt(), 400).training(QUESTION, "generate")
+    assert tokens.text.endswith("assistant:[B]")
+    assert words.convert_ids_to_tokens(tokens.ids[tokens.answer - 1 : tokens.end]) == [":", "[", "B", "]"]
+    assert [tokens.text[a:b] for a, b in tokens.offsets[tokens.answer :]] == ["[", "B", "]"]
 
 
 def test_letters_that_are_not_one_token_each_are_refused():

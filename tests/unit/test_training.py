@@ -70,7 +70,7 @@ def test_completion_learns_the_answer_and_full_the_whole_text(tiny_model):
 def test_an_answer_without_tokens_is_refused(tiny_model):
     prompter = Prompter(registry.load_tokenizer(tiny_model()), Prompt(), 400)
     with pytest.raises(InputError, match="nothing to learn"):
-        fine_tuning.example(prompter.pose(QUESTIONS[0], "cloze"), "completion", None)
+        fine_tuning.example(prompter.pose(QUESTIONS[0], "cloze"), "completion")
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(train):

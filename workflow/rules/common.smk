@@ -8,7 +8,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
 
-from neuro2cardio.config import settings, yaml_files
+from neuro2cardio.config import models, settings, yaml_files
 from neuro2cardio.core import provenance, specialties
 from neuro2cardio.core.errors import InputError
 
@@ -33,6 +33,7 @@ RESULTS = f"results/{SETTINGS.experiment}"
 LOGS = f"logs/{SETTINGS.experiment}"
 BENCHMARKS = f"{RESULTS}/benchmarks"
 SCRIPTS = f"{workflow.basedir}/workflow/scripts"
+USAGE = set(models.Usage.model_fields)
 ADAPTER = "{model}/{recipe}/{train_set}/seed-{seed}"
 
 
@@ -94,7 +95,7 @@ def mappings():
 
 def usage(model):
     """How a registry entry's model is used, whatever it asks of the cluster."""
-    return SETTINGS.models[model].model_dump(mode="json", include={"dtype", "max_tokens", "chat_template"})
+    return SETTINGS.models[model].model_dump(mode="json", include=USAGE)
 
 
 def prompt_for(*forms):

@@ -26,6 +26,9 @@ def main() -> None:
     args = parser.parse_args()
     given = json.loads(args.settings)
     train_set = provenance.sha256(args.train_set)
+    usage, prompt = Usage.model_validate(given["usage"]), Prompt.model_validate(given["prompt"])
+    prompter = prompting.for_model(registry.location(args.record), usage, prompt)
+    prompter.show()
     made_from = job_cache.made_from(
         args.record,
         "models.fine_tuning",
@@ -33,24 +36,28 @@ def main() -> None:
         seed=args.seed,
         threads=args.threads,
         train_set_sha256=train_set,
+        frame=prompter.frame.shown,
     )
     # A checkpoint counts for exactly this job: other data, settings or code start anew.
-    finished = job_cache.cached(args.checkpoints, made_from, partial(finetune, args, given, made_from))
+    finished = job_cache.cached(args.checkpoints, made_from, partial(finetune, args, prompter, given, made_from))
     with files.atomic_write(args.adapter) as part:
         shutil.copytree(finished, part, ignore=shutil.ignore_patterns(job_cache.MARK))
 
 
 def finetune(
-    args: argparse.Namespace, given: dict[str, Any], made_from: dict[str, Any], checkpoints: Path, target: Path
+    args: argparse.Namespace,
+    prompter: prompting.Prompter,
+    given: dict[str, Any],
+    made_from: dict[str, Any],
+    checkpoints: Path,
+    target: Path,
 ) -> None:
     recipe = Recipe.model_validate(given["recipe"])
     usage = Usage.model_validate(given["usage"])
-    folder = registry.location(args.record)
-    prompter = prompting.for_model(folder, usage, Prompt.model_validate(given["prompt"]))
     questions = prompting.questions_of(tables.read(args.train_set, tables.QUESTIONS))
     learned = fine_tuning.examples(prompter, questions, recipe)
     print(f"{len(questions)} questions, {sum(len(e.input_ids) for e in learned)} tokens an epoch", flush=True)
-    model = registry.load(folder, usage.dtype, args.threads)
+    model = registry.load(registry.location(args.record), usage.dtype, args.threads)
     trained = fine_tuning.train(model, learned, recipe, args.seed, checkpoints)
     fine_tuning.save_adapter(trained.network, target, registry.name(args.record))
     trained.curve.to_csv(target / "training.csv", index=False)

@@ -35,6 +35,9 @@ def main() -> None:
     args = parser.parse_args()
     given, keys = json.loads(args.settings), json.loads(args.keys)
     read = [args.questions, args.mentions, *([args.adapter / registry.WEIGHTS] if args.adapter else [])]
+    usage, prompt = Usage.model_validate(given["usage"]), Prompt.model_validate(given["prompt"])
+    prompter = prompting.for_model(registry.location(args.record), usage, prompt)
+    prompter.show()
     digests = [provenance.sha256(path) for path in read]
     made_from = job_cache.made_from(
         args.record,
@@ -44,24 +47,30 @@ def main() -> None:
         keys=keys,
         threads=args.threads,
         read=digests,
+        frame=prompter.frame.shown,
     )
-    finished = job_cache.cached(args.kept, made_from, partial(infer, args, given, keys))
+    finished = job_cache.cached(args.kept, made_from, partial(infer, args, prompter, given, keys))
     for name, output in ((PREDICTIONS, args.predictions), (TERM_LOGPROBS, args.term_logprobs)):
         with files.atomic_write(output) as part:
             shutil.copyfile(finished / name, part)
 
 
-def infer(args: argparse.Namespace, given: dict[str, Any], keys: dict[str, Any], _: Path, target: Path) -> None:
+def infer(
+    args: argparse.Namespace,
+    prompter: prompting.Prompter,
+    given: dict[str, Any],
+    keys: dict[str, Any],
+    _: Path,
+    target: Path,
+) -> None:
     usage = Usage.model_validate(given["usage"])
-    folder = registry.location(args.record)
     questions = tables.read(args.questions, tables.QUESTIONS).query("split == 'test'")
     mentions = by_question(tables.read(args.mentions, tables.MENTIONS))
 
-    prompter = prompting.for_model(folder, usage, Prompt.model_validate(given["prompt"]))
     inference = Inference.model_validate(given["inference"])
     # What cannot be asked of this tokenizer fails here, before weights are loaded.
     print(json.dumps(tokenizer_check.check(prompter, questions, inference, [])), flush=True)
-    model = registry.load(folder, usage.dtype, args.threads)
+    model = registry.load(registry.location(args.record), usage.dtype, args.threads)
     if args.adapter:
         model = registry.with_adapter(model, args.adapter)
     scorer = Scorer(model, prompter, inference, TermReading.model_validate(given["terms"]))

@@ -30,6 +30,8 @@ class Usage(Section):
     """Longer questions lose the start of their stem, never an option; the model's own window bounds it too."""
     chat_template: bool = True
     """Use the tokenizer's chat template where it has one; false: a plain prompt."""
+    chat_template_kwargs: dict[str, bool | int | float | str] = {}
+    """Values for the chat template: `enable_thinking: false` (the default), `date_string: "26 Jul 2024"`, ..."""
 
 
 class _Model(Usage):

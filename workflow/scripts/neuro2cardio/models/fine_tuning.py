@@ -59,23 +59,21 @@ class Trained:
     record: dict[str, Any]
 
 
-def example(tokens: Tokens, loss: str, end: int | None) -> Example:
-    """Ids with labels: of the answer alone (`completion`), or of the whole text (`full`).
+def example(tokens: Tokens, loss: str) -> Example:
+    """Ids with labels: of the answer and its end (`completion`), or of the whole text (`full`).
 
-    ``end`` is the token that ends an answer, if the tokenizer has one; it is learned too. The first token of a text has
-    nothing before it and is never learned. Raises `InputError` where nothing is left to learn.
+    The first token of a text has nothing before it and is never learned. Raises `InputError` where nothing is left to
+    learn.
     """
-    ids = (*tokens.ids, end) if end is not None else tokens.ids
     first = max(1, tokens.answer if loss == "completion" else 1)
-    if tokens.answer >= len(tokens.ids):
+    if tokens.answer >= tokens.end:
         raise InputError(f"nothing to learn: the answer of {tokens.text[:80]!r}... has no token of its own")
-    return Example(ids, (_IGNORED,) * first + ids[first:])
+    return Example(tokens.ids, (_IGNORED,) * first + tokens.ids[first:])
 
 
 def examples(prompter: Prompter, questions: Sequence[Question], recipe: Recipe) -> list[Example]:
     """The train set as the recipe poses it, in the order of the questions."""
-    end = prompter.tokenizer.eos_token_id
-    return [example(prompter.training(q, recipe.form), recipe.loss, end) for q in questions]
+    return [example(prompter.training(q, recipe.form), recipe.loss) for q in questions]
 
 
 def order(lengths: Sequence[int], epochs: int, batch_size: int, seed: int) -> np.ndarray:

@@ -84,31 +84,33 @@ def read(model: LoadedModel, groups: Sequence[Sequence[Query]]) -> list[list[Val
 
 
 def generate(
-    model: LoadedModel, groups: Sequence[Sequence[tuple[int, ...]]], max_new_tokens: int
+    model: LoadedModel, groups: Sequence[Sequence[tuple[int, ...]]], max_new_tokens: int, ends: tuple[int, ...] = ()
 ) -> list[list[tuple[int, ...]]]:
-    """Greedy continuations of prompts, by group; each ends before the model's end-of-text token.
+    """Greedy continuations of prompts, by group; each ends before the model's end-of-text token, or one of ``ends``.
 
     The prompts of a group start alike, as the queries of `read` do, and share that computation.
     """
     if sum(map(len, groups)) > 1 and _slides(model):
-        return [[generate(model, [[prompt]], max_new_tokens)[0][0] for prompt in group] for group in groups]
+        return [[generate(model, [[prompt]], max_new_tokens, ends)[0][0] for prompt in group] for group in groups]
     flat = [(row, k) for row, group in enumerate(groups) for k in range(len(group))]
     queries = [[Query(p, ()) for p in group] for group in groups]
     with torch.inference_mode():
         # At least one token of each prompt is left for the second pass, which makes the first new token's logits.
         starts = [min(_common_start(group), min(len(q.ids) for q in group) - 1) for group in queries]
         prefix, *_ = _Prefix.of(model, [g[0].ids[:n] for g, n in zip(queries, starts, strict=True)], [min(starts) - 1])
-        texts = iter(_continue(model, *prefix.prompts(queries, flat), max_new_tokens))
+        texts = iter(_continue(model, *prefix.prompts(queries, flat), max_new_tokens, ends))
     return [[next(texts) for _ in group] for group in groups]
 
 
-def generate_naive(model: LoadedModel, prompt: tuple[int, ...], max_new_tokens: int) -> tuple[int, ...]:
+def generate_naive(
+    model: LoadedModel, prompt: tuple[int, ...], max_new_tokens: int, ends: tuple[int, ...] = ()
+) -> tuple[int, ...]:
     """The reference: the whole sequence through the model again for every new token."""
-    ids, ends = list(prompt), set(_end_tokens(model))
+    ids, stops = list(prompt), {*_end_tokens(model), *ends}
     with torch.inference_mode():
         for _ in range(max_new_tokens):
             token = int(model.network(torch.tensor([ids], device=model.device)).logits[0, -1].argmax())
-            if token in ends:
+            if token in stops:
                 break
             ids.append(token)
     return tuple(ids[len(prompt) :])
@@ -185,15 +187,17 @@ class _Prefix:
         return [i for i, _ in rows], [groups[i][k].ids[starts[i] :] for i, k in rows]
 
 
-def _continue(model: LoadedModel, token: torch.Tensor, prompts: _Prefix, max_new_tokens: int) -> list[tuple[int, ...]]:
+def _continue(
+    model: LoadedModel, token: torch.Tensor, prompts: _Prefix, max_new_tokens: int, ends: tuple[int, ...]
+) -> list[tuple[int, ...]]:
     """Extend every row by its likeliest token until it ends; rows that ended ride along unread."""
-    ends = set(_end_tokens(model))
+    stops = {*_end_tokens(model), *ends}
     mask, position, cached = prompts.mask, prompts.lengths, prompts.cache
     texts: list[list[int]] = [[] for _ in token]
     running = [True] * len(texts)
     for step in range(max_new_tokens):
         for i, t in enumerate(token.tolist()):
-            running[i] = running[i] and t not in ends
+            running[i] = running[i] and t not in stops
             if running[i]:
                 texts[i].append(t)
         if step + 1 == max_new_tokens or not any(running):

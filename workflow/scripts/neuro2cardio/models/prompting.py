@@ -4,23 +4,26 @@ The stem comes first in every form, so that whatever follows it (options, their 
 before untouched: a causal model reads a stem once for all methods, and a term's log-probability is the same in each.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache, cached_property
+from itertools import chain
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..config.inference import Method, Prompt
 from ..config.models import Usage
 from ..core.errors import InputError
-from . import registry
+from . import chat_templates, registry
+from .chat_templates import Frame
+from .encoding import Encoder, Offsets
 
 if TYPE_CHECKING:
     import pandas as pd
     from transformers import PreTrainedTokenizerFast
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-_SENTINEL = "\u2042stem\u2042"
 
 
 @dataclass(frozen=True)
@@ -39,11 +42,13 @@ class Tokens:
 
     text: str
     ids: tuple[int, ...]
-    offsets: tuple[tuple[int, int], ...]
+    offsets: Offsets
     stem_at: int
     cut: int
     answer: int
     """Index of the first answer token; ``len(ids)`` where there is no answer."""
+    end: int
+    """Index of the first token behind the answer, which ends it; ``len(ids)`` where there is none."""
 
     def span(self, start: int, end: int) -> range | None:
         """Token indices of ``stem[start:end]``.
@@ -71,25 +76,32 @@ class Prompter:
     prompt: Prompt
     window: int
     chat_template: bool = True
+    template_kwargs: Mapping[str, Any] = field(default_factory=dict)
+    shots: tuple[Question, ...] = ()
+    """Worked examples before the question, as earlier turns of the conversation."""
 
     def pose(
-        self, question: Question, form: Method, completion: str = "", permutation: int = 0, cut: int = 0
+        self,
+        question: Question,
+        form: Method,
+        completion: str = "",
+        permutation: int = 0,
+        cut: int = 0,
+        ended: bool = False,
     ) -> Tokens:
         """The prompt of a question, followed by ``completion`` where one is given.
 
-        Raises `InputError` where the tokenizer merges the completion's first character with what precedes it.
+        Messages carry no white space at their ends: half of all templates take it away. ``ended`` adds the text with
+        which the template ends an answer.
         """
-        head, tail, lead = self._frame
-        prompt = head + question.stem[cut:] + self._after_stem(question, form, permutation) + tail
-        text = prompt + (lead + completion if completion else "")
-        ids, offsets = self._encode(text)
-        answer = next((i for i, (_, end) in enumerate(offsets) if end > len(prompt)), len(ids))
-        if answer < len(ids) and offsets[answer][0] < len(prompt):
-            raise InputError(
-                f"the tokenizer merges the first character of the answer {completion!r} with what precedes it "
-                f"({text[offsets[answer][0] : offsets[answer][1]]!r}); change prompt.answer_cue or chat_template"
-            )
-        return Tokens(text, ids, offsets, len(head), cut, answer)
+        # What is read at the prompt's end depends on an answer behind it, for which any letter will do.
+        answer = completion.strip() or LETTERS[0]
+        cut += len(question.stem[cut:]) - len(question.stem[cut:].lstrip())
+        parts = [*self._head(form), (self._message(question, form, permutation, cut), False)]
+        parts += [(self.frame.pieces[-1], True), (answer, False), (self.frame.end if ended else "", True)]
+        before = "".join(text for text, _ in parts[:-2])
+        tokens = self._tokens(parts, before, answer, len("".join(text for text, _ in parts[:-4])), cut)
+        return tokens if completion else _unanswered(tokens, len(before.rstrip(" ")))
 
     def bare(self, stem: str, lowercase: bool) -> Tokens:
         """The stem alone, as the paper scores it; a stem longer than the window loses its start."""
@@ -100,9 +112,9 @@ class Prompter:
         return self._bare(text, tokens.offsets[len(tokens.ids) - self.window + len(self._bos)][0])
 
     def training(self, question: Question, form: Method, permutation: int = 0) -> Tokens:
-        """The prompt with its gold answer, cut to the window."""
-        cut = self.cut(question, [(form, permutation)], reserve=1)
-        return self.pose(question, form, self.gold(question, form, permutation), permutation, cut)
+        """The prompt with its gold answer and the answer's end, cut to the window."""
+        cut = self.cut(question, [(form, permutation)], reserve=len(self.end_ids))
+        return self.pose(question, form, self.gold(question, form, permutation), permutation, cut, ended=True)
 
     def gold(self, question: Question, form: Method, permutation: int = 0) -> str:
         """What the model should answer: the option's text, its letter, or its letter in brackets."""
@@ -140,36 +152,55 @@ class Prompter:
         return (ids[0],) if ids and ids[0] in (self.tokenizer.bos_token_id, self.tokenizer.cls_token_id) else ()
 
     @cached_property
-    def _frame(self) -> tuple[str, str, str]:
-        """Text before the stem, text between the last words of the question and the answer, and the answer's lead."""
+    def frame(self) -> Frame:
+        """What stands around questions and answers. Raises `InputError` where the chat template does not say."""
+        turns = len(self.shots) + 1
         if not self.uses_template:
-            system = f"{self.prompt.system}\n\n" if self.prompt.system else ""
-            return system, f"\n{self.prompt.answer_cue}", " "
-        rendered = self._render()
-        if rendered.count(_SENTINEL) != 1:
-            raise InputError("the chat template does not write the user's message once; set chat_template: false")
-        head, tail = rendered.split(_SENTINEL)
-        return head, tail, ""
+            return chat_templates.plain(self.prompt.system, self.prompt.answer_cue, self.tokenizer.eos_token, turns)
+        controls = self._encoder.control
+        return chat_templates.frame(self.tokenizer, self.prompt.system, self.template_kwargs, controls, turns)
+
+    def show(self) -> None:
+        """Print the frame, once, for the log of a job."""
+        print(f"Each question is asked in this frame: {json.dumps(self.frame.shown, ensure_ascii=False)}", flush=True)
+
+    @cached_property
+    def end_ids(self) -> tuple[int, ...]:
+        """The tokens that end an answer, the last of which stops a generated one; none where nothing is known."""
+        return self._encoder([(self.frame.end, True)])[0]
+
+    @cached_property
+    def _encoder(self) -> Encoder:
+        return Encoder(self.tokenizer)
 
     @cached_property
     def _bos_if_plain(self) -> tuple[int, ...]:
         return () if self.uses_template else self._bos
 
-    def _render(self) -> str:
-        from jinja2.exceptions import TemplateError
+    def _head(self, form: Method) -> list[tuple[str, bool]]:
+        """All that stands before the question, worked examples included, and whether its control tokens count."""
+        messages = chain.from_iterable((self._message(q, form, 0, 0), self.gold(q, form).strip()) for q in self.shots)
+        head = chain.from_iterable(
+            ((piece, True), (m, False)) for piece, m in zip(self.frame.pieces, messages, strict=False)
+        )
+        return [*head, (self.frame.pieces[-2], True)]
 
-        user = {"role": "user", "content": _SENTINEL}
-        if not self.prompt.system:
-            return self._template([user])
-        try:
-            return self._template([{"role": "system", "content": self.prompt.system}, user])
-        except TemplateError:
-            # Templates without a system role (Mistral, Gemma) raise; their makers put its words before the user's.
-            return self._template([{"role": "user", "content": f"{self.prompt.system}\n\n{_SENTINEL}"}])
+    def _message(self, question: Question, form: Method, permutation: int, cut: int) -> str:
+        return (question.stem[cut:] + self._after_stem(question, form, permutation)).strip()
 
-    def _template(self, messages: list[dict[str, str]]) -> str:
-        text: Any = self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
-        return str(text)
+    def _tokens(self, parts: list[tuple[str, bool]], before: str, answer: str, stem_at: int, cut: int) -> Tokens:
+        """Tokens of the joined ``parts``, of which ``before`` stands before the ``answer``."""
+        text = "".join(part for part, _ in parts)
+        ids, offsets = self._encode(parts)
+        # Spaces that end the text before are part of the answer: most tokenizers write them into its first token.
+        start, end = len(before.rstrip(" ")), len(before) + len(answer)
+        first = next((i for i, (a, b) in enumerate(offsets) if b > start and (a >= start or b > len(before))), len(ids))
+        if first < len(ids) and offsets[first][0] < start:
+            # A token of both: the model reads the prompt before it writes, so the answer's tokens are its own.
+            ids, offsets = self._apart(parts, len(before))
+            first = next((i for i, (a, b) in enumerate(offsets) if a >= start and b > a), len(ids))
+        last = next((i for i, (a, b) in enumerate(offsets) if a >= end and b > a), len(ids))
+        return Tokens(text, ids, offsets, stem_at, cut, min(first, last), last)
 
     def _after_stem(self, question: Question, form: Method, permutation: int) -> str:
         if form == "cloze":
@@ -179,17 +210,24 @@ class Prompter:
         lines = "\n".join(f"{LETTERS[j]}. {question.options[(j - permutation) % n]}" for j in range(n))
         return f"\n\n{lines}\n\n{getattr(self.prompt, form)}"
 
-    def _encode(
-        self, text: str, bos: tuple[int, ...] | None = None
-    ) -> tuple[tuple[int, ...], tuple[tuple[int, int], ...]]:
-        coded = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
-        before = self._bos_if_plain if bos is None else bos
-        offsets = tuple((int(a), int(b)) for a, b in coded["offset_mapping"])
-        return before + tuple(coded["input_ids"]), ((0, 0),) * len(before) + offsets
+    def _encode(self, parts: Sequence[tuple[str, bool]]) -> tuple[tuple[int, ...], Offsets]:
+        ids, offsets = self._encoder(parts)
+        return self._bos_if_plain + ids, ((0, 0),) * len(self._bos_if_plain) + offsets
+
+    def _apart(self, parts: list[tuple[str, bool]], at: int) -> tuple[tuple[int, ...], Offsets]:
+        """Ids and offsets with the answer, the last part but one, encoded by itself."""
+        before, behind = self._encode(parts[:-2]), self._encoder([("\n", True), *parts[-2:]])
+        line = len(self._encoder([("\n", True)])[0])
+        if behind[0][:line] != self._encoder([("\n", True)])[0]:
+            behind, line = self._encoder(parts[-2:]), 0
+        shift = at - (1 if line else 0)
+        moved = tuple((a + shift, b + shift) for a, b in behind[1][line:])
+        return before[0] + behind[0][line:], before[1] + moved
 
     def _bare(self, text: str, cut: int) -> Tokens:
-        ids, offsets = self._encode(text[cut:], self._bos)
-        return Tokens(text[cut:], ids, offsets, 0, cut, len(ids))
+        ids, offsets = self._encoder([(text[cut:], False)])
+        ids, offsets = self._bos + ids, ((0, 0),) * len(self._bos) + offsets
+        return Tokens(text[cut:], ids, offsets, 0, cut, len(ids), len(ids))
 
     def _lengths(self, question: Question, posed: Sequence[tuple[Method, int]], cut: int) -> list[int]:
         longest = max(question.options, key=len)
@@ -213,10 +251,17 @@ class Prompter:
         return cut + blank + 1 - tokens.stem_at
 
 
-def for_model(folder: Path, usage: Usage, prompt: Prompt) -> Prompter:
-    """The prompter of a model's folder, used as the configuration says."""
+def for_model(folder: Path, usage: Usage, prompt: Prompt, shots: Sequence[Question] = ()) -> Prompter:
+    """The prompter of a model's folder, used as the configuration says; ``shots`` stand before each question."""
     tokenizer = registry.load_tokenizer(folder)
-    return Prompter(tokenizer, prompt, registry.window(folder, usage.max_tokens), usage.chat_template)
+    return Prompter(
+        tokenizer,
+        prompt,
+        registry.window(folder, usage.max_tokens),
+        usage.chat_template,
+        usage.chat_template_kwargs,
+        tuple(shots),
+    )
 
 
 def questions_of(frame: "pd.DataFrame") -> list[Question]:
@@ -240,6 +285,12 @@ def _letter_ids(prompter: Prompter, n_options: int) -> tuple[int, ...]:
     if len(set(found)) < n_options:
         raise InputError(f"the tokenizer gives several letters one token ({found}); use the method cloze")
     return tuple(found)
+
+
+def _unanswered(tokens: Tokens, length: int) -> Tokens:
+    """The prompt alone of an answered question, of which ``length`` characters stand before the answer."""
+    n = tokens.answer
+    return Tokens(tokens.text[:length], tokens.ids[:n], tokens.offsets[:n], tokens.stem_at, tokens.cut, n, n)
 
 
 def _lowercase(text: str) -> str:

@@ -80,15 +80,23 @@ class Scorer:
         """The reference for `score`: one sequence at a time, nothing shared, nothing left out."""
         posed = self._pose(question, mentions)
         values = [logprobs.read_naive(self.model, query) for query in posed.queries]
-        texts = [logprobs.generate_naive(self.model, p, self.inference.max_new_tokens) for p in posed.prompts]
+        texts = [
+            logprobs.generate_naive(self.model, p, self.inference.max_new_tokens, self._ends) for p in posed.prompts
+        ]
         bare = [(s, logprobs.read_naive(self.model, s.query())) for s in self._bare(question, mentions)]
         return self._answers(posed, values, texts), self._term_rows(posed, values, bare)
+
+    @property
+    def _ends(self) -> tuple[int, ...]:
+        """The token with which the chat template ends an answer, which need not be the model's end-of-text token."""
+        return self.prompter.end_ids[-1:]
 
     def _score_batch(self, posed: list[_Posed]) -> Iterator[tuple[list[dict[str, Any]], list[dict[str, Any]]]]:
         values = logprobs.read(self.model, [p.queries for p in posed])
         texts: list[list[tuple[int, ...]]] = [[] for _ in posed]
         if "generate" in self.inference.methods:
-            texts = logprobs.generate(self.model, [p.prompts for p in posed], self.inference.max_new_tokens)
+            prompts = [p.prompts for p in posed]
+            texts = logprobs.generate(self.model, prompts, self.inference.max_new_tokens, self._ends)
         bare = [[(s, s.query()) for s in self._bare(p.question, p.terms.mentions)] for p in posed]
         flat = iter(logprobs.read(self.model, [[query] for row in bare for _, query in row])) if any(bare) else iter(())
         for p, v, t, row in zip(posed, values, texts, bare, strict=True):

@@ -18,6 +18,7 @@ def check(prompter: Prompter, questions: pd.DataFrame, inference: Inference, for
     what precedes it, a letter is not one token, or options alone overflow the window.
     """
     report: dict[str, Any] = {"window": prompter.window, "chat_template": prompter.uses_template}
+    report["frame"] = prompter.frame.shown
     test = questions_of(questions[questions["split"] == "test"])
     train = questions_of(questions[questions["split"] == "train"])
     if "letter" in inference.methods:

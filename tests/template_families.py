@@ -1,0 +1,286 @@
+"""Chat templates of the families that people use, each in the shortest form that shows what is its own."""
+
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import tiny_models
+
+_CHATML = "<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n"
+_GENERATION = "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+_HEADER = "<|start_header_id|>{{ m.role }}<|end_header_id|>\n\n"
+_LLAMA_3_SYSTEM = (
+    "{{ bos_token }}<|start_header_id|>system<|end_header_id|>\n\nToday Date: {{ date_string }}\n\n"
+    "{% if messages[0].role == 'system' %}{{ messages[0].content | trim }}{% set messages = messages[1:] %}{%"
+    " endif %}"
+    "<|eot_id|>{% for m in messages %}" + _HEADER + "{{ m.content | trim }}<|eot_id|>{% endfor %}"
+    "{% if add_generation_prompt %}<|start_header_id|>assistant<|end_header_id|>\n\n{% endif %}"
+)
+_PHI = "<|{{ m.role }}|>\n{{ m.content }}<|end|>\n"
+_PHI_GENERATION = "{% if add_generation_prompt %}<|assistant|>\n{% else %}{{ eos_token }}{% endif %}"
+_GEMMA_TURNS = (
+    "{% for m in messages %}<start_of_turn>{{ 'model' if m.role == 'assistant' else m.role }}\n"
+    "{{ first if loop.first }}{{ (m.content if m.content is string else m.content[0].text) | trim }}<end_of_turn>\n"
+    "{% endfor %}{% if add_generation_prompt %}<start_of_turn>model\n{% endif %}"
+)
+
+
+@dataclass(frozen=True)
+class Family:
+    """A chat template, the control tokens that it writes, and where it should put an answer."""
+
+    template: str
+    controls: tuple[str, ...]
+    lead: str
+    """What stands between the question and the answer."""
+    end: str
+    kind: str = "byte-level"
+    bos: str = "<s>"
+    eos: str = "</s>"
+    kwargs: dict[str, Any] = field(default_factory=dict)
+    rstrip: bool = False
+    """Control tokens take the white space behind them, as Phi-3's do."""
+    as_written: bool = True
+    """False where a thought that the prompt opens is closed, which the template itself never writes."""
+    markup: tuple[str, ...] = ()
+    """Added tokens that are not special, such as the marks of a thought."""
+
+
+_INSTRUCT = "{{ bos_token }}{% for m in messages %}{% if m.role == 'user' %}"
+_ONLY_TURNS = "{% else %}{{ raise_exception('Only user and assistant roles are supported!') }}{% endif %}{% endfor %}"
+FAMILIES = {
+    "mistral v0.1": Family(
+        _INSTRUCT + "[INST] {{ m.content }} [/INST]"
+        "{% elif m.role == 'assistant' %}{{ m.content + eos_token + ' ' }}" + _ONLY_TURNS,
+        (),
+        " [/INST]",
+        "</s>",
+        "metaspace",
+    ),
+    "mistral v0.2": Family(
+        "{%- if messages[0].role == 'system' %}{%- set first = messages[0].content + '\n\n' %}"
+        "{%- set messages = messages[1:] %}{%- endif %}"
+        + _INSTRUCT
+        + "[INST] {{ first if loop.first }}{{ m.content }} "
+        "[/INST]{% elif m.role == 'assistant' %}{{ ' ' + m.content + eos_token }}" + _ONLY_TURNS,
+        (),
+        " [/INST] ",
+        "</s>",
+        "metaspace",
+    ),
+    "mistral v0.3": Family(
+        "{%- if messages[0].role == 'system' %}{%- set system = messages[0].content %}"
+        "{%- set messages = messages[1:] %}{%- endif %}" + _INSTRUCT + "{{ '[INST] ' + (system + '\n\n' if system is "
+        "defined and messages[loop.index0 + 2] is not defined else '') + m.content + '[/INST]' }}"
+        "{% elif m.role == 'assistant' %}{{ ' ' + m.content | trim + eos_token }}" + _ONLY_TURNS,
+        ("[INST]", "[/INST]"),
+        "[/INST] ",
+        "</s>",
+        "metaspace",
+    ),
+    "llama 2": Family(
+        "{% if messages[0].role == 'system' %}{% set first = '<<SYS>>\n' + messages[0].content + '\n<</SYS>>\n\n' %}"
+        "{% set messages = messages[1:] %}{% endif %}{% for m in messages %}{% if m.role == 'user' %}"
+        "{{ bos_token + '[INST] ' + (first if loop.first and first is defined else '') + m.content | trim + '"
+        " [/INST]' }}"
+        "{% else %}{{ ' ' + m.content | trim + ' ' + eos_token }}{% endif %}{% endfor %}",
+        (),
+        " [/INST] ",
+        " </s>",
+        "metaspace",
+    ),
+    "llama 3": Family(
+        "{{ bos_token }}{% for m in messages %}" + _HEADER + "{{ m.content | trim }}<|eot_id|>{% endfor %}"
+        "{% if add_generation_prompt %}<|start_header_id|>assistant<|end_header_id|>\n\n{% endif %}",
+        ("<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"),
+        "<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n",
+        "<|eot_id|>",
+    ),
+    "llama 3.1": Family(
+        "{% if not date_string is defined %}{% set date_string = '26 Jul 2024' %}{% endif %}" + _LLAMA_3_SYSTEM,
+        ("<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"),
+        "<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n",
+        "<|eot_id|>",
+        kwargs={"date_string": "01 Jan 2025"},
+    ),
+    "llama 3.2": Family(
+        "{% if strftime_now is defined %}{% set date_string = strftime_now('%d %b %Y') %}{% else %}"
+        "{% set date_string = '26 Jul 2024' %}{% endif %}" + _LLAMA_3_SYSTEM,
+        ("<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"),
+        "<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n",
+        "<|eot_id|>",
+    ),
+    "gemma 2": Family(
+        "{{ bos_token }}{% if messages[0].role == 'system' %}{{ raise_exception('System role not supported')"
+        " }}{% endif %}" + _GEMMA_TURNS,
+        ("<start_of_turn>", "<end_of_turn>"),
+        "<end_of_turn>\n<start_of_turn>model\n",
+        "<end_of_turn>",
+        "metaspace",
+    ),
+    "gemma 3": Family(
+        "{{ bos_token }}{% if messages[0].role == 'system' %}{% set first = (messages[0].content if"
+        " messages[0].content "
+        "is string else messages[0].content[0].text) + '\n\n' %}{% set messages = messages[1:] %}{% endif %}"
+        + _GEMMA_TURNS,
+        ("<start_of_turn>", "<end_of_turn>"),
+        "<end_of_turn>\n<start_of_turn>model\n",
+        "<end_of_turn>",
+        "metaspace",
+    ),
+    "phi 3 mini": Family(
+        "{% for m in messages %}{% if m.role != 'system' %}" + _PHI + "{% endif %}{% endfor %}" + _PHI_GENERATION,
+        ("<|user|>", "<|assistant|>", "<|end|>"),
+        "<|end|>\n<|assistant|>\n",
+        "<|end|>",
+        "metaspace",
+        rstrip=True,
+    ),
+    "phi 3.5": Family(
+        "{% for m in messages %}{% if m.role != 'system' or m.content %}" + _PHI + "{% endif %}{% endfor %}"
+        "" + _PHI_GENERATION,
+        ("<|system|>", "<|user|>", "<|assistant|>", "<|end|>"),
+        "<|end|>\n<|assistant|>\n",
+        "<|end|>",
+        "metaspace",
+        rstrip=True,
+    ),
+    "qwen 2.5": Family(
+        "{% if messages[0].role != 'system' %}<|im_start|>system\nYou are Qwen.<|im_end|>\n{% endif %}"
+        "{% for m in messages %}" + _CHATML + "{% endfor %}" + _GENERATION,
+        ("<|im_start|>", "<|im_end|>"),
+        "<|im_end|>\n<|im_start|>assistant\n",
+        "<|im_end|>",
+        eos="<|im_end|>",
+    ),
+    "qwen 3": Family(
+        "{% for m in messages %}{% if m.role == 'assistant' and loop.last"
+        " %}<|im_start|>assistant\n<think>\n\n</think>\n\n"
+        "{{ m.content }}<|im_end|>\n{% else %}" + _CHATML + "{% endif %}{% endfor %}{% if add_generation_prompt %}"
+        "<|im_start|>assistant\n{% if enable_thinking is defined and enable_thinking is false"
+        " %}<think>\n\n</think>\n\n"
+        "{% endif %}{% endif %}",
+        ("<|im_start|>", "<|im_end|>"),
+        "<|im_end|>\n<|im_start|>assistant\n<think>\n\n</think>\n\n",
+        "<|im_end|>",
+        eos="<|im_end|>",
+        kwargs={"enable_thinking": False},
+        markup=("<think>", "</think>"),
+    ),
+    "r1 distill": Family(
+        "{{ bos_token }}{% for m in messages %}{% if m.role == 'system' %}{{ m.content }}{% elif m.role == 'user' %}"
+        "<｜User｜>{{ m.content }}{% else %}<｜Assistant｜>{{ m.content.split('</think>')[-1] }}{{ eos_token }}{%"
+        " endif %}"
+        "{% endfor %}{% if add_generation_prompt %}<｜Assistant｜><think>\n{% endif %}",
+        ("<｜User｜>", "<｜Assistant｜>"),
+        "<｜Assistant｜><think>\n\n</think>\n\n",
+        "<｜end▁of▁sentence｜>",
+        bos="<｜begin▁of▁sentence｜>",
+        eos="<｜end▁of▁sentence｜>",
+        as_written=False,
+        markup=("<think>", "</think>"),
+    ),
+    "gpt-oss": Family(
+        "<|start|>system<|message|>Current date: {{ strftime_now('%Y-%m-%d') }}<|end|>"
+        "{% if messages[0].role == 'system' %}<|start|>developer<|message|># Instructions\n\n{{"
+        " messages[0].content }}"
+        "<|end|>{% set messages = messages[1:] %}{% endif %}{% for m in messages %}{% if m.role == 'user' %}"
+        "<|start|>user<|message|>{{ m.content }}<|end|>{% else %}<|start|>assistant<|channel|>final<|message|>"
+        "{{ m.content }}{{ '<|return|>' if loop.last else '<|end|>' }}{% endif %}{% endfor %}"
+        "{% if add_generation_prompt %}<|start|>assistant{% endif %}",
+        ("<|start|>", "<|message|>", "<|channel|>", "<|end|>", "<|return|>"),
+        "<|end|><|start|>assistant<|channel|>final<|message|>",
+        "<|return|>",
+        eos="<|return|>",
+    ),
+    "openchat": Family(
+        "{{ bos_token }}{% for m in messages %}{{ 'GPT4 Correct ' + m.role.title() + ': ' + m.content + "
+        "'<|end_of_turn|>' }}{% endfor %}{% if add_generation_prompt %}GPT4 Correct Assistant:{% endif %}",
+        ("<|end_of_turn|>",),
+        "<|end_of_turn|>GPT4 Correct Assistant: ",
+        "<|end_of_turn|>",
+        "metaspace",
+    ),
+    "deepseek v2": Family(
+        "{{ bos_token }}{% for m in messages %}{% if m.role == 'user' %}{{ 'User: ' + m.content + '\n\n' }}"
+        "{% elif m.role == 'assistant' %}{{ 'Assistant: ' + m.content + eos_token }}{% else %}{{ m.content +"
+        " '\n\n' }}"
+        "{% endif %}{% endfor %}{% if add_generation_prompt %}Assistant:{% endif %}",
+        (),
+        "\n\nAssistant: ",
+        "<｜end▁of▁sentence｜>",
+        bos="<｜begin▁of▁sentence｜>",
+        eos="<｜end▁of▁sentence｜>",
+    ),
+    "smollm 2": Family(
+        "{% for m in messages %}{% if loop.first and messages[0].role != 'system' %}<|im_start|>system\nYou are"
+        " SmolLM"
+        "<|im_end|>\n{% endif %}" + _CHATML + "{% endfor %}" + _GENERATION,
+        ("<|im_start|>", "<|im_end|>"),
+        "<|im_end|>\n<|im_start|>assistant\n",
+        "<|im_end|>",
+        eos="<|im_end|>",
+    ),
+    "smollm 3": Family(
+        "{% if enable_thinking is not defined %}{% set enable_thinking = true %}{% endif %}<|im_start|>system\n"
+        "Today Date: {{ strftime_now('%d %B %Y') }}\nReasoning Mode: {{ '/think' if enable_thinking else"
+        " '/no_think' }}\n\n"
+        "{% if messages[0].role == 'system' %}{{ messages[0].content }}{% set messages = messages[1:] %}{% endif %}"
+        "<|im_end|>\n{% for m in messages %}<|im_start|>{{ m.role }}\n{% if m.role == 'assistant' and not"
+        " enable_thinking "
+        "%}<think>\n\n</think>\n\n{% endif %}{{ m.content }}<|im_end|>\n{% endfor %}{% if add_generation_prompt %}"
+        "<|im_start|>assistant\n{% if not enable_thinking %}<think>\n\n</think>\n\n{% endif %}{% endif %}",
+        ("<|im_start|>", "<|im_end|>"),
+        "<|im_end|>\n<|im_start|>assistant\n<think>\n\n</think>\n\n",
+        "<|im_end|>",
+        eos="<|im_end|>",
+        kwargs={"enable_thinking": False},
+        markup=("<think>", "</think>"),
+    ),
+    "olmo 2": Family(
+        "{{ bos_token }}{% for m in messages %}{{ '<|' + m.role + '|>\n' + m.content }}{% if m.role == 'assistant' %}"
+        "{{ eos_token }}{% endif %}{{ '' if loop.last else '\n' }}{% endfor %}"
+        "{% if add_generation_prompt %}\n<|assistant|>\n{% endif %}",
+        (),
+        "\n<|assistant|>\n",
+        "<|endoftext|>",
+        bos="<|endoftext|>",
+        eos="<|endoftext|>",
+    ),
+    "chatml without generation prompt": Family(
+        "{% for m in messages %}" + _CHATML + "{% endfor %}",
+        ("<|im_start|>", "<|im_end|>"),
+        "<|im_end|>\n<|im_start|>assistant\n",
+        "<|im_end|>",
+    ),
+    "content as parts": Family(
+        "{% for m in messages %}<|im_start|>{{ m.role }}\n{% for part in m.content %}{{ part.text }}{% endfor"
+        " %}<|im_end|>"
+        "\n{% endfor %}" + _GENERATION,
+        ("<|im_start|>", "<|im_end|>"),
+        "<|im_end|>\n<|im_start|>assistant\n",
+        "<|im_end|>",
+    ),
+    "no control tokens": Family(
+        "{% for m in messages %}### {{ m.role }}:\n{{ m.content | trim }}\n\n{% endfor %}"
+        "{% if add_generation_prompt %}### assistant:\n{% endif %}",
+        (),
+        "\n\n### assistant:\n",
+        "</s>",
+        as_written=False,
+    ),
+}
+
+
+@cache
+def tokenizer(name: str):
+    """A trained tokenizer with a family's control tokens and template."""
+    from tokenizers import AddedToken
+
+    family = FAMILIES[name]
+    made = tiny_models.tokenizer(family.kind, family.template)
+    special = [*dict.fromkeys((*family.controls, family.bos, family.eos))]
+    made.add_special_tokens({"bos_token": family.bos, "eos_token": family.eos})
+    made.add_tokens([AddedToken(t, special=True, normalized=False, rstrip=family.rstrip) for t in special])
+    made.add_tokens([AddedToken(t, special=False, normalized=False) for t in family.markup])
+    return made
