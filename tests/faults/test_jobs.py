@@ -66,7 +66,8 @@ def test_a_full_disk_leaves_nothing_half_written(grid: Checkout, finished_grid: 
 
 
 @pytest.mark.parametrize(
-    ("damaged", "complaint"), [(WEIGHTS, "is not what training wrote"), (PREDICTIONS, "not a whole Parquet file")]
+    ("damaged", "complaint"),
+    [(WEIGHTS, "is not what training wrote"), (PREDICTIONS, "truncated or invalid Parquet file")],
 )
 def test_a_truncated_file_is_noticed_and_rebuilt(grid: Checkout, finished_grid: Checkout, damaged: str, complaint: str):
     (grid / damaged).write_bytes((grid / damaged).read_bytes()[:-100])

@@ -260,3 +260,18 @@ def test_a_wrong_dictionary_file_is_named(tmp_path: Path, content):
         file.write_text(content)
     with pytest.raises(InputError):
         lexicon.dictionary(file, max_specialties=3)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ('{"angina": ["Cardiology"], "angina": ["Neurology"]}', "the term 'angina' is given twice"),
+        ('{"angina": ' + "[" * 100_000, "nested too deeply"),
+        (b'{"Sj\xf6gren": ["Rheumatology"]}', "not JSON in UTF-8"),
+    ],
+)
+def test_a_dictionary_with_a_doubled_term_or_no_text_is_named(tmp_path, content, said):
+    file = tmp_path / "mine.json"
+    file.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(InputError, match=said):
+        lexicon.dictionary(file, max_specialties=3)

@@ -1,7 +1,9 @@
 """Outputs appear whole or not at all; digests see what code says and nothing else."""
 
+import os
 import shutil
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -40,8 +42,44 @@ def test_a_table_that_was_cut_short_is_never_read_as_data(tmp_path):
     tables.write(frame, tmp_path / "m.parquet", tables.MENTIONS)
     data = (tmp_path / "m.parquet").read_bytes()
     (tmp_path / "m.parquet").write_bytes(data[: len(data) // 2])
-    with pytest.raises(InputError, match="not a whole Parquet file"):
+    with pytest.raises(InputError, match="truncated or invalid Parquet file"):
         tables.read(tmp_path / "m.parquet", tables.MENTIONS)
+
+
+def test_a_flipped_bit_in_a_table_is_never_read_as_other_data(tmp_path):
+    draw = np.random.default_rng(0)
+    keys = {"model": "m", "recipe": "r", "train_set": "t", "seed": 1, "context": "prompt", "n_tokens": 1}
+    named = {name: [f"{i:016x}" for i in range(300)] for name in ("mention_id", "question_id")}
+    frame = pd.DataFrame({**named, "logprob_sum": draw.normal(size=300), "logprob_first": draw.normal(size=300)})
+    tables.write(frame.assign(**keys), tmp_path / "t.parquet", tables.TERM_LOGPROBS)
+    right, data = tables.read(tmp_path / "t.parquet", tables.TERM_LOGPROBS), (tmp_path / "t.parquet").read_bytes()
+    named = 0
+    for bit in draw.integers(0, 8 * len(data), size=150).tolist():
+        flipped = bytearray(data)
+        flipped[bit // 8] ^= 1 << bit % 8
+        (tmp_path / "flipped.parquet").write_bytes(flipped)
+        try:
+            read = tables.read(tmp_path / "flipped.parquet", tables.TERM_LOGPROBS)
+        except InputError:
+            named += 1
+        else:
+            # Some bits carry nothing: unused header fields, and statistics that no reader looks at.
+            pd.testing.assert_frame_equal(read, right)
+    assert named > 120
+
+
+def test_what_is_written_follows_the_umask(tmp_path):
+    before = os.umask(0o027)
+    try:
+        with files.atomic_write(tmp_path / "adapter") as part:
+            part.mkdir()
+            (part / "weights").write_text("private as its writer made it")
+            (part / "weights").chmod(0o600)
+        files.write_text(tmp_path / "text", "")
+    finally:
+        os.umask(before)
+    modes = [(tmp_path / name).stat().st_mode & 0o777 for name in ("adapter", "adapter/weights", "text")]
+    assert modes == [0o750, 0o640, 0o640]
 
 
 def test_a_table_with_other_columns_is_refused_by_name(tmp_path):

@@ -247,6 +247,16 @@ def test_a_data_set_of_the_hub_is_kept_as_parquet_and_read_by_its_columns(tmp_pa
         huggingface.fetch(wrong, tmp_path / "wrong")
 
 
+def test_splits_of_unlike_types_are_named_and_not_joined(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "unlike").mkdir()
+    pd.DataFrame([{**ROW, "answer": "snoot"}]).to_parquet(tmp_path / "unlike/train-0.parquet")
+    pd.DataFrame([{**ROW, "answer": [1]}]).to_parquet(tmp_path / "unlike/test-0.parquet")
+    keys = {"id": "unlike", "revision": "main", "splits": {"train": "train", "test": "train"}}
+    with pytest.raises(InputError, match="unlike"):
+        huggingface.fetch(HuggingFace(source="huggingface", **keys), tmp_path / "out")
+
+
 def test_a_hub_out_of_reach_says_what_to_do(tmp_path, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setenv("HF_HOME", str(tmp_path))

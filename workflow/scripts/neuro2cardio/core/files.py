@@ -22,12 +22,22 @@ def atomic_write(path: Path | str) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.", suffix=".part") as scratch:
         part = Path(scratch) / path.name
         yield part
+        _follow_umask(part)
         if part.is_dir():
             shutil.rmtree(path, ignore_errors=True)
         else:
             with part.open("rb") as handle:
                 os.fsync(handle.fileno())
         part.replace(path)
+
+
+def _follow_umask(part: Path) -> None:
+    """Give files the mode that the user's umask asks for; some writers (safetensors) make them private."""
+    umask = os.umask(0)
+    os.umask(umask)
+    for path in (part, *part.rglob("*")) if part.is_dir() else (part,):
+        if path.is_file() and not path.is_symlink():
+            path.chmod(0o666 & ~umask)
 
 
 def write_text(path: Path | str, text: str) -> None:

@@ -85,7 +85,7 @@ def write(frame: pd.DataFrame, path: Path | str, schema: pa.Schema) -> None:
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
         raise InputError(f"{path}: {error}") from error
     with atomic_write(path) as part:
-        pq.write_table(table.replace_schema_metadata(None), part, compression="zstd")
+        pq.write_table(table.replace_schema_metadata(None), part, compression="zstd", write_page_checksum=True)
 
 
 def write_csv(frame: pd.DataFrame, path: Path | str) -> None:
@@ -100,11 +100,11 @@ def read(path: Path | str, schema: pa.Schema) -> pd.DataFrame:
     Raises `InputError` where the file is missing, cut short, or has other columns than `schema`.
     """
     try:
-        table = pq.read_table(path)
+        table = pq.read_table(path, page_checksum_verification=True)
     except FileNotFoundError as error:
         raise InputError(f"{path}: no such table") from error
-    except (pa.ArrowInvalid, OSError) as error:
-        raise InputError(f"{path}: not a whole Parquet file ({error}); delete it and run again") from error
+    except (pa.ArrowException, OSError, ValueError, MemoryError, OverflowError) as error:
+        raise InputError(f"{path}: truncated or invalid Parquet file ({error}); delete it and run again") from error
     _check(set(table.column_names), schema, path)
     frame = table.select(schema.names).cast(schema).to_pandas()
     for name in (field.name for field in schema if pa.types.is_list(field.type)):

@@ -24,6 +24,10 @@ _SCALES = np.array([0.25, 0.5])
 """What counts as one step apart: log10 of document frequency, share of the stem's length."""
 
 
+_REACH = 1000
+"""Words on either side of a term among which its placebo is looked for. No question of an exam has as many."""
+
+
 @dataclass(frozen=True, slots=True)
 class Placebo:
     """Words that are no term: the candidate of a rank (0 is the best) for the mention of index `term`."""
@@ -90,9 +94,13 @@ class _FreeWords:
         return self._spans[words.start][0], self._spans[words.stop - 1][1]
 
     def take_nearest(self, count: int, common: float, place: float) -> range | None:
-        """Take the run nearest in commonness and place, of the nearest number of words of which there is one."""
-        for n in sorted(range(1, len(self._spans) + 1), key=lambda n: (abs(n - count), n)):
-            first = self._untaken(n)
+        """Take the run nearest in commonness and place, of the nearest number of words of which there is one.
+
+        In a stem of thousands of words, only those around the place are looked at, so that time grows with its length.
+        """
+        inside = self._around(place)
+        for n in _nearest_first(count, len(inside)):
+            first = self._untaken(n, inside)
             if len(first):
                 mean = (self._common[first + n] - self._common[first]) / n
                 middle = (self._middle[first] + self._middle[first + n - 1]) / 2
@@ -116,11 +124,26 @@ class _FreeWords:
         self._taken[words.start : words.stop] = True
         return words
 
-    def _untaken(self, n: int) -> NDArray[np.int64]:
-        """First words of all runs of n neighbouring untaken words."""
-        first = np.arange(len(self._spans) - n + 1)
-        taken = np.cumsum([0, *self._taken])
-        return first[(self._run_of[first] == self._run_of[first + n - 1]) & (taken[first + n] == taken[first])]
+    def _around(self, place: float) -> range:
+        """The words that are looked at for a term at this place (a share of the stem's length)."""
+        if len(self._spans) <= 2 * _REACH:
+            return range(len(self._spans))
+        middle = int(np.searchsorted(self._middle, place))
+        start = min(max(middle - _REACH, 0), len(self._spans) - 2 * _REACH)
+        return range(start, start + 2 * _REACH)
+
+    def _untaken(self, n: int, inside: range) -> NDArray[np.int64]:
+        """First words of all runs of n neighbouring untaken words within ``inside``."""
+        first = np.arange(inside.start, inside.stop - n + 1)
+        taken = np.concatenate([[0], np.cumsum(self._taken[inside.start : inside.stop])])
+        free = taken[first + n - inside.start] == taken[first - inside.start]
+        return first[(self._run_of[first] == self._run_of[first + n - 1]) & free]
+
+
+def _nearest_first(count: int, most: int) -> Iterator[int]:
+    """The numbers from 1 to ``most``, the nearest to ``count`` first and the smaller of two that are equally near."""
+    for apart in range(max(count, most)):
+        yield from (n for n in dict.fromkeys((count - apart, count + apart)) if 1 <= n <= most)
 
 
 def _wanted(stem: str, mention: Mention, frequency: Counter[str]) -> tuple[float, float]:

@@ -23,13 +23,20 @@ def fetch(origin: HuggingFace, folder: Path | str) -> None:
         part.mkdir()
         for ours in sorted(set(origin.splits.values())):
             parts = [loaded[theirs] for theirs, mapped in origin.splits.items() if mapped == ours]
-            concatenate_datasets(parts).to_parquet(part / f"{ours}.parquet")
+            try:
+                concatenate_datasets(parts).to_parquet(part / f"{ours}.parquet")
+            except (ValueError, TypeError) as error:
+                names = ", ".join(name for name, mapped in origin.splits.items() if mapped == ours)
+                raise InputError(
+                    f"dataset.origin.splits: the splits {names} of {origin.id} cannot be joined into {ours}, since "
+                    f"their columns differ in type; name one of them ({error})"
+                ) from error
 
 
 def _load(origin: HuggingFace) -> Any:
     """The data set's splits by name."""
     from datasets import load_dataset
-    from datasets.exceptions import DatasetNotFoundError
+    from datasets.exceptions import DatasetNotFoundError, DatasetsError
     from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
 
     try:
@@ -44,5 +51,8 @@ def _load(origin: HuggingFace) -> Any:
             f"dataset.origin: the hub can't be reached for {origin.id} ({error}); run this step where there is "
             "internet, or use `source: table` with files of your own"
         ) from error
-    except (ValueError, RuntimeError) as error:
-        raise InputError(f"dataset.origin: {origin.id} can't be loaded: {error}") from error
+    except (DatasetsError, ValueError, RuntimeError) as error:
+        why = error.__cause__ or error
+        raise InputError(
+            f"dataset.origin: {origin.id} can't be loaded; are its files of unlike types? ({why})"
+        ) from error

@@ -43,15 +43,25 @@ def dictionary(path: Path | str, *, max_specialties: int) -> Lexicon:
     Raises `InputError` where the file is missing, is no such mapping, or names an unknown specialty.
     """
     try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
+        content = json.loads(Path(path).read_text(encoding="utf-8-sig"), object_pairs_hook=_without_doubles)
     except FileNotFoundError as error:
         raise InputError(f"terms.lexicon.path: {path}: no such file") from error
-    except json.JSONDecodeError as error:
-        raise InputError(f"terms.lexicon.path: {path}: no JSON ({error})") from error
+    except RecursionError as error:
+        raise InputError(f"terms.lexicon.path: {path}: nested too deeply; it should map terms to lists") from error
+    except ValueError as error:
+        raise InputError(f"terms.lexicon.path: {path}: not JSON in UTF-8 ({error})") from error
     if not isinstance(content, dict) or not content:
         raise InputError(f'{path}: should map terms to specialties, like {{"angina": ["Cardiology"]}}')
     entries = [_listed(path, term, names) for term, names in content.items()]
     return Lexicon(build(entries, max_specialties=max_specialties), {"dictionary": provenance.sha256(path)[:16]})
+
+
+def _without_doubles(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"the term {next(n for n in names if names.count(n) > 1)!r} is given twice")
+    return made
 
 
 def _listed(path: Path | str, term: str, names: object) -> Entry:
