@@ -150,6 +150,13 @@ def test_a_loss_that_is_not_finite_is_an_error(train):
         train(RECIPE.model_copy(update={"learning_rate": 1e30, "warmup": 0.0, "epochs": 6}))
 
 
+def test_a_run_that_learned_nothing_fails_and_says_so(train):
+    """A learning rate far too high takes the weights to where the gradient is exactly zero, and the loss is finite."""
+    recipe = RECIPE.model_copy(update={"learning_rate": 1e6, "epochs": 6})
+    with pytest.raises(InputError, match=r"gradient is zero .* nothing was learned; .* learning_rate \(it is 1e\+06\)"):
+        train(recipe)
+
+
 def test_plain_peft_loads_the_adapter_and_gives_the_same_logits(train, tiny_model, tmp_path):
     from peft import PeftModel
     from transformers import AutoModelForCausalLM

@@ -4,7 +4,7 @@ import pandas as pd
 import planted
 import pytest
 
-from neuro2cardio.analysis import position_bias, transfer
+from neuro2cardio.analysis import answers, position_bias, transfer
 from neuro2cardio.config.analysis import Statistics
 from neuro2cardio.core import adapters, specialties, tables
 from neuro2cardio.core.errors import InputError
@@ -21,7 +21,7 @@ def own(train_set, held):
 def run(folder, axes, asked, methods=("cloze",), setup=SETUP):
     exam = TestSet.of(asked, axes.specialties)
     marks = {
-        adapter: transfer.marks(adapters.read(folder, adapter, tables.PREDICTIONS), exam, list(methods))
+        adapter: answers.marks(answers.answers(adapters.read(folder, adapter, tables.PREDICTIONS)), exam, list(methods))
         for adapter in axes.everything()
     }
     blocks = transfer.scores(marks, axes, list(methods))
@@ -36,7 +36,7 @@ def one_question(method, rows):
 
 def test_log_probabilities_are_averaged_over_orders_option_by_option():
     rows = [(0, [-1.0, -1.1, -9.0], 0), (1, [-2.0, -0.5, -9.0], 1), (2, [-1.0, -1.2, -0.9], 2)]
-    assert transfer.answers(one_question("letter", rows))["chosen"].tolist() == [1]
+    assert answers.answers(one_question("letter", rows))["chosen"].tolist() == [1]
 
 
 @pytest.mark.parametrize(
@@ -45,14 +45,48 @@ def test_log_probabilities_are_averaged_over_orders_option_by_option():
 )
 def test_generated_answers_are_put_to_the_vote(votes, winner):
     rows = [(order, [], chosen) for order, chosen in enumerate(votes)]
-    assert transfer.answers(one_question("generate", rows))["chosen"].tolist() == [winner]
+    assert answers.answers(one_question("generate", rows))["chosen"].tolist() == [winner]
+
+
+@pytest.mark.parametrize(
+    ("method", "rows", "expected"),
+    [
+        ("cloze", [(0, [-2.0, -2.0, -2.0, -2.0], 0)], 0.25),
+        ("cloze", [(0, [-2.0, -1.0, -1.0, -2.0], 1)], 0.5),
+        ("cloze", [(0, [-1.0, -1.5, -1.0, -1.0], 0)], 0.0),
+        # The same three numbers in other orders: equal, though their sums differ in the last bits.
+        ("letter", [(0, [-0.1, -0.3, -9, -9], 0), (1, [-0.2, -0.1, -9, -9], 1), (2, [-0.3, -0.2, -9, -9], 1)], 0.5),
+        ("generate", [(0, [], 0), (1, [], 3), (2, [], 2), (3, [], 1)], 0.25),
+        ("generate", [(0, [], 1), (1, [], -1), (2, [], 1), (3, [], -1)], 0.5),
+    ],
+)
+def test_a_tie_of_k_options_counts_one_kth(method, rows, expected):
+    exam = TestSet.of(planted.questions(planted.axes_of(["cardiology"]), each=1).assign(answer=1), ["Cardiology"])
+    given_answers = answers.answers(one_question(method, rows).assign(question_id="q00000"))
+    assert answers.marks(given_answers, exam, [method]).item() == pytest.approx(expected)
+
+
+def test_a_model_that_tells_nothing_apart_has_the_accuracy_of_guessing_wherever_the_right_option_stands(tmp_path):
+    axes = planted.axes_of(NAMES)
+    asked = planted.questions(axes, each=30).assign(answer=0)
+    planted.predictions(tmp_path, axes, asked, lambda t, held: 0.1, methods=("cloze", "letter"))
+    for adapter in axes.everything():
+        frame = adapters.read(tmp_path, adapter, tables.PREDICTIONS)
+        frame["option_logprobs"], frame["chosen"] = [[-6.2] * 4] * len(frame), 0
+        tables.write(frame, adapter.path(tmp_path), tables.PREDICTIONS)
+    matrix, _ = run(tmp_path, axes, asked, methods=("cloze", "letter"))
+    np.testing.assert_allclose(matrix["accuracy"], 0.25)
+    exam = TestSet.of(asked, axes.specialties)
+    counts = [position_bias.letters(adapters.read(tmp_path, a, tables.PREDICTIONS), exam) for a in axes.everything()]
+    bias = position_bias.table(counts, SETUP)
+    np.testing.assert_allclose(bias[["recall", "chosen_share"]], 0.25)
 
 
 @settings(max_examples=40)
 @given(st.lists(st.lists(st.floats(-50, 0), min_size=4, max_size=4), min_size=1, max_size=4))
 def test_the_order_of_rows_does_not_matter(logprobs):
     rows = [(order, values, 0) for order, values in enumerate(logprobs)]
-    forward, backward = (transfer.answers(one_question("letter", r))["chosen"].item() for r in (rows, rows[::-1]))
+    forward, backward = (answers.answers(one_question("letter", r))["chosen"].item() for r in (rows, rows[::-1]))
     mean = np.mean(logprobs, axis=0)
     assert mean[forward] == pytest.approx(mean.max()) == mean[backward]
 
@@ -60,7 +94,7 @@ def test_the_order_of_rows_does_not_matter(logprobs):
 @pytest.mark.parametrize("logprobs", [[], [-1.0, float("nan")]])
 def test_an_option_without_log_probability_is_an_error(logprobs):
     with pytest.raises(InputError, match=r"question q, method letter: an option has no log-probability"):
-        transfer.answers(one_question("letter", [(0, logprobs, 0)]))
+        answers.answers(one_question("letter", [(0, logprobs, 0)]))
 
 
 def test_accuracies_are_plain_means_and_a_question_counts_in_each_of_its_specialties(tmp_path):
@@ -216,6 +250,7 @@ def test_position_bias_letters_name_what_stood_where():
     axes = planted.axes_of(["cardiology"])
     exam = TestSet.of(planted.questions(axes, each=1).assign(answer=3), axes.specialties)
     predictions = pd.DataFrame({"method": "letter", "question_id": "q00000", "permutation": range(4), "chosen": 3})
+    predictions["option_logprobs"] = [[-3.0, -3.0, -3.0, -1.0]] * 4
     counts = position_bias.letters(predictions.assign(model="m", recipe="r", train_set="t", seed=1), exam)
     assert counts["hits"].tolist() == [1, 1, 1, 1] and counts["flipped"].tolist() == [0, 0, 0, 0]
 

@@ -34,5 +34,5 @@ rule finetune:
         code=code("models.fine_tuning"),
     shell:
         "HF_HUB_OFFLINE=1 python workflow/scripts/finetune.py --record {input.record:q} --train-set {input.train_set:q}"
-        " --settings {params.settings:q} --seed {wildcards.seed} --threads {threads}"
+        " --settings {params.settings:q} --recipe {wildcards.recipe} --seed {wildcards.seed} --threads {threads}"
         " --checkpoints {params.checkpoints:q} --adapter {params.adapter:q} > {log} 2>&1"

@@ -2,6 +2,7 @@
 # have none.
 import re
 
+from neuro2cardio.config.terms import Embedded
 from neuro2cardio.core import ontologies
 from neuro2cardio.questions import sources
 
@@ -12,7 +13,7 @@ except InputError as error:
 
 ORIGIN = SETTINGS.dataset.origin
 HPO_MAPPING = f"workflow/scripts/neuro2cardio/core/mappings/hpo_branch_to_specialty.tsv"
-EMBEDDED = SETTINGS.terms.lexicon if SETTINGS.terms.lexicon.backend == "embedded" else settings.Embedded()
+EMBEDDED = SETTINGS.terms.lexicon if SETTINGS.terms.lexicon.backend == "embedded" else Embedded()
 ONTOLOGIES = {
     "hp.obo": ORIGIN.wheel if ORIGIN.source == "hpo" else EMBEDDED.hpo,
     "icd10cm.xml": EMBEDDED.icd10cm,

@@ -14,10 +14,12 @@ rule transfer_matrix:
         questions=f"{RESULTS}/questions.parquet",
         base=expand(f"{RESULTS}/predictions/{{model}}/base.parquet", model=SETTINGS.grid.models),
         adapters=adapters(f"{RESULTS}/predictions/{ADAPTER}.parquet"),
+        training=adapters(f"{RESULTS}/adapters/{ADAPTER}/training.csv"),
     output:
         matrix=f"{TABLES}/transfer_matrix.csv",
         diagonal=f"{TABLES}/diagonal.csv",
         position_bias=f"{TABLES}/position_bias.csv",
+        checks=f"{TABLES}/training_checks.csv",
     log:
         f"{LOGS}/tables/transfer_matrix.log",
     benchmark:
@@ -31,10 +33,11 @@ rule transfer_matrix:
     params:
         settings=part(axes=axes(), methods=METHODS, statistics=SETTINGS.statistics),
         predictions=lambda wildcards: f"{RESULTS}/predictions",
-        code=code("analysis.transfer", "analysis.position_bias"),
+        adapters=f"{RESULTS}/adapters",
+        code=code("analysis.transfer", "analysis.position_bias", "analysis.adapter_checks"),
     shell:
         "python workflow/scripts/transfer_matrix.py --questions {input.questions:q} --predictions {params.predictions:q}"
-        " --settings {params.settings:q} --matrix {output.matrix:q} --diagonal {output.diagonal:q}"
+        " --adapters {params.adapters:q} --settings {params.settings:q} --checks {output.checks:q} --matrix {output.matrix:q} --diagonal {output.diagonal:q}"
         " --position-bias {output.position_bias:q} > {log} 2>&1"
 
 

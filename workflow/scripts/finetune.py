@@ -19,6 +19,7 @@ def main() -> None:
     parser.add_argument("--record", type=Path, required=True, help="the model's record")
     parser.add_argument("--train-set", type=Path, required=True)
     parser.add_argument("--settings", required=True, help="JSON: {usage, prompt, recipe}")
+    parser.add_argument("--recipe", required=True, help="its name in the configuration, for messages")
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--threads", type=int, required=True)
     parser.add_argument("--checkpoints", type=Path, required=True)
@@ -58,7 +59,10 @@ def finetune(
     learned = fine_tuning.examples(prompter, questions, recipe)
     print(f"{len(questions)} questions, {sum(len(e.input_ids) for e in learned)} tokens an epoch", flush=True)
     model = registry.load(registry.location(args.record), usage.dtype, args.threads)
-    trained = fine_tuning.train(model, learned, recipe, args.seed, checkpoints)
+    try:
+        trained = fine_tuning.train(model, learned, recipe, args.seed, checkpoints)
+    except errors.InputError as error:
+        raise errors.InputError(f"recipes.{args.recipe}: {error}") from error
     fine_tuning.save_adapter(trained.network, target, registry.name(args.record))
     trained.curve.to_csv(target / "training.csv", index=False)
     digest = provenance.sha256(target / registry.WEIGHTS)

@@ -1,12 +1,13 @@
-"""Mark the answers of the whole grid: transfer matrix, diagonal advantage and position bias."""
+"""Mark the answers of the whole grid: transfer matrix, diagonal advantage, position bias and checks of adapters."""
 
 import argparse
 import json
 from pathlib import Path
 
+import pandas as pd
 from tqdm import tqdm
 
-from neuro2cardio.analysis import position_bias, transfer
+from neuro2cardio.analysis import adapter_checks, answers, position_bias, transfer
 from neuro2cardio.config.analysis import Statistics
 from neuro2cardio.core import adapters, errors, tables
 from neuro2cardio.questions.test_set import TestSet
@@ -16,24 +17,35 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--questions", type=Path, required=True)
     parser.add_argument("--predictions", type=Path, required=True, help="folder with a file for each adapter")
+    parser.add_argument("--adapters", type=Path, required=True, help="folder with training.csv and run.json of each")
     parser.add_argument("--settings", required=True, help="JSON with axes, methods and statistics")
     parser.add_argument("--matrix", type=Path, required=True)
     parser.add_argument("--diagonal", type=Path, required=True)
     parser.add_argument("--position-bias", type=Path, required=True)
+    parser.add_argument("--checks", type=Path, required=True)
     args = parser.parse_args()
     settings = json.loads(args.settings)
     axes, setup = adapters.Axes.model_validate(settings["axes"]), Statistics.model_validate(settings["statistics"])
 
     exam = TestSet.of(tables.read(args.questions, tables.QUESTIONS), axes.specialties)
-    marks, letters = {}, []
+    marks, letters, answered, trained = {}, [], [], []
     for adapter in tqdm(axes.everything(), unit="adapter", mininterval=5):
         predictions = adapters.read(args.predictions, adapter, tables.PREDICTIONS)
-        marks[adapter] = transfer.marks(predictions, exam, settings["methods"])
+        given = answers.answers(predictions)
+        marks[adapter] = answers.marks(given, exam, settings["methods"])
+        answered.append(adapter_checks.of_answers(predictions, given, exam))
         letters.append(position_bias.letters(predictions, exam))
+        if adapter.recipe != adapters.BASE:
+            folder = adapter.path(args.adapters, "")
+            record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+            trained.append(adapter_checks.of_training(adapter, pd.read_csv(folder / "training.csv"), record))
     blocks = transfer.scores(marks, axes, settings["methods"])
     tables.write_csv(transfer.matrix(blocks, axes, exam, setup), args.matrix)
     tables.write_csv(transfer.diagonal(blocks, axes, exam, setup), args.diagonal)
     tables.write_csv(position_bias.table(letters, setup), args.position_bias)
+    checks = adapter_checks.table(answered, trained)
+    tables.write_csv(checks, args.checks)
+    print(adapter_checks.sentence(checks), flush=True)
 
 
 if __name__ == "__main__":

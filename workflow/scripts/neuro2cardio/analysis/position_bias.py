@@ -8,7 +8,8 @@ import pandas as pd
 from ..config.analysis import Statistics
 from ..core import tables
 from ..questions.test_set import TestSet
-from . import resampling
+from . import answers, resampling
+from .resampling import Floats
 
 METHODS = ("letter", "generate")
 """Methods that show the options in a place; `cloze` shows none."""
@@ -19,7 +20,8 @@ _GROUP = ["model", "recipe", "train_set", "method"]
 def letters(predictions: pd.DataFrame, exam: TestSet) -> pd.DataFrame:
     """Count one adapter's choices by letter.
 
-    In permutation ``p`` of ``k`` options the one with index ``i`` stands at letter ``(i + p) % k``.
+    In permutation ``p`` of ``k`` options the one with index ``i`` stands at letter ``(i + p) % k``. Options that share
+    the highest log-probability share the choice: each counts by its part.
 
     Returns:
         One row a method and letter: `asked` (prompts), `gold` (of them with the right option at this letter), `hits`
@@ -28,9 +30,12 @@ def letters(predictions: pd.DataFrame, exam: TestSet) -> pd.DataFrame:
     """
     shown = predictions[predictions["method"].isin(METHODS)]
     at = exam.question_ids.get_indexer(shown["question_id"])
-    k, chosen, order = exam.n_options[at], shown["chosen"].to_numpy(), shown["permutation"].to_numpy()
+    k, order = exam.n_options[at], shown["permutation"].to_numpy()
     gold_letter = (exam.answers[at] + order) % k
-    chosen_letter = np.where(chosen < 0, -1, (chosen + order) % k)
+    places = np.arange(k.max(initial=1))
+    credit = _credit(shown, len(places))
+    letter_of = np.where(places < k[:, None], (places + order[:, None]) % k[:, None], -1)
+    hit = credit[np.arange(len(shown)), exam.answers[at]]
     flips = shown.groupby(["method", "question_id"])["chosen"].nunique() > 1
     rows = []
     for method in (name for name in METHODS if (shown["method"] == name).any()):
@@ -43,14 +48,27 @@ def letters(predictions: pd.DataFrame, exam: TestSet) -> pd.DataFrame:
                     "letter": ascii_uppercase[letter],
                     "asked": asked.sum(),
                     "gold": gold.sum(),
-                    "hits": (gold & (chosen_letter == letter)).sum(),
-                    "chosen": (asked & (chosen_letter == letter)).sum(),
+                    "hits": hit[gold].sum(),
+                    "chosen": credit[asked][letter_of[asked] == letter].sum(),
                     "questions": len(flips[method]),
                     "flipped": flips[method].sum(),
                 }
             )
     columns = [*tables.KEYS.names, "method", "letter", "asked", "gold", "hits", "chosen", "questions", "flipped"]
     return pd.DataFrame(rows).assign(**predictions[tables.KEYS.names].iloc[0]).reindex(columns=columns)
+
+
+def _credit(shown: pd.DataFrame, options: int) -> Floats:
+    """(prompts, options): 1 for the option that was chosen, 1/k for each of a k-fold tie, nothing where none was."""
+    credit = np.zeros((len(shown), options))
+    scored = (shown["method"] == "letter").to_numpy()
+    if scored.any():
+        best = answers.highest(answers.option_logprobs(shown[scored]))
+        credit[scored, : best.shape[1]] = best / best.sum(axis=1, keepdims=True)
+    chosen = shown["chosen"].to_numpy()
+    voted = np.flatnonzero(~scored & (chosen >= 0))
+    credit[voted, chosen[voted]] = 1.0
+    return credit
 
 
 def table(counts: list[pd.DataFrame], setup: Statistics) -> pd.DataFrame:

@@ -1,14 +1,13 @@
 """What a train set does to each specialty's answers: the transfer matrix and the diagonal advantage."""
 
 from dataclasses import dataclass
-from itertools import chain, product
+from itertools import product
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ..config.analysis import Statistics
-from ..core import tables
 from ..core.adapters import BASE, Adapter, Axes
 from ..core.errors import InputError
 from ..questions.test_set import ALL, TestSet
@@ -20,12 +19,11 @@ _DIAGONAL = [
     *("advantage", "low", "high", "p", "best_train_set", "best_accuracy", "best_minus_own", "margin", "own_is"),
     "tied_with_best",
 ]
-_ANSWER_KEYS = [*tables.KEYS.names, "method", "question_id"]
 
 
 @dataclass(frozen=True)
 class Scores:
-    """Which questions were answered rightly (1.0) or not (0.0), for one model, recipe and method.
+    """Which questions were answered rightly (1.0) or not (0.0; 1/k of a k-fold tie), for one model, recipe, method.
 
     Attributes:
         base: (questions,).
@@ -44,70 +42,8 @@ class Scores:
         return {"model": self.model, "recipe": self.recipe, "method": self.method}
 
 
-def answers(predictions: pd.DataFrame) -> pd.DataFrame:
-    """The one answer an adapter gives to each question, over all orders of its options.
-
-    Where options have log-probabilities, they are averaged over the orders, option by option, and the highest wins. A
-    generated answer is put to the vote: the option chosen in most orders, on a tie the one chosen in the earliest of
-    them. A text that could not be parsed (-1) is a vote like another, and never right.
-
-    Args:
-        predictions: A `tables.PREDICTIONS` frame, of any number of adapters and methods.
-
-    Returns:
-        The adapter's key columns, `method`, `question_id` and `chosen`, one row a question.
-
-    Raises:
-        InputError: An option's log-probability is missing or not a number.
-    """
-    generated = predictions["method"] == "generate"
-    parts = [decide(predictions[rows]) for decide, rows in ((_highest, ~generated), (_voted, generated)) if rows.any()]
-    return pd.concat(parts, ignore_index=True)
-
-
-def _highest(rows: pd.DataFrame) -> pd.DataFrame:
-    groups = rows.groupby(_ANSWER_KEYS, sort=False)
-    heads = rows.loc[~rows.duplicated(_ANSWER_KEYS), _ANSWER_KEYS]
-    lengths = rows["option_logprobs"].map(len).to_numpy(dtype=np.int64)
-    flat = np.fromiter(chain.from_iterable(rows["option_logprobs"]), dtype=float, count=lengths.sum())
-    padded = np.full((len(rows), lengths.max(initial=1)), -np.inf)
-    padded[np.arange(padded.shape[1]) < lengths[:, None]] = flat
-    if np.isnan(flat).any() or not lengths.all():
-        bad = rows[np.isnan(padded).any(axis=1) | (lengths == 0)].iloc[0]
-        raise InputError(f"question {bad['question_id']}, method {bad['method']}: an option has no log-probability")
-    total = np.zeros((len(heads), padded.shape[1]))
-    np.add.at(total, groups.ngroup().to_numpy(), padded)
-    return heads.assign(chosen=total.argmax(axis=1))
-
-
-def _voted(rows: pd.DataFrame) -> pd.DataFrame:
-    counted = rows.groupby([*_ANSWER_KEYS, "chosen"], sort=False)["permutation"].agg(["size", "min"]).reset_index()
-    ranked = counted.sort_values(["size", "min"], ascending=[False, True], kind="stable")
-    return ranked.drop_duplicates(_ANSWER_KEYS)[[*_ANSWER_KEYS, "chosen"]]
-
-
-def marks(predictions: pd.DataFrame, exam: TestSet, methods: list[str]) -> Floats:
-    """(methods, questions): 1.0 where one adapter's answer is right, else 0.0.
-
-    Raises:
-        InputError: The adapter did not answer exactly the exam's questions by each of these methods.
-    """
-    final = answers(predictions)
-    rows = []
-    for method in methods:
-        chosen = final[final["method"] == method].set_index("question_id")["chosen"]
-        if not chosen.index.is_unique or set(chosen.index) != set(exam.question_ids):
-            key = "/".join(str(predictions[name].iloc[0]) for name in tables.KEYS.names)
-            raise InputError(
-                f"predictions of {key}, method {method}: {len(chosen)} questions answered, which are not the "
-                f"{len(exam.question_ids)} of the test split; delete the file and run again"
-            )
-        rows.append(chosen.reindex(exam.question_ids).to_numpy() == exam.answers)
-    return np.array(rows, dtype=float)
-
-
 def scores(marked: dict[Adapter, Floats], axes: Axes, methods: list[str]) -> list[Scores]:
-    """Stack the `marks` of the whole grid into one block a model, recipe and method."""
+    """Stack the `answers.marks` of the whole grid into one block a model, recipe and method."""
     blocks = []
     for model, recipe in product(axes.model, axes.recipe):
         stacked = np.stack([marked[adapter] for adapter in axes.adapters(model, recipe)])

@@ -36,6 +36,7 @@ from ..core.job_cache import is_whole, mark_whole
 from .logprobs import keeps_logits
 from .prompting import Prompter, Question, Tokens
 from .registry import LoadedModel
+from .training_checks import require_learning
 
 _IGNORED = -100
 _MEGA_BATCHES = 8
@@ -167,6 +168,7 @@ def _train(
         )
     tokens = np.cumsum([len(learned[i].input_ids) for i in sequence])
     curve = _curve(trainer.state.log_history, tokens, recipe.batch_size)
+    require_learning(curve, recipe)
     record = {
         "steps": steps,
         "tokens": int(tokens[-1]),
@@ -174,6 +176,7 @@ def _train(
         "micro_batch_size": micro,
         "resumed_from_step": int(resumed.name.rpartition("-")[2]) if resumed else None,
         "device": torch.cuda.get_device_name() if model.device.type == "cuda" else "cpu",
+        "vocabulary": int(model.network.get_output_embeddings().weight.shape[0]),
         "trainable_parameters": sum(p.numel() for p in network.parameters() if p.requires_grad),
     }
     return Trained(network, curve, record)
@@ -326,8 +329,6 @@ def _collate(batch: Sequence[Example]) -> dict[str, torch.Tensor]:
 
 def _curve(history: list[dict[str, float]], tokens: np.ndarray, batch_size: int) -> pd.DataFrame:
     rows = [entry for entry in history if "loss" in entry]
-    if not all(np.isfinite(row["loss"]) for row in rows):
-        raise InputError("the loss is not finite; lower the recipe's learning_rate, or use dtype: float32")
     done = [int(tokens[min(int(row["step"]) * batch_size, len(tokens)) - 1]) for row in rows]
     columns = ("step", "loss", "learning_rate", "grad_norm", "seconds")
     return pd.DataFrame({**{c: [row[c] for row in rows] for c in columns}, "tokens": done})
