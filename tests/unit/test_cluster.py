@@ -1,12 +1,15 @@
+import errno
 import os
 from pathlib import Path
 import subprocess
 import sys
 
+import psutil
 import pytest
 
+from neuro2cardio.core import locks
 from neuro2cardio.core.errors import InputError
-from neuro2cardio.operations import slurm_jobs
+from neuro2cardio.operations import local_jobs, slurm_jobs
 
 SQUEUE = """#!/bin/sh
 echo "7|RUNNING|neuro2cardio_1f|{here}|rule_finetune_wildcards_a"
@@ -60,7 +63,7 @@ def test_a_controller_is_python_running_snakemake_here_and_not_for_one_job(tmp_p
     try:
         for process in started.values():
             process.stdout.readline()
-        assert slurm_jobs.controllers(tmp_path) == [started["controller"].pid]
+        assert local_jobs.controllers(tmp_path) == [started["controller"].pid]
     finally:
         for process in started.values():
             process.kill()
@@ -74,3 +77,57 @@ def test_slurm_commands_without_a_cluster_do_not_stop_a_run(tmp_path, monkeypatc
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     slurm_jobs.check_alone(tmp_path)
     assert "no cluster answers" in capsys.readouterr().err
+
+
+def test_a_job_left_behind_is_found_named_and_ended(tmp_path: Path):
+    script = tmp_path / "scripts/finetune.py"
+    script.parent.mkdir()
+    script.write_text("import time\nprint(flush=True)\ntime.sleep(60)\n")
+    left = subprocess.Popen([sys.executable, str(script)], cwd=tmp_path, stdout=subprocess.PIPE)
+    other = subprocess.Popen([sys.executable, str(script)], cwd=tmp_path.parent, stdout=subprocess.PIPE)
+    slurms = subprocess.Popen(
+        [sys.executable, str(script)], cwd=tmp_path, stdout=subprocess.PIPE, env={**os.environ, "SLURM_JOB_ID": "1"}
+    )
+    try:
+        for process in (left, other, slurms):
+            process.stdout.readline()
+        found = local_jobs.orphans(tmp_path)
+        assert [local_jobs.describe(job) for job in found] == [f"process {left.pid}: finetune"]
+        with pytest.raises(InputError, match=r"1 local jobs .*finetune.*recover\.py"):
+            slurm_jobs.check_alone(tmp_path)
+        local_jobs.end(found)
+        assert not psutil.pid_exists(left.pid)
+        assert other.poll() is None and slurms.poll() is None
+    finally:
+        for process in (left, other, slurms):
+            process.kill()
+            process.communicate()
+
+
+def test_a_folder_has_one_writer_and_its_lock_dies_with_it(tmp_path: Path):
+    hold = f"""
+import sys, time
+from pathlib import Path
+sys.path.insert(0, {str(local_jobs.SCRIPTS)!r})
+from neuro2cardio.core import locks
+with locks.exclusive(Path({str(tmp_path)!r}), "fine-tuning"):
+    print(flush=True)
+    time.sleep(60)
+"""
+    holder = subprocess.Popen([sys.executable, "-c", hold], stdout=subprocess.PIPE)
+    holder.stdout.readline()
+    with pytest.raises(InputError, match=f"fine-tuning is already being done by process {holder.pid} on "):
+        locks.exclusive(tmp_path, "fine-tuning").__enter__()
+    holder.kill()
+    holder.communicate()
+    with locks.exclusive(tmp_path, "fine-tuning"):
+        pass
+
+
+def test_a_file_system_without_locks_is_said_and_used(tmp_path: Path, monkeypatch, capsys):
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    with locks.exclusive(tmp_path, "fine-tuning"):
+        assert "no locks" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""Result files that are not what was written: cut short by a full disk or a crash of the file system."""
+"""Result files that are not what was written: truncated, changed on disk, or copied from elsewhere."""
 
 from collections.abc import Iterator
 import json
@@ -8,17 +8,26 @@ import shutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ..core import tables
+from ..core.adapters import Adapter
 from ..core.provenance import sha256
 from ..models.registry import WEIGHTS
 
+_OF_ADAPTERS = ("predictions", "term_logprobs")
 
-def find(results: Path) -> Iterator[Path]:
-    """Tables that are no whole Parquet file, and folders of adapters whose weights are not what training wrote.
 
-    A table is told by its end, an adapter by its digest: a bit that flipped inside a table is not seen.
+def find(results: Path) -> Iterator[tuple[Path, str]]:
+    """Files and folders that the next run must make again, each with what is wrong about it.
+
+    Parquet tables that are truncated, or in which a page differs from its checksum; tables of an adapter whose rows
+    belong to another; adapters whose weights are not what training wrote.
     """
-    yield from (path for path in sorted(results.rglob("*.parquet")) if not _is_whole_table(path))
-    yield from (path.parent for path in sorted(results.glob("*/adapters/**/run.json")) if not _is_whole_adapter(path))
+    for path in sorted(results.rglob("*.parquet")):
+        if problem := _table_problem(results, path):
+            yield path, problem
+    for run in sorted(results.glob("*/adapters/**/run.json")):
+        if problem := _adapter_problem(run):
+            yield run.parent, problem
 
 
 def remove(path: Path) -> None:
@@ -29,18 +38,23 @@ def remove(path: Path) -> None:
         path.unlink()
 
 
-def _is_whole_table(path: Path) -> bool:
+def _table_problem(results: Path, path: Path) -> str:
     try:
-        pq.read_metadata(path)
-    except (pa.ArrowInvalid, OSError):
-        return False
-    return True
+        table = pq.ParquetFile(path, page_checksum_verification=True).read()
+    except (pa.ArrowException, OSError, ValueError, MemoryError, OverflowError) as error:
+        return f"truncated or invalid ({str(error).splitlines()[0] if str(error) else type(error).__name__})"
+    parts = path.relative_to(results).parts
+    if len(parts) < 3 or parts[1] not in _OF_ADAPTERS or not set(tables.KEYS.names) <= set(table.column_names):
+        return ""
+    rows = table.select(tables.KEYS.names).group_by(tables.KEYS.names).aggregate([]).to_pylist()
+    paths = [Adapter(**row).path(results / parts[0] / parts[1]) for row in rows]
+    return "" if paths == [path] else f"its rows are those of {', '.join(str(p.relative_to(results)) for p in paths)}"
 
 
-def _is_whole_adapter(run: Path) -> bool:
+def _adapter_problem(run: Path) -> str:
     weights = run.with_name(WEIGHTS)
     try:
         said = json.loads(run.read_text(encoding="utf-8"))["adapter_sha256"]
-    except (ValueError, KeyError):
-        return False
-    return weights.is_file() and sha256(weights) == said
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        return f"its run.json is unreadable ({type(error).__name__})"
+    return "" if weights.is_file() and sha256(weights) == said else "its weights are not what training wrote"

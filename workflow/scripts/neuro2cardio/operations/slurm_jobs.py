@@ -1,7 +1,6 @@
-"""What of a run is still alive: its Slurm jobs and its controller. For the way back after a controller was killed."""
+"""Find and cancel the Slurm jobs that a killed Snakemake left behind."""
 
-from collections.abc import Iterator, Sequence
-import os
+from collections.abc import Sequence
 from pathlib import Path
 import shutil
 import subprocess
@@ -10,6 +9,7 @@ import time
 from typing import NamedTuple
 
 from ..core.errors import InputError
+from . import local_jobs
 
 JOB_NAME = "neuro2cardio_"
 """Jobs of this workflow are named so, followed by the run's id (`slurm-jobname-prefix` in slurm/config.yaml)."""
@@ -31,14 +31,19 @@ def jobs(directory: Path) -> list[Job]:
     fields = [line.split("|", maxsplit=4) for line in lines]
     return [
         Job(job_id, state, comment)
-        for job_id, state, name, work_dir, comment in fields
+        for job_id, state, name, work_dir, comment in (row for row in fields if len(row) == 5)
         if name.startswith(JOB_NAME) and Path(work_dir) == directory.resolve()
     ]
 
 
-def controllers(directory: Path) -> list[int]:
-    """Processes of this host that run Snakemake in ``directory``, apart from this one and from those of single jobs."""
-    return sorted(pid for pid in _processes() if pid != os.getpid() and _controls(pid, directory.resolve()))
+def jobs_if_any(directory: Path) -> list[Job]:
+    """Like `jobs`; where Slurm's commands are installed and no cluster answers them, says so, and there are none."""
+    try:
+        return jobs(directory)
+    except InputError as error:
+        why = (str(error).splitlines() or [""])[0]
+        print(f"no cluster answers ({why}): not looking for Slurm jobs of an earlier run", file=sys.stderr)
+        return []
 
 
 def cancel(found: Sequence[Job], directory: Path, patience: float = 120) -> None:
@@ -59,46 +64,29 @@ def cancel(found: Sequence[Job], directory: Path, patience: float = 120) -> None
 def check_alone(directory: Path) -> None:
     """Refuse to start beside the jobs of a controller that died: two writers would share checkpoints and outputs.
 
-    Raises `InputError` where jobs of this directory run and nobody on this host controls them. Where Slurm's commands
-    are installed and no cluster answers them (a laptop, a workstation), that is said, and the run goes on.
+    Where Slurm's commands are installed and no cluster answers them (a laptop, a workstation), that is said, and the
+    run goes on.
+
+    Raises:
+        InputError: Jobs of this directory run, in Slurm or on this host, and nobody on this host controls them.
     """
-    try:
-        left = jobs(directory)
-    except InputError as error:
-        print(
-            f"no cluster answers ({str(error).splitlines()[0]}): not looking for Slurm jobs of an earlier run",
-            file=sys.stderr,
-        )
+    if local_jobs.controllers(directory):
         return
-    if left and not controllers(directory):
-        raise InputError(
-            f"{len(left)} Slurm jobs of an earlier run are still there ({', '.join(job.job_id for job in left[:5])}), "
-            "and no Snakemake on this host controls them. `python workflow/scripts/recover.py` cancels them"
-        )
-
-
-def _processes() -> Iterator[int]:
-    return (int(path.name) for path in Path("/proc").iterdir() if path.name.isdecimal())
-
-
-def _controls(pid: int, directory: Path) -> bool:
-    process = Path("/proc") / str(pid)
-    try:
-        words = (process / "cmdline").read_bytes().split(b"\0")
-        return (process / "cwd").readlink() == directory and _is_controller(words)
-    except OSError:
-        # It ended while we looked, or is another user's.
-        return False
-
-
-def _is_controller(words: Sequence[bytes]) -> bool:
-    """Whether a command line is Python with Snakemake as script or module, for a run of its own and not for one job."""
-    snakemake = any(Path(word.decode(errors="replace")).name == "snakemake" for word in words[1:3])
-    return b"python" in words[0] and snakemake and b"--target-jobs" not in words
+    slurm = [job.job_id for job in jobs_if_any(directory)]
+    local = [local_jobs.describe(job) for job in local_jobs.orphans(directory)]
+    for found, kind in ((slurm, "Slurm jobs"), (local, "local jobs")):
+        if found:
+            raise InputError(
+                f"{len(found)} {kind} of an earlier run are still there ({', '.join(found[:5])}), and no Snakemake on "
+                "this host controls them. `python workflow/scripts/recover.py` ends them"
+            )
 
 
 def _slurm(*command: str) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise InputError(f"{command[0]} failed: {error}") from error
     if done.returncode:
         raise InputError(f"{command[0]} failed: {done.stderr.strip()}")
     return done.stdout
