@@ -41,6 +41,10 @@ class Retryable(Exception):
         self.answered = answered
 
 
+class Stopped(InputError):
+    """The server will answer no request at all: a wrong key, an account without money, an unknown model."""
+
+
 class Refused(Exception):
     """The server will not answer this one request, however often it is asked."""
 
@@ -176,7 +180,7 @@ class Pace:
 class Dispatcher:
     """Sends what is not in the cache, in order, from a few threads.
 
-    ``ask`` sends one request once and raises `Retryable`, `Refused` or `InputError`. After an error that ends the work,
+    ``ask`` sends one request once and raises `Retryable`, `Refused` or `Stopped`. After an error that ends the work,
     or a signal, requests under way are still waited for: their answers are paid for.
     """
 
@@ -213,6 +217,8 @@ class Dispatcher:
                 workers = [pool.submit(self._work, queue, failed, bar) for _ in range(self._concurrency)]
                 while wait(workers, _SIGNAL_SECONDS).not_done:
                     pass  # a thread that waits without end does not notice signals
+        if isinstance(self._error, Stopped):
+            raise InputError(f"{self._error}; {len(self._cache)} answers are kept; run again to go on") from None
         if self._error is not None:
             raise self._error
         if self._stop.is_set():

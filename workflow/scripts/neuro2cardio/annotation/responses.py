@@ -1,6 +1,6 @@
 """What was paid for is kept: an append-only file of requests sent and responses received, on the disk before use."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 import fcntl
@@ -8,10 +8,13 @@ from io import FileIO
 import json
 import os
 from pathlib import Path
+import re
 import threading
 from typing import Any, Self
 
 from ..core.errors import InputError
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,16 @@ class Response:
     text: str
     finish_reason: str
     usage: Usage
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Self:
+        """A response as a line of the file has it. Lines of older versions hold what servers sent as it came."""
+        text, reason = record["text"], record["finish_reason"]
+        return cls(
+            _SURROGATE.sub("\ufffd", text) if isinstance(text, str) else "",
+            reason if isinstance(reason, str) else "",
+            Usage(*(_count(record["usage"].get(name)) for name in ("input_tokens", "output_tokens"))),
+        )
 
 
 class ResponseCache:
@@ -129,7 +142,7 @@ class ResponseCache:
         for line in filter(None, [*lines, rest]):
             try:
                 self._take(json.loads(line))
-            except (ValueError, KeyError, TypeError):
+            except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
                 self.torn += 1
 
     def _take(self, record: dict[str, Any]) -> None:
@@ -140,9 +153,13 @@ class ResponseCache:
         elif event == "failed":
             del doubts[-1:]
         elif event == "response":
-            usage = Usage(**record["usage"])
-            self._responses.setdefault(key, Response(record["text"], record["finish_reason"], usage))
-            self._used += usage
+            response = Response.from_record(record)
+            self._responses.setdefault(key, response)
+            self._used += response.usage
             del doubts[-1:]
         if not doubts:
             del self._in_doubt[key]
+
+
+def _count(value: Any) -> int:
+    return value if isinstance(value, int) and value >= 0 else 0

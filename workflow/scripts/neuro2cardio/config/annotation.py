@@ -1,11 +1,45 @@
 """How questions without specialties get them."""
 
 from pathlib import Path
+import re
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from .sections import Fraction, Name, NamedOnce, Section, Seed
+
+
+def _base_url(url: str) -> str:
+    """The address under which a server has `/chat/completions`."""
+    if "@" in url:
+        raise ValueError(
+            "a name or password in a URL would be written to records and logs; put the key into an environment "
+            "variable, and name that in key_variable"
+        )
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        host = None
+    if not re.match("https?://", url, re.IGNORECASE):
+        raise ValueError("a URL starts with https://, or with http:// for a server on this machine")
+    if not host or any(character.isspace() for character in url):
+        raise ValueError("not a URL; write it like http://localhost:8000/v1")
+    if parts.query or parts.fragment:
+        raise ValueError("a URL with ? or # cannot be a base; it ends before /chat/completions")
+    if parts.path.rstrip("/").endswith("/completions"):
+        raise ValueError("it ends before /chat/completions, which is added to it")
+    return url
+
+
+def _variable(name: str) -> str:
+    """The name of an environment variable. What looks like a key is refused, and not shown."""
+    if not re.fullmatch(r"[A-Z_][A-Z0-9_]{0,63}", name):
+        raise ValueError(
+            "the name of an environment variable, in capitals like MY_API_KEY; the key itself stands in no file"
+        )
+    return name
 
 
 class Prices(Section):
@@ -20,9 +54,10 @@ class OpenAIAnnotator(Section):
 
     backend: Literal["openai"]
     model: str
-    base_url: str = "https://api.openai.com/v1"
-    key_variable: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] = "OPENAI_API_KEY"
-    """The environment variable that holds the key, which stands in no file. A server on this machine needs none."""
+    base_url: Annotated[str, AfterValidator(_base_url)] = "https://api.openai.com/v1"
+    key_variable: Annotated[str, AfterValidator(_variable)] | None = None
+    """The environment variable that holds the key, which stands in no file. Null: `OPENAI_API_KEY` for OpenAI's own
+    server, and no key for any other."""
     temperature: Annotated[float, Field(ge=0, le=2)] | None = 0.0
     """Null: not sent, for models that take none."""
     samples: Annotated[int, Field(ge=1)] = 1
@@ -31,8 +66,8 @@ class OpenAIAnnotator(Section):
     """Of an answer. What is cut off there is paid for all the same."""
     limit_parameter: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     """What the server calls that limit; OpenAI's newer models take only the second."""
-    seed: Annotated[int, Field(ge=0)] = 0
-    """Sent along; the samples of a prompt count up from it."""
+    seed: Annotated[int, Field(ge=0)] | None = 0
+    """Sent along; the samples of a prompt count up from it. Null: not sent, for servers that refuse it."""
     concurrency: Annotated[int, Field(ge=1, le=64)] = 4
     requests_per_minute: Annotated[float, Field(gt=0)] | None = None
     timeout_seconds: Annotated[float, Field(gt=0)] = 120

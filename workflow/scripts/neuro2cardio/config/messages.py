@@ -1,5 +1,6 @@
 """Errors of the configuration, in sentences."""
 
+import re
 from types import NoneType
 from typing import Annotated, Any, get_args, get_origin
 
@@ -25,8 +26,13 @@ def explain(settings: type[BaseModel], error: Any) -> str:
     if error["type"] == "missing":
         return f"{key}: missing; it has no default"
     message = error["msg"].removeprefix("Value error, ")
-    shown = "" if isinstance(error["input"], dict) else f" (got {error['input']!r})"
-    return f"{key}: {message}{shown}"
+    shown = "" if isinstance(error["input"], dict) or _may_be_secret(location, error["input"]) else repr(error["input"])
+    return f"{key}: {message} (got {shown})" if shown else f"{key}: {message}"
+
+
+def _may_be_secret(location: list[str], value: Any) -> bool:
+    """Whether a value may hold a key or a password: messages end up in logs."""
+    return location[-1:] == ["key_variable"] or re.search(r"\S:\S*@", str(value)) is not None
 
 
 def _without_tags(location: tuple[Any, ...], tags: set[str]) -> list[str]:
