@@ -13,7 +13,7 @@ from ..questions.test_set import TestSet
 Floats = NDArray[np.float64]
 
 _KEYS = [*tables.KEYS.names, "method", "question_id"]
-_SLACK = 1e-9
+_SLACK = 1e-12
 """Log-probabilities this close are equal: sums of the same numbers in another order differ in their last bits."""
 
 

@@ -11,7 +11,7 @@ from ..config.analysis import Statistics
 from ..core.adapters import BASE, Adapter, Axes
 from ..core.errors import InputError
 from ..questions.test_set import ALL, TestSet
-from . import resampling
+from . import paired, resampling
 from .resampling import Floats
 
 _DIAGONAL = [
@@ -58,9 +58,10 @@ def matrix(blocks: list[Scores], axes: Axes, exam: TestSet, setup: Statistics) -
     """The transfer matrix: train set (and the base model) x test specialty (and all of them).
 
     Accuracy is the mean over questions and seeds, its interval Wilson's with the number of questions (seeds answer the
-    same ones and add no independent unit). The change against base is paired by question; its interval resamples
-    questions crossed with seeds; `p` flips signs of questions; `q` is Benjamini-Hochberg's over the cells of one model,
-    recipe and method, `all` being a family of its own. Accuracies and changes are shares, not points.
+    same ones and add no independent unit). The change against base is paired by question; its interval and `p` are
+    those of `paired.change`, conditional on the adapters; `n_discordant` is how many questions differ at all. `q` is
+    Benjamini-Hochberg's over the cells of one model, recipe and method, `all` being a family of its own. Accuracies and
+    changes are shares, not points.
     """
     frames = [_base_rows(block, exam, setup) for block in blocks if block.recipe == axes.recipe[0]]
     frames += [_adapter_rows(block, axes, exam, setup) for block in blocks]
@@ -84,7 +85,7 @@ def _base_rows(block: Scores, exam: TestSet, setup: Statistics) -> pd.DataFrame:
             }
         ),
         setup,
-    ).assign(seed_sd=np.nan, change=np.nan, change_low=np.nan, change_high=np.nan, p=np.nan)
+    ).assign(seed_sd=np.nan, change=np.nan, change_low=np.nan, change_high=np.nan, n_discordant=np.nan, p=np.nan)
 
 
 def _adapter_rows(block: Scores, axes: Axes, exam: TestSet, setup: Statistics) -> pd.DataFrame:
@@ -92,9 +93,7 @@ def _adapter_rows(block: Scores, axes: Axes, exam: TestSet, setup: Statistics) -
     for name, member in exam.members.items():
         right = block.adapters[:, :, member]
         change = right - block.base[member]
-        samples = resampling.crossed_bootstrap(change, setup.draws, resampling.generator(setup.seed, "matrix", name))
-        low, high = resampling.percentile_interval(samples, setup.confidence)
-        flips = resampling.generator(setup.seed, "flips", name)
+        found = paired.change(change.mean(axis=1), setup.confidence)
         columns.append(
             pd.DataFrame(
                 {
@@ -105,10 +104,11 @@ def _adapter_rows(block: Scores, axes: Axes, exam: TestSet, setup: Statistics) -
                     "n_seeds": right.shape[1],
                     "accuracy": right.mean(axis=(1, 2)),
                     "seed_sd": _seed_sd(right),
-                    "change": change.mean(axis=(1, 2)),
-                    "change_low": low,
-                    "change_high": high,
-                    "p": resampling.sign_flip(change.mean(axis=1), setup.draws, flips),
+                    "change": found.mean,
+                    "change_low": found.low,
+                    "change_high": found.high,
+                    "n_discordant": found.discordant,
+                    "p": found.p,
                 }
             )
         )
