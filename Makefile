@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 PY := workflow tests benchmarks
 SMK := Snakefile workflow/rules
 
-.PHONY: setup demo test check unit workflow slurm slow format schema recover clean
+.PHONY: setup demo test check unit workflow slurm slow format schema recover licences clean
 
 setup: $(READY)
 
@@ -57,6 +57,10 @@ recover:
 # The JSON schema with which editors complete config.yaml.
 schema: setup
 	$(BIN)/python workflow/scripts/schema.py
+
+# docs/licences.md, from what the installed packages state.
+licences: setup
+	$(BIN)/python workflow/scripts/licences.py
 
 clean:
 	rm -rf .snakemake logs results/*

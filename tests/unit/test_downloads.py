@@ -2,6 +2,7 @@ from hashlib import sha256
 from pathlib import Path
 import zipfile
 
+from pydantic import ValidationError
 import pytest
 
 from neuro2cardio.config.wheels import Wheel
@@ -50,6 +51,23 @@ def test_a_missing_member_names_the_nearest(index, tmp_path):
 def test_a_version_that_is_not_there_is_named(index, tmp_path):
     with pytest.raises(InputError, match=r"blarf==9.9: pip could not download it"):
         downloads.fetch_wheel_file(index.model_copy(update={"version": "9.9"}), "x", tmp_path / "x")
+
+
+@pytest.mark.parametrize(
+    ("package", "version"),
+    [
+        ("--index-url=http://evil.example", "1.0"),
+        ("-r", "1.0"),
+        ("blarf @ https://evil.example/x.whl", "1.0"),
+        ("./blarf", "1.0"),
+        ("blarf\n--pre", "1.0"),
+        ("blarf", "1.0 --pre"),
+        ("blarf", "1.0,>0"),
+    ],
+)
+def test_a_package_is_a_name_and_never_an_option_of_pip(package, version):
+    with pytest.raises(ValidationError, match=r"package|version"):
+        Wheel(package=package, version=version, sha256="0" * 64)
 
 
 def test_an_index_out_of_reach_says_what_to_do(index, tmp_path, monkeypatch):

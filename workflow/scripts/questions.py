@@ -31,7 +31,7 @@ def main() -> None:
     tables.write(table.questions, args.questions, tables.QUESTIONS)
     account = {"rejected": table.rejected, "leakage": table.leaked, "flow": table.flow, "summary": table.summary}
     for name, frame in account.items():
-        files.write_text(args.account / f"{name}.csv", frame.to_csv(index=False))
+        tables.write_csv(frame, args.account / f"{name}.csv")
     files.write_json(args.account / "source.json", sources.describe(dataset))
     print(table.flow.to_string(index=False), table.summary.to_string(index=False), sep="\n\n")
 

@@ -5,7 +5,6 @@ from itertools import combinations
 from typing import NamedTuple
 import warnings
 
-import krippendorff
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -24,15 +23,23 @@ class Interval(NamedTuple):
 
 
 def alpha(ratings: pd.DataFrame, draws: int = 1000, seed: int = 0, confidence: float = 0.95) -> Interval:
-    """Krippendorff's alpha for nominal labels (questions x raters; missing or empty: not rated).
+    """Krippendorff's alpha for nominal labels.
 
+    Alpha is 1 - observed / expected disagreement between pairs of ratings of one question, where each question's pairs
+    weigh 1 / (its ratings - 1) (Krippendorff 2011, "Computing Krippendorff's Alpha-Reliability", nominal metric).
     Questions with fewer than two ratings say nothing about agreement and are left out.
+
+    Args:
+        ratings: Questions x raters; missing or empty cells are not rated.
+        draws: Bootstrap resamples of the questions.
+        seed: Of the bootstrap.
+        confidence: Of the interval.
     """
     counts = _counts(ratings)
     counts = counts[counts.sum(axis=1) >= 2]
     if (counts.sum(axis=0) > 0).sum() < 2:
         return Interval(float("nan"), float("nan"), float("nan"))
-    value = float(krippendorff.alpha(value_counts=counts, level_of_measurement="nominal"))
+    value = float(_alphas(counts, np.ones((1, len(counts)), np.int64))[0])
     rng = np.random.default_rng(seed)
     weights = rng.multinomial(len(counts), np.full(len(counts), 1 / len(counts)), size=draws)
     return _interval(value, _alphas(counts, weights), confidence)
@@ -79,8 +86,15 @@ def _counts(ratings: pd.DataFrame) -> Ints:
 
 
 def _alphas(counts: Ints, weights: Ints) -> Floats:
-    """Nominal alpha (Krippendorff 2011) of many resamples at once: ``weights`` (draws x questions) says how often each
-    question was drawn. NaN where a resample knows one label only. With weights of one, the library's own value."""
+    """Nominal alpha of many resamples at once.
+
+    Args:
+        counts: How many raters gave each label to each question (questions x labels); at least two a question.
+        weights: How often each question was drawn (draws x questions).
+
+    Returns:
+        One value a draw; NaN where a resample has one label only.
+    """
     raters = counts.sum(axis=1)
     agreeing = weights @ ((counts * (counts - 1)).sum(axis=1) / (raters - 1))
     totals = weights @ counts

@@ -125,7 +125,7 @@ def write(release: Release, folder: Path, card: str) -> None:
                 text = json.dumps([_s_medqa(row) for row in rows.to_dict("records")], indent=1, ensure_ascii=False)
                 (part / f"S-MedQA_{split}.json").write_text(text + "\n", encoding="utf-8")
         for name, frame in {"dropped": release.dropped, "doubles": release.doubles, "leakage": release.leaked}.items():
-            frame.to_csv(part / f"{name}.csv", index=False)
+            tables.write_csv(frame, part / f"{name}.csv")
         (part / "README.md").write_text(card, encoding="utf-8")
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from ..core import tables
 from ..core.errors import InputError
 from ..core.specialties import SPECIALTIES
 from . import labels
@@ -69,7 +70,7 @@ def sheet(sample: pd.DataFrame, questions: pd.DataFrame) -> str:
     writer = csv.DictWriter(out, SHEET, lineterminator="\n")
     writer.writeheader()
     for row in rows:
-        writer.writerow({name: _no_formula(row.get(name, "")) for name in SHEET})
+        writer.writerow({name: tables.no_formula(row.get(name, "")) for name in SHEET})
     return out.getvalue()
 
 
@@ -184,11 +185,6 @@ def _rows(sample: pd.DataFrame, questions: pd.DataFrame) -> list[dict[str, str]]
         }
         for question_id in sample["question_id"]
     ]
-
-
-def _no_formula(text: str) -> str:
-    """A spreadsheet would run a cell that starts like a formula."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 
 def _read_csv(path: Path) -> list[dict[str, str]]:

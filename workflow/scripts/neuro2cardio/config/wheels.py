@@ -10,8 +10,9 @@ from .sections import Section
 class Wheel(Section):
     """A wheel on the Python package index, read as an archive and never installed."""
 
-    package: str
-    version: str
+    package: Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$")]
+    """A name as the package index has it: no option of pip, no URL, no path."""
+    version: Annotated[str, Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z.!+_-]*$")]
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     """Of the wheel. Another digest stops the run."""
 

