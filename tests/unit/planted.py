@@ -103,8 +103,10 @@ def term_logprobs(folder: Path, axes, found, effect, contexts=CONTEXTS, noise=0.
                 "mention_id": found["mention_id"],
                 "question_id": found["question_id"],
                 "n_tokens": n_tokens,
+                "n_words": np.minimum(n_tokens, 2),
                 "logprob_sum": total,
                 "logprob_first": np.where(n_tokens > 0, per_token + shift, np.nan),
+                "logprob_starts": np.where(n_tokens > 0, (per_token + shift) * np.minimum(n_tokens, 2), np.nan),
             }
         )
         frames = [frame.assign(context=context) for context in contexts]

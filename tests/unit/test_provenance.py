@@ -48,9 +48,10 @@ def test_a_table_that_was_cut_short_is_never_read_as_data(tmp_path):
 
 def test_a_flipped_bit_in_a_table_is_never_read_as_other_data(tmp_path):
     draw = np.random.default_rng(0)
-    keys = {"model": "m", "recipe": "r", "train_set": "t", "seed": 1, "context": "prompt", "n_tokens": 1}
+    keys = {"model": "m", "recipe": "r", "train_set": "t", "seed": 1, "context": "prompt", "n_tokens": 1, "n_words": 1}
     named = {name: [f"{i:016x}" for i in range(300)] for name in ("mention_id", "question_id")}
-    frame = pd.DataFrame({**named, "logprob_sum": draw.normal(size=300), "logprob_first": draw.normal(size=300)})
+    sums = {f"logprob_{name}": draw.normal(size=300) for name in ("sum", "first", "starts")}
+    frame = pd.DataFrame({**named, **sums})
     tables.write(frame.assign(**keys), tmp_path / "t.parquet", tables.TERM_LOGPROBS)
     right, data = tables.read(tmp_path / "t.parquet", tables.TERM_LOGPROBS), (tmp_path / "t.parquet").read_bytes()
     named = 0

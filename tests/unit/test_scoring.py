@@ -173,6 +173,11 @@ def test_term_logprobs_equal_a_plain_forward_over_the_same_text(scorer):
     assert found.loc["prompt", "logprob_sum"] == pytest.approx(sum(by_token), abs=2e-4)
     assert found.loc["prompt", "logprob_first"] == pytest.approx(by_token[0], abs=2e-4)
     assert found.loc["prompt", "n_tokens"] == len(by_token)
+    pain = tokens.span(at + len("chest "), mention.end)
+    assert pain is not None and pain.start > span.start
+    assert found.loc["prompt", "n_words"] == found.loc["bare", "n_words"] == 2
+    starts = by_token[0] + by_token[pain.start - span.start]
+    assert found.loc["prompt", "logprob_starts"] == pytest.approx(starts, abs=2e-4)
 
 
 def test_a_mention_that_was_cut_off_is_counted_and_has_no_probability(scorer):

@@ -74,12 +74,15 @@ TERM_LOGPROBS = pa.schema(
         pa.field("mention_id", pa.string()),
         pa.field("question_id", pa.string()),
         pa.field("n_tokens", pa.int64()),
+        pa.field("n_words", pa.int64()),
         pa.field("logprob_sum", pa.float64()),
         pa.field("logprob_first", pa.float64()),
+        pa.field("logprob_starts", pa.float64()),
     ]
 )
-"""One row a mention and context (`prompt` or `bare`), in nats. `n_tokens` is 0 and the sums are NaN where the mention
-was cut off with the start of a stem longer than the model's window."""
+"""One row a mention and context (`prompt` or `bare`), in nats. `logprob_starts` is summed over the first tokens of the
+mention's `n_words` words. `n_tokens` and `n_words` are 0 and the sums are NaN where the mention was cut off with the
+start of a stem longer than the model's window."""
 
 
 def write(frame: pd.DataFrame, path: Path | str, schema: pa.Schema) -> None:

@@ -1,6 +1,6 @@
 """The log-probability of each mention of a term, read at the tokens that spell it and nowhere else."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,9 +52,26 @@ class MentionSpans:
         """Rows of the term log-probability table (without key columns) from the values of `readings`."""
         logprobs = {place: float(v[0]) for place, v in zip(self.places, values, strict=True)}
         return [
-            {"context": context, "mention_id": m.mention_id, **_sums([logprobs[i] for i in span or ()])}
+            {"context": context, "mention_id": m.mention_id, **self._sums(span or range(0), logprobs)}
             for m, span in zip(self.mentions, self.spans, strict=True)
         ]
+
+    def _sums(self, span: range, logprobs: Mapping[int, float]) -> dict[str, Any]:
+        """The value columns of `tables.TERM_LOGPROBS`."""
+        values, starts = [logprobs[i] for i in span], [logprobs[i] for i in span if self._starts_word(i, span)]
+        return {
+            "n_tokens": len(values),
+            "n_words": len(starts),
+            "logprob_sum": float(np.sum(values)) if values else np.nan,
+            "logprob_first": values[0] if values else np.nan,
+            "logprob_starts": float(np.sum(starts)) if starts else np.nan,
+        }
+
+    def _starts_word(self, token: int, span: range) -> bool:
+        """Whether a token holds the first character of a word: of the mention, or behind white space."""
+        start, end = self.tokens.offsets[token]
+        start += len(self.tokens.text[start:end]) - len(self.tokens.text[start:end].lstrip())
+        return token == span.start or (start < end and self.tokens.text[start - 1].isspace())
 
 
 def by_question(mentions: pd.DataFrame) -> dict[str, list[Mention]]:
@@ -64,9 +81,3 @@ def by_question(mentions: pd.DataFrame) -> dict[str, list[Mention]]:
     for question_id, mention_id, start, end in zip(*columns, strict=True):
         found.setdefault(question_id, []).append(Mention(mention_id, int(start), int(end)))
     return found
-
-
-def _sums(logprobs: list[float]) -> dict[str, Any]:
-    if not logprobs:
-        return {"n_tokens": 0, "logprob_sum": np.nan, "logprob_first": np.nan}
-    return {"n_tokens": len(logprobs), "logprob_sum": float(np.sum(logprobs)), "logprob_first": logprobs[0]}
