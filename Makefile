@@ -27,12 +27,13 @@ demo: setup
 test: setup check unit
 	pytest tests/workflow tests/faults tests/slurm
 
-# Formats, lints, types.
+# Formatting, linting, types, and which folder of the library may import which.
 check: setup
 	ruff format --check $(PY)
 	ruff check $(PY)
 	snakefmt --check $(SMK)
 	mypy workflow/scripts/neuro2cardio
+	PYTHONPATH=workflow/scripts lint-imports
 	snakemake --lint
 	snakemake --lint --configfile demo.yaml
 

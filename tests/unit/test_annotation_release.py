@@ -11,7 +11,7 @@ import yaml
 from neuro2cardio.annotation import conformal, release, verification, votes
 from neuro2cardio.annotation.release import Decision
 from neuro2cardio.config.dataset import Dataset
-from neuro2cardio.questions import question_table, sources
+from neuro2cardio.questions import identity, question_table, sources
 from neuro2cardio.questions.sources import RawQuestion
 
 C, N, P, U = "Cardiology", "Neurology", "Pediatrics", "Urology"
@@ -39,7 +39,7 @@ def dataset(**changes):
 
 
 def tables(rows, winners, status=None, sets=None):
-    ids = [question_table.question_id(row.stem, row.options) for row in rows]
+    ids = [identity.question_id(row.stem, row.options) for row in rows]
     status = status or ["accepted" if w else "tie" for w in winners]
     counted = [(i, [w] * 5, w, 5, s, [w], [1.0]) for i, w, s in zip(ids, winners, status, strict=True)]
     held = [(i, "", names, [1.0] * len(names)) for i, names in zip(ids, sets or [[w] for w in winners], strict=True)]
@@ -129,7 +129,7 @@ def test_datasets_loads_it(folder, made):
 
 def test_the_s_medqa_source_reads_it(folder, made):
     given = dataset(origin={"source": "s-medqa", "directory": folder})
-    read = {question_table.question_id(r.stem, r.options): (r.split, r.specialties) for r in sources.read(given)}
+    read = {identity.question_id(r.stem, r.options): (r.split, r.specialties) for r in sources.read(given)}
     rows = made.questions
     assert read == {i: (s, (n,)) for i, s, n in zip(rows["question_id"], rows["split"], rows["specialty"], strict=True)}
 

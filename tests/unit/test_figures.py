@@ -9,10 +9,12 @@ import planted
 import pytest
 
 from neuro2cardio.analysis import figures, summary, transfer
-from neuro2cardio.annotation import votes
+from neuro2cardio.analysis.figures import style
+from neuro2cardio.annotation import quorum_figure, votes
 from neuro2cardio.config.analysis import Statistics
 from neuro2cardio.core import specialties
 from neuro2cardio.core.errors import InputError
+from neuro2cardio.operations import cost_figure
 from neuro2cardio.questions.test_set import TestSet
 
 ALL_SLUGS = [specialties.slug(name) for name in specialties.SPECIALTIES]
@@ -116,7 +118,7 @@ def test_every_cell_of_the_heatmap_is_written_and_base_comes_first(grid_and_tabl
     labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
     assert labels == ["Base model", *axes.specialties, "Mixed"]
     row = matrix[matrix["change"].notna()].iloc[0]
-    assert any(word.rstrip("*") == figures.signed(100 * row["change"]) for word in words)
+    assert any(word.rstrip("*") == style.signed(100 * row["change"]) for word in words)
     stars = sum("*" in word for word in words)
     assert stars == ((matrix["change_low"] > 0) | (matrix["change_high"] < 0)).sum() > 0
 
@@ -160,7 +162,7 @@ def test_the_summary_says_what_is_not_told_from_zero(grid_and_tables):
 def test_quorums_that_come_to_the_same_share_a_label():
     truth = {"q0": ["Cardiology"], "q1": ["Neurology"]}
     counted = pd.DataFrame({"question_id": list(truth), "winner": ["Cardiology", "Neurology"], "agreement": [2, 4]})
-    figure = figures.quorum_tradeoff(votes.by_quorum(counted, truth, range(1, 6)), 3)
+    figure = quorum_figure.quorum_tradeoff(votes.by_quorum(counted, truth, range(1, 6)), 3)
     labels = [text.get_text() for text in figure.axes[0].texts]
     assert sorted(labels) == ["1+, 2+", "3+, 4+"]
 
@@ -168,7 +170,7 @@ def test_quorums_that_come_to_the_same_share_a_label():
 def test_planned_stands_beside_measured_between_whole_powers_of_ten():
     rows = [("finetune", "small", 4, 0.08, 0.2), ("infer_base", "small", 1, 0.01, 0.01)]
     costs = pd.DataFrame(rows, columns=["rule", "model", "measured_jobs", "planned_hours", "measured_hours"])
-    figure = figures.planned_and_measured(costs)
+    figure = cost_figure.planned_and_measured(costs)
     panel = figure.axes[0]
     assert panel.get_xlim() == (0.01, 1.0)
     assert [label.get_text() for label in panel.get_yticklabels()] == [

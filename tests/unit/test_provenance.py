@@ -109,7 +109,7 @@ def test_the_code_digest_sees_edits_of_imported_modules_and_no_comments(digest_a
     before = provenance.code_digest("models.scoring")
     assert digest_after("models/logprobs", "import copy\n", "import copy  # a comment\n\n") == before
     assert digest_after("models/scoring", '"""Every question', '"""Each question') == before
-    assert digest_after("analysis/figures", "import", "import math\nimport") == before
+    assert digest_after("analysis/figures/heatmap", "import", "import math\nimport") == before
     assert digest_after("models/logprobs", "log_softmax", "softmax") != before
     assert digest_after("core/errors", "cutoff=0.6", "cutoff=0.7") != before
 

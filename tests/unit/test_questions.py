@@ -9,7 +9,7 @@ import pytest
 from neuro2cardio.config.dataset import Dataset
 from neuro2cardio.core import specialties, tables
 from neuro2cardio.core.errors import InputError
-from neuro2cardio.questions import question_table, sources
+from neuro2cardio.questions import identity, question_table, sources
 from neuro2cardio.questions.sources import RawQuestion
 
 GRID = ["Cardiology", "Neurology"]
@@ -214,19 +214,19 @@ def test_every_specialty_is_split_by_the_fractions(sizes, test, validation):
 
 @given(st.text())
 def test_normalisation_is_idempotent_and_leaves_no_stray_space(text):
-    once = question_table.normalise(text)
-    assert question_table.normalise(once) == once
+    once = identity.normalise(text)
+    assert identity.normalise(once) == once
     assert once == once.strip() and not re.search(r"\s\s", once)
 
 
 @given(st.text(min_size=1), st.lists(st.text(), min_size=2, max_size=5), st.randoms())
 def test_an_id_is_blind_to_case_space_and_the_order_of_options(stem, options, rng):
-    first = question_table.question_id(stem, options)
+    first = identity.question_id(stem, options)
     assert re.fullmatch("[0-9a-f]{16}", first)
     shuffled = rng.sample(options, len(options))
-    assert question_table.question_id(f"  {stem}\n", shuffled) == first
-    assert question_table.question_id(stem + "x", options) != first
-    assert question_table.question_id(stem, [*options, "x"]) != first
+    assert identity.question_id(f"  {stem}\n", shuffled) == first
+    assert identity.question_id(stem + "x", options) != first
+    assert identity.question_id(stem, [*options, "x"]) != first
 
 
 @pytest.mark.parametrize("options", [("Anti-C", "Anti-c"), ("AA", "Aa", "aa"), ("10³", "103"), ("m²", "m2")])

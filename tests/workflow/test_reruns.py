@@ -10,7 +10,7 @@ import yaml
 
 LIBRARY = "workflow/scripts/neuro2cardio"
 TRAINING = f"{LIBRARY}/models/fine_tuning.py"
-FIGURES = f"{LIBRARY}/analysis/figures.py"
+FIGURES = f"{LIBRARY}/analysis/figures/style.py"
 RESULTS = "results/tiny"
 
 
@@ -64,7 +64,7 @@ CHANGES: dict[str, Callable[[Checkout], None]] = {
     "a comment in a module": lambda grid: replace(grid, TRAINING, "\n\n\ndef", "\n\n\n# Why.\ndef"),
     "a docstring in a module": lambda grid: replace(grid, TRAINING, '"""One adapter', '"""An adapter'),
     "an edit of `training`": lambda grid: replace(grid, TRAINING, "_IGNORED = -100", "_IGNORED = -101"),
-    "an edit of `figures`": lambda grid: replace(grid, FIGURES, "_LEVEL = 0.05", "_LEVEL = 0.01"),
+    "an edit of `figures`": lambda grid: replace(grid, FIGURES, "LEVEL = 0.05", "LEVEL = 0.01"),
     "an edit of a script": lambda grid: replace(grid, "workflow/scripts/infer.py", "mininterval=5", "mininterval=6"),
     "a file touched (questions, adapter, predictions)": lambda grid: [
         (grid / path).touch()

@@ -187,7 +187,7 @@ rule calibrate:
         quorum=SETTINGS.dataset.annotation.quorum,
         formats=SETTINGS.figures.formats,
         folder=lambda wildcards, output: Path(output.sets).parent,
-        code=code("annotation.votes", "annotation.conformal", "annotation.verification"),
+        code=code("annotation.votes", "annotation.conformal", "annotation.verification", "annotation.quorum_figure"),
     shell:
         "python workflow/scripts/calibrate.py --settings {params.settings:q} --quorum {params.quorum} --formats {params.formats}"
         " --questions {input.questions:q} --votes {input.votes:q} --trail {input.trail:q} --folder {params.folder:q}"

@@ -54,7 +54,7 @@ rule cost:
         benchmarks=BENCHMARKS,
         ran=lambda wildcards: ran(),
         figure=lambda wildcards: f"{RESULTS}/plan/cost",
-        code=code("operations.cost", "operations.plan", "analysis.figures"),
+        code=code("operations.cost", "operations.plan", "operations.cost_figure"),
     shell:
         "python workflow/scripts/cost.py --settings {params.settings:q} --questions {input.questions:q} --models resources/models"
         " --benchmarks {params.benchmarks:q} --logs .snakemake/log --table {output.table:q} --figure {params.figure}"

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from neuro2cardio.analysis import figures
-from neuro2cardio.annotation import conformal, verification, votes
+from neuro2cardio.annotation import conformal, quorum_figure, verification, votes
 from neuro2cardio.config.annotation import Conformal
 from neuro2cardio.core import errors, tables
 
@@ -25,7 +25,7 @@ def main() -> None:
     quorums = votes.by_quorum(counted, truth, range(1, 6))
     tables.write_csv(quorums, args.folder / "quorum.csv")
     tables.write_csv(votes.confusion(counted, truth), args.folder / "confusion.csv")
-    figures.save(figures.quorum_tradeoff(quorums, args.quorum), args.folder / "figures" / "quorum", args.formats)
+    figures.save(quorum_figure.quorum_tradeoff(quorums, args.quorum), args.folder / "figures" / "quorum", args.formats)
     sets, evidence = conformal.label_sets(counted, truth, Conformal.model_validate_json(args.settings))
     tables.write(sets, args.folder / "sets.parquet", conformal.SETS)
     tables.write_csv(evidence, args.folder / "conformal.csv")

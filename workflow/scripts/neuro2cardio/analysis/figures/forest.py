@@ -1,0 +1,163 @@
+"""Forest plots: effects with their intervals, one row for each train set or specialty."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from ...core.adapters import BASE, Axes
+from ...questions.test_set import ALL
+from . import style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes as Panel
+    from matplotlib.figure import Figure
+
+_GROUP_NAMES = {
+    "own": "Own specialty's terms",
+    "other": "Other specialties' terms",
+    "terms": "All terms",
+    "placebo": "Placebo words",
+}
+_CONTRAST_NAMES = {
+    "terms_minus_placebo": "Terms − placebo",
+    "own_minus_other": "Own − other terms",
+    "own_adapter_minus_others": "Own terms: own − other adapters",
+}
+
+
+def term_shift_forest(table: pd.DataFrame, axes: Axes, key: dict[str, str]) -> "Figure":
+    """Shift of own terms, other terms and placebos for each train set, and the contrasts between them.
+
+    Args:
+        table: `term_shift.table`.
+        axes: The grid, for the order of rows.
+        key: `model`, `recipe`, `context` and `scope` to draw.
+    """
+    import matplotlib
+
+    cells = style.select(table, {**key, "measure": "mean", "seed": ALL})
+    own, controls = style.own_and_controls(axes)
+    tops = style.positions([own, [ALL], controls], gap=0.4)
+    with matplotlib.rc_context(style.STYLE):
+        figure, panels = style.new_figure(7.4, 2.2 + 0.4 * max(tops.values()), ncols=2, sharey=True)
+        _forest(panels[0], cells, tops, _GROUP_NAMES, "Shift against base")
+        _forest(panels[1], cells, tops, _CONTRAST_NAMES, "Contrasts")
+        panels[0].set_yticks(list(tops.values()), [style.label(name) for name in tops])
+        panels[0].get_yticklabels()[len(own)].set_fontweight("bold")
+        note = (
+            "Nats per token; mean over questions, bootstrap intervals over questions and seeds "
+            f"({style.count(cells['n_seeds'].iloc[0], 'seed')}). All: the specialties' train sets together. "
+            "Placebo: matched words of the same questions that are no term. Contrasts are taken within a question."
+        )
+        style.add_title_and_note(figure, style.title(key, "term shift"), note)
+    return figure
+
+
+def _forest(panel: "Panel", cells: pd.DataFrame, tops: dict[str, float], names: dict[str, str], title: str) -> None:
+    """Points with intervals: one row a train set, one colour and marker a group."""
+    step = 0.62 / max(len(names) - 1, 1)
+    for i, (group, name) in enumerate(names.items()):
+        rows = cells[cells["group"] == group].set_index("train_set").reindex(list(tops)).dropna(subset="shift")
+        at = np.array([tops[train_set] for train_set in rows.index]) - 0.31 + i * step
+        spread = (rows["shift"] - rows["low"], rows["high"] - rows["shift"])
+        panel.errorbar(rows["shift"], at, xerr=spread, label=name, **style.POINT, **_look(group))
+    style.add_bands(panel, tops)
+    panel.set_xlabel("Shift of log-probability (nats per token)")
+    legend = panel.legend(loc="lower left", bbox_to_anchor=(0, 1), title=title)
+    legend.set_alignment("left")
+    legend.get_title().set_fontweight("bold")
+
+
+def _look(group: str) -> dict[str, Any]:
+    names = [*_GROUP_NAMES, *_CONTRAST_NAMES]
+    at = names.index(group)
+    return {"color": style.COLOURS[at], "marker": style.MARKERS[at]}
+
+
+def diagonal_forest(diagonal: pd.DataFrame, axes: Axes, key: dict[str, str]) -> "Figure":
+    """Own specialty's adapter minus the others', in points, for each test specialty and over all.
+
+    Args:
+        diagonal: `transfer.diagonal`.
+        axes: The grid, for the order of rows.
+        key: `model`, `recipe` and `method` to draw.
+    """
+    import matplotlib
+
+    rows = style.select(diagonal, key).set_index("test_specialty")
+    tops = style.positions([axes.specialties, [ALL]], gap=0.4)
+    with matplotlib.rc_context(style.STYLE):
+        figure, panel = style.new_figure(5.8, 1.5 + 0.24 * max(tops.values()))
+        style.add_bands(panel, tops)
+        for name, top in tops.items():
+            row = rows.loc[name]
+            spread = 100 * np.array([[row["advantage"] - row["low"]], [row["high"] - row["advantage"]]])
+            look = _look("own" if name != ALL else "own_adapter_minus_others")
+            panel.errorbar([100 * row["advantage"]], [top], xerr=spread, **style.POINT, **look)
+            panel.text(1.02, top, _standing(row), transform=panel.get_yaxis_transform(), va="center", fontsize=7)
+        panel.set_yticks(
+            list(tops.values()), [f"{style.label(name)} (n={rows.loc[name, 'n_questions']})" for name in tops]
+        )
+        panel.get_yticklabels()[-1].set_fontweight("bold")
+        panel.text(1.02, -0.85, "Best adapter", transform=panel.get_yaxis_transform(), va="center", fontweight="bold")
+        panel.set_xlabel("Own adapter − other specialties' adapters (points of accuracy)")
+        note = (
+            "Diagonal advantage with bootstrap intervals over questions and seeds "
+            f"({style.count(rows['n_seeds'].iloc[0], 'seed')}). Best: highest accuracy; tied with others where a "
+            "simultaneous interval over all pairs does not tell them apart."
+        )
+        style.add_title_and_note(figure, style.title(key, "diagonal advantage"), note)
+    return figure
+
+
+def _standing(row: pd.Series) -> str:
+    """Which adapter is best on a test specialty, and how many cannot be told from it."""
+    if not isinstance(row["best_train_set"], str):
+        return ""
+    tied = len(str(row["tied_with_best"]).split()) if isinstance(row["tied_with_best"], str) else 0
+    return f"{style.label(row['best_train_set'])}" + (f" (tied with {tied})" if tied else "")
+
+
+def position_bias(table: pd.DataFrame, axes: Axes, key: dict[str, str]) -> "Figure":
+    """Recall by letter and flip rate, of the base model and of every train set's adapters.
+
+    Args:
+        table: `position_bias.table`.
+        axes: The grid, for the order of rows.
+        key: `model`, `recipe` and `method` to draw.
+    """
+    import matplotlib
+
+    held = table[(table["model"] == key["model"]) & (table["method"] == key["method"])]
+    held = held[held["recipe"].isin([BASE, key["recipe"]])]
+    own, controls = style.own_and_controls(axes)
+    tops = style.positions([[BASE], own, controls], gap=0.4)
+    with matplotlib.rc_context(style.STYLE):
+        figure, panels = style.new_figure(
+            7.2, 1.5 + 0.26 * max(tops.values()), ncols=2, sharey=True, width_ratios=(3, 1)
+        )
+        for panel in panels:
+            style.add_bands(panel, tops)
+        letters = list(held["letter"].unique())
+        for i, letter in enumerate(letters):
+            rows = held[held["letter"] == letter].set_index("train_set").reindex(list(tops))
+            at = np.array(list(tops.values())) + 0.22 * (i / max(len(letters) - 1, 1) * 2 - 1)
+            spread = 100 * np.array([rows["recall"] - rows["recall_low"], rows["recall_high"] - rows["recall"]])
+            # A recall of exactly 0 or 1 meets its Wilson bound, and rounding may put it a hair beyond.
+            spread = spread.clip(min=0)
+            look = {"color": style.COLOURS[i % len(style.COLOURS)], "marker": style.MARKERS[i % len(style.MARKERS)]}
+            panels[0].errorbar(100 * rows["recall"], at, xerr=spread, label=letter, **style.POINT, **look)
+        whole = held.drop_duplicates("train_set").set_index("train_set").reindex(list(tops))
+        panels[1].plot(100 * whole["flip_rate"], list(tops.values()), "o", color="black", markersize=3.5)
+        panels[0].set_yticks(list(tops.values()), [style.label(name) for name in tops])
+        panels[0].set_xlabel("Recall where the right option stands at a letter (%)")
+        panels[1].set_xlabel("Flip rate (%)")
+        panels[0].legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=len(letters), columnspacing=1)
+        orders = style.count(int(whole["permutations"].iloc[0]), "order")
+        note = (
+            f"n={whole['n_questions'].iloc[0]} questions in {orders}. "
+            "Without position bias the letters of a row agree. Flip rate: questions whose answer depends on the order."
+        )
+        style.add_title_and_note(figure, style.title(key, "position bias"), note)
+    return figure
