@@ -10,7 +10,7 @@ import yaml
 from neuro2cardio.config import settings
 from neuro2cardio.config.inference import Inference, Prompt
 from neuro2cardio.config.terms import TermReading
-from neuro2cardio.models import prompting, registry, scoring
+from neuro2cardio.models import fetching, model_files, prompting, registry, scoring
 from neuro2cardio.models.term_logprobs import Mention
 
 CHECKOUT = Path(__file__).parents[2]
@@ -27,11 +27,11 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
     """The demo's model, from the checkout's resources where it was fetched before."""
-    record = CHECKOUT / "resources/models/smollm2-135m" / registry.RECORD
+    record = CHECKOUT / "resources/models/smollm2-135m" / model_files.RECORD
     if not record.exists():
-        record = tmp_path_factory.mktemp("smollm2") / registry.RECORD
+        record = tmp_path_factory.mktemp("smollm2") / model_files.RECORD
         demo = settings.load(yaml.safe_load((CHECKOUT / "demo.yaml").read_text()))
-        registry.fetch(demo.models["smollm2-135m"], record.parent)
+        fetching.fetch(demo.models["smollm2-135m"], record.parent)
     return registry.location(record)
 
 
@@ -40,7 +40,7 @@ def test_the_converted_tokenizer_gives_the_golden_tokens(folder):
     golden = json.loads(GOLDEN.read_text())
     for form in ("cloze", "letter", "generate"):
         tokens = prompter.training(QUESTION, form)
-        assert list(tokens.ids) == golden[form]["ids"]
+        assert list(tokens.ids[: tokens.end]) == golden[form]["ids"]
         assert tokens.answer == golden[form]["answer"]
 
 

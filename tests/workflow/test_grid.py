@@ -159,7 +159,7 @@ def test_what_is_wrong_is_said_before_the_first_job(new_grid: Checkout, tmp_path
     ("change", "rule", "said"),
     [
         ({"dataset.min_train": 1000}, "questions", "min_train"),
-        ({"models.tiny.path": "nowhere"}, "fetch_model", "'nowhere' is no model folder"),
+        ({"models.tiny.path": "nowhere"}, "fetch_model", "'nowhere' is not a model folder"),
         (
             {
                 "models.tiny.max_tokens": 40,

@@ -6,6 +6,9 @@ from pathlib import Path
 # Threads that wait for each other give up their core meanwhile. Where a node is shared, spinning costs several times the work.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
+# No job asks anything of a person, and none but those that fetch asks the hub.
+shell.prefix("export HUB_OFFLINE=${{HF_HUB_OFFLINE:-0}} HF_HUB_OFFLINE=1; exec < /dev/null; ")
+
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
 
 from neuro2cardio.config import models, settings, yaml_files
@@ -96,6 +99,17 @@ def mappings():
 def usage(model):
     """How a registry entry's model is used, whatever it asks of the cluster."""
     return SETTINGS.models[model].model_dump(mode="json", include=USAGE)
+
+
+def adapter_key(wildcards):
+    """Which adapter a job makes or reads: written into its files, and compared when they are read."""
+    names = {axis: wildcards[axis] for axis in ("model", "recipe", "train_set")}
+    return part(**names, seed=int(wildcards.seed))
+
+
+def folder_state(folder):
+    """Sizes and times of the files of a local model; of other models, nothing."""
+    return provenance.folder_state(folder) if folder else ""
 
 
 def prompt_for(*forms):

@@ -28,11 +28,12 @@ rule finetune:
             prompt=prompt_for(SETTINGS.recipes[wildcards.recipe].form),
             recipe=SETTINGS.recipes[wildcards.recipe],
         ),
+        adapter_key=lambda wildcards: adapter_key(wildcards),
         # Beside the outputs, which Snakemake deletes when the job fails.
         checkpoints=f"{RESULTS}/checkpoints/{ADAPTER}",
         adapter=f"{RESULTS}/adapters/{ADAPTER}",
         code=code("models.fine_tuning"),
     shell:
-        "HF_HUB_OFFLINE=1 python workflow/scripts/finetune.py --record {input.record:q} --train-set {input.train_set:q}"
-        " --settings {params.settings:q} --recipe {wildcards.recipe} --seed {wildcards.seed} --threads {threads}"
+        "python workflow/scripts/finetune.py --record {input.record:q} --train-set {input.train_set:q}"
+        " --settings {params.settings:q} --keys {params.adapter_key:q} --threads {threads}"
         " --checkpoints {params.checkpoints:q} --adapter {params.adapter:q} > {log} 2>&1"

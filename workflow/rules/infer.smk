@@ -54,7 +54,7 @@ rule infer_base:
         kept=f"{KEPT}/{{model}}/base",
         code=code("models.scoring", "models.tokenizer_check"),
     shell:
-        "HF_HUB_OFFLINE=1 python workflow/scripts/infer.py --record {input.record:q} {params.adapter}"
+        "python workflow/scripts/infer.py --record {input.record:q} {params.adapter}"
         " --questions {input.questions:q} --mentions {input.mentions:q} --settings {params.settings:q}"
         " --keys {params.adapter_key:q} --threads {threads} --kept {params.kept:q} --predictions {output.predictions:q}"
         " --term-logprobs {output.term_logprobs:q} > {log} 2>&1"
@@ -76,12 +76,7 @@ use rule infer_base as infer_adapter with:
         f"{BENCHMARKS}/infer_adapter/{ADAPTER}.tsv"
     params:
         settings=lambda wildcards: scoring_settings(wildcards.model),
-        adapter_key=lambda wildcards: part(
-            model=wildcards.model,
-            recipe=wildcards.recipe,
-            train_set=wildcards.train_set,
-            seed=int(wildcards.seed),
-        ),
+        adapter_key=lambda wildcards: adapter_key(wildcards),
         adapter=f"--adapter {RESULTS}/adapters/{ADAPTER}",
         kept=f"{KEPT}/{ADAPTER}",
         code=code("models.scoring", "models.tokenizer_check"),

@@ -21,9 +21,11 @@ rule fetch_model:
             model=SETTINGS.models[wildcards.model].model_dump(mode="json", exclude={"resources"})
         ),
         folder=lambda wildcards, output: Path(output[0]).parent,
-        code=code("models.registry"),
+        # A local folder whose files changed is recorded anew, and all of its jobs run again.
+        state=lambda wildcards: folder_state(getattr(SETTINGS.models[wildcards.model], "path", None)),
+        code=code("models.fetching"),
     shell:
-        "python workflow/scripts/fetch_model.py --settings {params.settings:q} --folder {params.folder:q} > {log} 2>&1"
+        "HF_HUB_OFFLINE=$HUB_OFFLINE python workflow/scripts/fetch_model.py --settings {params.settings:q} --folder {params.folder:q} > {log} 2>&1"
 
 
 # Pose every question to the model's tokenizer: what cannot work fails at once, and for all questions. No GPU job waits for
@@ -55,5 +57,5 @@ rule check_model:
         ),
         code=code("models.tokenizer_check"),
     shell:
-        "HF_HUB_OFFLINE=1 python workflow/scripts/check_model.py --record {input.record:q} --questions {input.questions:q}"
+        "python workflow/scripts/check_model.py --record {input.record:q} --questions {input.questions:q}"
         " --settings {params.settings:q} --output {output:q} > {log} 2>&1"

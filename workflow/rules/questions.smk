@@ -94,7 +94,7 @@ if ORIGIN.source == "huggingface":
             origin=settings.canonical_json(ORIGIN),
             folder=sources.hub_folder(ORIGIN),
         shell:
-            "python workflow/scripts/fetch.py huggingface --origin {params.origin:q} --output {params.folder:q} > {log:q} 2>&1"
+            "HF_HUB_OFFLINE=$HUB_OFFLINE python workflow/scripts/fetch.py huggingface --origin {params.origin:q} --output {params.folder:q} > {log:q} 2>&1"
 
 
 # With annotation, the grid reads what that released, in place of the source.

@@ -8,7 +8,7 @@ from pydantic import TypeAdapter
 
 from neuro2cardio.config.models import Model
 from neuro2cardio.core import errors
-from neuro2cardio.models import registry
+from neuro2cardio.models import fetching, model_files
 
 
 def main() -> None:
@@ -17,8 +17,8 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, required=True)
     args = parser.parse_args()
     model = TypeAdapter(Model).validate_python(json.loads(args.settings)["model"])
-    registry.fetch(model, args.folder)
-    print((args.folder / registry.RECORD).read_text(encoding="utf-8"))
+    fetching.fetch(model, args.folder)
+    print((args.folder / model_files.RECORD).read_text(encoding="utf-8"))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from neuro2cardio.config.inference import Prompt
 from neuro2cardio.config.models import Usage
 from neuro2cardio.config.recipes import Recipe
 from neuro2cardio.core import errors, files, job_cache, provenance, tables
-from neuro2cardio.models import fine_tuning, prompting, registry
+from neuro2cardio.models import adapter_files, fine_tuning, prompting, registry
 
 
 def main() -> None:
@@ -19,13 +19,12 @@ def main() -> None:
     parser.add_argument("--record", type=Path, required=True, help="the model's record")
     parser.add_argument("--train-set", type=Path, required=True)
     parser.add_argument("--settings", required=True, help="JSON: {usage, prompt, recipe}")
-    parser.add_argument("--recipe", required=True, help="its name in the configuration, for messages")
-    parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--keys", required=True, help="JSON: {model, recipe, train_set, seed}")
     parser.add_argument("--threads", type=int, required=True)
     parser.add_argument("--checkpoints", type=Path, required=True)
     parser.add_argument("--adapter", type=Path, required=True, help="the folder to write")
     args = parser.parse_args()
-    given = json.loads(args.settings)
+    given, keys = json.loads(args.settings), json.loads(args.keys)
     train_set = provenance.sha256(args.train_set)
     usage, prompt = Usage.model_validate(given["usage"]), Prompt.model_validate(given["prompt"])
     prompter = prompting.for_model(registry.location(args.record), usage, prompt)
@@ -34,7 +33,8 @@ def main() -> None:
         args.record,
         "models.fine_tuning",
         settings=given,
-        seed=args.seed,
+        adapter_key=keys,
+        seed=keys["seed"],
         threads=args.threads,
         train_set_sha256=train_set,
         frame=prompter.frame.shown,
@@ -60,13 +60,12 @@ def finetune(
     print(f"{len(questions)} questions, {sum(len(e.input_ids) for e in learned)} tokens an epoch", flush=True)
     model = registry.load(registry.location(args.record), usage.dtype, args.threads)
     try:
-        trained = fine_tuning.train(model, learned, recipe, args.seed, checkpoints)
+        trained = fine_tuning.train(model, learned, recipe, made_from["seed"], checkpoints)
     except errors.InputError as error:
-        raise errors.InputError(f"recipes.{args.recipe}: {error}") from error
+        raise errors.InputError(f"recipes.{made_from['adapter_key']['recipe']}: {error}") from error
     fine_tuning.save_adapter(trained.network, target, registry.name(args.record))
     trained.curve.to_csv(target / "training.csv", index=False)
-    digest = provenance.sha256(target / registry.WEIGHTS)
-    files.write_json(target / "run.json", {**trained.record, **made_from, "adapter_sha256": digest})
+    files.write_json(target / "run.json", {**trained.record, **made_from, **adapter_files.digests(target)})
 
 
 if __name__ == "__main__":

