@@ -9,7 +9,7 @@ import planted
 import pytest
 
 from neuro2cardio.analysis import figures, summary, transfer
-from neuro2cardio.analysis.figures import style
+from neuro2cardio.analysis.formatting import signed
 from neuro2cardio.annotation import quorum_figure, votes
 from neuro2cardio.config.analysis import Statistics
 from neuro2cardio.core import specialties
@@ -118,7 +118,7 @@ def test_every_cell_of_the_heatmap_is_written_and_base_comes_first(grid_and_tabl
     labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
     assert labels == ["Base model", *axes.specialties, "Mixed"]
     row = matrix[matrix["change"].notna()].iloc[0]
-    assert any(word.rstrip("*") == style.signed(100 * row["change"]) for word in words)
+    assert any(word.rstrip("*") == signed(100 * row["change"]) for word in words)
     stars = sum("*" in word for word in words)
     assert stars == ((matrix["change_low"] > 0) | (matrix["change_high"] < 0)).sum() > 0
 

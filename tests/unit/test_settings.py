@@ -122,6 +122,10 @@ def test_a_part_travels_as_the_same_text_whatever_the_order_of_its_keys():
         ({"grid.seeds": [2**32]}, "grid.seeds.0: Input should be less than 4294967296"),
         ({"grid.seeds": []}, "grid.seeds: is empty; name at least one"),
         ({"grid.models": ["m", "m"]}, "grid.models: contains duplicates: 'm'"),
+        (
+            {"models.m": {"source": "pypi", "file": "x.gguf"}},
+            "models.m: name either wheel and file, or parts",
+        ),
         ({"figures": {"colours": "RdBlue"}}, "figures.colours: 'RdBlue' is not a colour map of matplotlib"),
         ({"figures": {"formats": []}}, "figures.formats: is empty"),
         ({"terms": {"contexts": []}}, "terms.contexts: is empty"),

@@ -31,7 +31,7 @@ def main() -> None:
     exam = TestSet.of(tables.read(args.questions, tables.QUESTIONS), axes.specialties)
     mentions = tables.read(args.mentions, tables.MENTIONS)
     read = partial(adapters.read, args.term_logprobs, schema=tables.TERM_LOGPROBS)
-    groupings = list(product(settings["contexts"], term_shift.SCOPES))
+    groupings = list(product(settings["contexts"], tables.SCOPES))
     blocks, balance = [], []
     for model in tqdm(axes.model, unit="model"):
         base = read(adapters.Adapter.base(model))

@@ -17,10 +17,13 @@ def generator(seed: int, *names: str) -> np.random.Generator:
 
 
 def wilson(share: ArrayLike, n: ArrayLike, confidence: float) -> tuple[Floats, Floats]:
-    """Score interval of a proportion (Wilson 1927, JASA 22:209), for shares observed on ``n`` independent units."""
+    """Score interval of a proportion (Wilson 1927, JASA 22:209), for shares observed on ``n`` independent units.
+
+    It always contains the share: rounding can put a bound slightly past a share of 0 or 1.
+    """
     count = np.asarray(share, dtype=float) * np.asarray(n, dtype=float)
     low, high = proportion_confint(count, np.asarray(n, dtype=float), alpha=1 - confidence, method="wilson")
-    return np.asarray(low, dtype=float), np.asarray(high, dtype=float)
+    return np.minimum(low, share), np.maximum(high, share)
 
 
 def crossed_bootstrap(values: Floats, draws: int, rng: np.random.Generator) -> Floats:

@@ -4,10 +4,10 @@ import pandas as pd
 
 from ..core import specialties
 from ..questions.test_set import ALL
+from .formatting import signed
 
 _LISTED = 3
 """Up to so many models x recipes are named one by one; of more, the range is given and how many are clear of zero."""
-_MINUS = "\N{MINUS SIGN}"
 
 
 def summary(matrix: pd.DataFrame, diagonal: pd.DataFrame, shifts: pd.DataFrame, context: str, scope: str) -> str:
@@ -65,7 +65,7 @@ def _shifts_of(row: pd.DataFrame) -> str:
     """One combination's groups, and its contrasts with intervals."""
     groups = {"own": "own terms", "other": "other specialties' terms", "placebo": "placebo words"}
     contrasts = {"own_minus_other": "own minus other", "terms_minus_placebo": "terms minus placebo"}
-    texts = [f"{name} {_signed(row.loc[group, 'shift'], 3)}" for group, name in groups.items() if group in row.index]
+    texts = [f"{name} {signed(row.loc[group, 'shift'], 3)}" for group, name in groups.items() if group in row.index]
     texts += [
         f"{name} {_interval(row.loc[group, 'shift'], row.loc[group, 'low'], row.loc[group, 'high'], 3)}"
         for group, name in contrasts.items()
@@ -80,18 +80,13 @@ def _listed(rows: pd.DataFrame, value: str, digits: int) -> str:
         found = [(_interval(row[value], row["low"], row["high"], digits), _name(row)) for _, row in rows.iterrows()]
         return ", ".join(text if len(found) == 1 else f"{text} ({name})" for text, name in found)
     clear = ((rows["low"] > 0) | (rows["high"] < 0)).sum()
-    low, high = _signed(rows[value].min(), digits), _signed(rows[value].max(), digits)
+    low, high = signed(rows[value].min(), digits), signed(rows[value].max(), digits)
     return f"{low} to {high} (interval clear of zero in {clear} of {len(rows)} combinations)"
 
 
 def _interval(value: float, low: float, high: float, digits: int) -> str:
-    text = f"{_signed(value, digits)} [{_signed(low, digits)}, {_signed(high, digits)}]"
+    text = f"{signed(value, digits)} [{signed(low, digits)}, {signed(high, digits)}]"
     return text if low > 0 or high < 0 else f"{text}, not told from zero"
-
-
-def _signed(value: float, digits: int) -> str:
-    text = f"{value:+.{digits}f}"
-    return text[1:] if float(text) == 0 else text.replace("-", _MINUS)
 
 
 def _name(row: pd.Series) -> str:

@@ -15,14 +15,13 @@ from scipy.sparse import csr_array
 from ..config.analysis import Statistics
 from ..core.adapters import Adapter, Axes
 from ..core.errors import InputError
+from ..core.tables import SCOPES
 from ..questions.test_set import ALL, TestSet
 from . import resampling
 from .resampling import Floats, benjamini_hochberg
 
 MEASURES = ("mean", "sum", "first")
 """Log-probability per token (the primary measure), of the whole mention, and of its first token."""
-SCOPES = ("strict", "broad")
-"""Terms of the strict lexicon, and those with the broad one's added."""
 GROUPS = ("terms", "own", "other", "placebo")
 CONTRASTS = ("terms_minus_placebo", "own_minus_other", "own_adapter_minus_others")
 SENSITIVITY = ("terms_minus_placebo_of_equal_tokens",)

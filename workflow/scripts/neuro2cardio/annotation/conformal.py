@@ -19,8 +19,8 @@ import pandas as pd
 import pyarrow as pa
 from scipy.stats import betabinom
 from sklearn.metrics import f1_score
-from statsmodels.stats.proportion import proportion_confint
 
+from ..analysis.resampling import wilson
 from ..config.annotation import Conformal
 from ..core.errors import InputError
 from ..core.provenance import text_digest
@@ -147,7 +147,7 @@ def evaluate(thresholds: Thresholds, probabilities: Floats, truth: Sequence[Sequ
         chosen = np.ones(len(primary), bool) if name == "all" else primary == name
         if n := int(chosen.sum()):
             hits = int(held[chosen].sum())
-            low, high = proportion_confint(hits, n, method="wilson")
+            low, high = wilson(hits / n, n, confidence=0.95)
             f1 = f1_score(every[chosen], sets[chosen], average="samples", zero_division=0)
             sizes = sets[chosen].sum(axis=1)
             lowest = _lowest_expected(thresholds, n) if name == "all" else np.nan

@@ -176,7 +176,7 @@ def check_candidates(names: Sequence[str]) -> tuple[str, ...]:
 
 def canonical(name: str) -> str:
     """The candidate behind a name or alias, whatever its case. Raises `InputError` naming the nearest one."""
-    found = _by_fold().get(_fold(name)) or specialties.find(name)
+    found = _by_fold().get(specialties.fold(name)) or specialties.find(name)
     if found is None:
         raise InputError(f"unknown specialty {name!r}{nearest(name, (*CANDIDATES, OTHERS))}")
     return found
@@ -243,21 +243,17 @@ def _after_marker(text: str) -> str:
 
 
 def _whole(text: str) -> str:
-    folded = _fold(re.sub(r"^[\s\W\d]+", "", text))
+    folded = specialties.fold(re.sub(r"^[\s\W\d]+", "", text))
     return _by_fold().get(folded) or specialties.find(folded) or ""
 
 
 def _in_prose(text: str) -> set[str]:
-    return {_by_fold()[match.group()] for match in _prose().finditer(_fold(text))}
-
-
-def _fold(name: str) -> str:
-    return " ".join(re.findall(r"[^\W\d_]+", name.casefold().replace("&", " and ")))
+    return {_by_fold()[match.group()] for match in _prose().finditer(specialties.fold(text))}
 
 
 @cache
 def _by_fold() -> dict[str, str]:
-    return {_fold(name): name for name in (*CANDIDATES, OTHERS)} | _ALIASES
+    return {specialties.fold(name): name for name in (*CANDIDATES, OTHERS)} | _ALIASES
 
 
 @cache

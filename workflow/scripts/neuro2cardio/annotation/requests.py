@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 import hashlib
@@ -11,11 +10,11 @@ import math
 import signal
 import threading
 import time
-from types import FrameType
 
 from tqdm import tqdm
 
 from ..core.errors import InputError
+from ..core.signals import on_signal
 from .responses import Response, ResponseCache, Usage
 
 CHARACTERS_PER_TOKEN = 4.0
@@ -211,7 +210,8 @@ class Dispatcher:
         """
         left = [r for r in {r.key: r for r in requests}.values() if self._cache.get(r.key) is None]
         failed: dict[str, str] = {}
-        with _signals_stop(self._stop), tqdm(total=len(left), unit="request", mininterval=5) as bar:
+        stopping = on_signal(self._stop.set, signal.SIGTERM, signal.SIGINT)
+        with stopping, tqdm(total=len(left), unit="request", mininterval=5) as bar:
             queue = iter(left)
             with ThreadPoolExecutor(self._concurrency) as pool:
                 workers = [pool.submit(self._work, queue, failed, bar) for _ in range(self._concurrency)]
@@ -284,21 +284,3 @@ class Dispatcher:
     def _end(self, error: BaseException) -> None:
         self._error = self._error or error
         self._stop.set()
-
-
-@contextmanager
-def _signals_stop(stop: threading.Event) -> Iterator[None]:
-    """While the block runs, SIGTERM and SIGINT ask it to end well. Only the main thread can ask for signals."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def ask(_number: int, _frame: FrameType | None) -> None:
-        stop.set()
-
-    before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from statsmodels.stats.proportion import proportion_confint
 
+from ..analysis.resampling import wilson
 from ..core import specialties
 from .labels import OTHERS
 
@@ -146,6 +146,5 @@ def _ranked(distributions: Sequence[Mapping[str, float]]) -> tuple[list[str], li
 def _rate(hits: int, n: int, confidence: float) -> tuple[float, float, float]:
     if not n:
         return float("nan"), float("nan"), float("nan")
-    low, high = proportion_confint(hits, n, alpha=1 - confidence, method="wilson")
-    # Rounding takes an end past a rate of 0 or 1 by a hair, and then it is no interval around it.
-    return hits / n, min(float(low), hits / n), max(float(high), hits / n)
+    low, high = wilson(hits / n, n, confidence)
+    return hits / n, float(low), float(high)

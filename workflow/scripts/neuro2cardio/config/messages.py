@@ -14,6 +14,9 @@ def explain(settings: type[BaseModel], error: Any) -> str:
     tags = {"s-medqa", "hpo", "huggingface", "table", "pypi", "hub", "path"}
     tags |= {"embedded", "scispacy", "snowstorm", "json", "openai", "transformers", "lexicon"}
     location = _without_tags(error["loc"], tags)
+    if error["type"] == "value_error" and isinstance(error["input"], dict) and location[-1:] and location[-1] in tags:
+        # The error is about a whole section, so the tag that chose its class comes last.
+        location.pop()
     key = ".".join(location) or "config"
     if error["type"] == "extra_forbidden":
         return f"{key}: unknown key{nearest(location[-1], _keys_beside(settings, error['loc']))}"

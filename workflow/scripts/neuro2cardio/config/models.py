@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from .sections import Section
-from .wheels import Wheel
+from .wheels import SMOLLM2_FILE, SMOLLM2_WHEEL, Wheel
 
 
 class Resources(Section):
@@ -47,7 +47,10 @@ class WheelFile(Section):
 
 
 class PyPIModel(_Model):
-    """A GGUF file inside a wheel, or in parts inside several; converted once to safetensors."""
+    """A GGUF file inside a wheel, or in parts inside several; converted once to safetensors.
+
+    Where none of `wheel`, `file` and `parts` is given: SmolLM2-135M-Instruct (Apache-2.0), the model of the demo.
+    """
 
     source: Literal["pypi"]
     wheel: Wheel | None = None
@@ -58,8 +61,7 @@ class PyPIModel(_Model):
 
     @model_validator(mode="after")
     def _one_file(self) -> Self:
-        single = self.wheel is not None and self.file is not None
-        if single == bool(self.parts) or (self.wheel is None) != (self.file is None):
+        if (self.wheel is None) != (self.file is None) or (self.wheel is not None and self.parts):
             raise ValueError("name either wheel and file, or parts: a list of {wheel, file}")
         return self
 
@@ -68,7 +70,7 @@ class PyPIModel(_Model):
         """The files that make up the GGUF, in their order."""
         if self.wheel is not None and self.file is not None:
             return [WheelFile(wheel=self.wheel, file=self.file)]
-        return self.parts
+        return self.parts or [WheelFile(wheel=SMOLLM2_WHEEL, file=SMOLLM2_FILE)]
 
 
 class HubModel(_Model):

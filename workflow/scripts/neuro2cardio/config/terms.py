@@ -18,7 +18,7 @@ class Embedded(Section):
 
 
 class SciSpacy(Section):
-    """UMLS linking with scispacy. Its models and UMLS knowledge base are the user's to install."""
+    """Experimental: UMLS linking with scispacy, never run by its authors. The user installs its models and UMLS."""
 
     backend: Literal["scispacy"]
     model: str = "en_core_sci_lg"

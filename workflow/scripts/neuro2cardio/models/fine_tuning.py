@@ -1,7 +1,6 @@
 """One adapter: data order, loss, checkpoints, resume. LoRA through peft, the loop is transformers' Trainer."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 import json
 from math import ceil
@@ -9,7 +8,6 @@ from pathlib import Path
 import shutil
 import signal
 import time
-from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -33,6 +31,7 @@ from ..config.recipes import Recipe
 from ..core.errors import InputError
 from ..core.files import write_json
 from ..core.job_cache import is_whole, mark_whole
+from ..core.signals import on_signal
 from .logprobs import keeps_logits
 from .prompting import Prompter, Question, Tokens
 from .registry import LoadedModel
@@ -160,7 +159,8 @@ def _train(
         callbacks=[watch],
     )
     trainer.remove_callback(PrinterCallback)
-    with _stopping_on_sigterm(watch):
+    # A preempted or cancelled job gets SIGTERM: it writes a checkpoint after the step under way.
+    with on_signal(watch.stop, signal.SIGTERM):
         trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
     if watch.stopped and trainer.state.global_step < steps:
         raise SystemExit(
@@ -256,22 +256,12 @@ class _Watch(TrainerCallback):
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         mark_whole(Path(str(args.output_dir)) / f"checkpoint-{state.global_step}")
 
+    def stop(self) -> None:
+        """Stop after the current step, with a checkpoint."""
+        self.stopped = True
+
     def on_train_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         self._bar.close()
-
-
-@contextmanager
-def _stopping_on_sigterm(watch: _Watch) -> Iterator[None]:
-    """While it lasts, SIGTERM (a preempted or cancelled job) asks for a checkpoint after the step under way."""
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        watch.stopped = True
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _lora(recipe: Recipe) -> LoraConfig:

@@ -4,9 +4,8 @@ import numpy as np
 import pandas as pd
 
 from ..core.specialties import SPECIALTIES
+from ..core.tables import SCOPES
 from . import placebos
-
-SCOPES = ("strict", "broad")
 
 
 def validity(questions: pd.DataFrame, lexicon: pd.DataFrame, mentions: pd.DataFrame) -> pd.DataFrame:

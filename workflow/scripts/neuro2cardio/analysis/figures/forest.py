@@ -144,8 +144,6 @@ def position_bias(table: pd.DataFrame, axes: Axes, key: dict[str, str]) -> "Figu
             rows = held[held["letter"] == letter].set_index("train_set").reindex(list(tops))
             at = np.array(list(tops.values())) + 0.22 * (i / max(len(letters) - 1, 1) * 2 - 1)
             spread = 100 * np.array([rows["recall"] - rows["recall_low"], rows["recall_high"] - rows["recall"]])
-            # A recall of exactly 0 or 1 meets its Wilson bound, and rounding may put it a hair beyond.
-            spread = spread.clip(min=0)
             look = {"color": style.COLOURS[i % len(style.COLOURS)], "marker": style.MARKERS[i % len(style.MARKERS)]}
             panels[0].errorbar(100 * rows["recall"], at, xerr=spread, label=letter, **style.POINT, **look)
         whole = held.drop_duplicates("train_set").set_index("train_set").reindex(list(tops))

@@ -9,6 +9,7 @@ import pandas as pd
 from ...core import specialties
 from ...core.adapters import BASE, Axes
 from ...questions.test_set import ALL
+from ..formatting import signed
 from . import style
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def transfer_heatmap(matrix: pd.DataFrame, axes: Axes, key: dict[str, str], colo
     cells = held[held["recipe"] == key["recipe"]]
     change = _wide(cells, "change", "test_specialty") * 100
     marks = _stars(cells, "change_low", "change_high", "q", "test_specialty")
-    texts = change.map(style.signed) + marks
+    texts = change.map(signed) + marks
     texts.loc[BASE] = (base["accuracy"] * 100).map("{:.0f}%".format)
     own, controls = style.own_and_controls(axes)
     note = (
@@ -76,7 +77,7 @@ def term_shift_grid(grid: pd.DataFrame, axes: Axes, key: dict[str, str], colours
     n = cells.drop_duplicates("term_specialty").set_index("term_specialty")["n_mentions"]
     return _heatmap(
         values=shift.reindex([*own, *controls]),
-        texts=shift.map(lambda value: style.signed(value, 2)) + _stars(cells, "low", "high", "q", "term_specialty"),
+        texts=shift.map(lambda value: signed(value, 2)) + _stars(cells, "low", "high", "q", "term_specialty"),
         rows=[own, controls],
         columns=[axes.specialties],
         n=n,
@@ -210,4 +211,4 @@ def _colour_bar(panel: "Panel", norm: "Normalize", cmap: "Colormap", label: str)
     bar.outline.set_visible(False)
     digits = 0 if float(norm(1) - norm(0)) < 0.125 else 2
     bar.set_label("\n".join(textwrap.wrap(label, int(height / 0.065))))
-    bar.ax.yaxis.set_major_formatter(lambda value, _: style.signed(value, digits))
+    bar.ax.yaxis.set_major_formatter(lambda value, _: signed(value, digits))

@@ -12,6 +12,7 @@ from ...core import specialties
 from ...core.adapters import BASE, Axes
 from ...core.files import atomic_write
 from ...questions.test_set import ALL
+from ..formatting import MINUS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes as Panel
@@ -41,7 +42,6 @@ POINT: dict[str, Any] = {"linestyle": "none", "markersize": 3.5, "elinewidth": 1
 """How a point with its interval is drawn."""
 LEVEL = 0.05
 """Of the tests over a whole grid."""
-MINUS = "\N{MINUS SIGN}"
 
 
 def save(figure: "Figure", path: Path, formats: Sequence[str]) -> None:
@@ -66,12 +66,6 @@ def new_figure(width: float, height: float, **grid: Any) -> tuple["Figure", Any]
 def label(train_set: str) -> str:
     """How a train set is written in a figure."""
     return specialties.find(train_set) or {ALL: "All", BASE: "Base model"}.get(train_set, train_set.capitalize())
-
-
-def signed(value: float, digits: int = 0) -> str:
-    """A change as figures show it: with its sign, unless it rounds to zero."""
-    text = f"{abs(value):.{digits}f}"
-    return text if float(text) == 0 else ("+" if value > 0 else MINUS) + text
 
 
 def select(table: pd.DataFrame, key: dict[str, str]) -> pd.DataFrame:

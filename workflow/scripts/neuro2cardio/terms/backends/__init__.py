@@ -47,5 +47,8 @@ def backend(terms: Terms, lexicon: pd.DataFrame, versions: dict[str, str]) -> Ba
     if isinstance(chosen, Embedded | Dictionary):
         return LexiconBackend(lexicon, versions)
     if isinstance(chosen, SciSpacy):
+        print(
+            "terms.lexicon.backend: scispacy is experimental; its authors never ran it, so check the mentions it finds"
+        )
         return SciSpacyBackend(chosen, lexicon, versions, terms.max_specialties)
     return SnowstormBackend(chosen, terms.max_specialties)

@@ -1,4 +1,4 @@
-"""UMLS linking with scispacy. Its models and the UMLS knowledge base are the user's to install; not run in CI."""
+"""Experimental: UMLS linking with scispacy. The user installs its models and the UMLS data; CI never ran it."""
 
 from collections.abc import Iterator
 from importlib import import_module
