@@ -25,7 +25,7 @@ demo: setup
 
 # What CI runs: first what is quick to fail. The unit tests share the cores; the others start Snakemake, which does so itself.
 test: setup check unit
-	pytest tests/workflow tests/faults tests/slurm
+	pytest tests/report tests/workflow tests/faults tests/slurm
 
 # Formatting, linting, types, and which folder of the library may import which.
 check: setup

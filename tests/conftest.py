@@ -11,7 +11,7 @@ from neuro2cardio.core import downloads, ontologies
 # Tests share their machine with whatever else runs on it: threads that wait must not hold a core. Set before torch is.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-pytest_plugins = ["tiny_grid", "tiny_models", "real_slurm"]
+pytest_plugins = ["browser", "tiny_grid", "tiny_models", "real_slurm"]
 
 CHECKOUT = Path(__file__).parents[1]
 

@@ -1,0 +1,265 @@
+"""What the page shows, collected from a results folder: whole, half finished or damaged."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..core import tables
+from ..core.adapters import BASE, Adapter, Axes
+from ..core.errors import InputError
+from . import packed_answers
+
+RESULT_TABLES = (
+    *("transfer_matrix", "decomposition", "best_of_others", "diagonal", "equivalence", "term_shift", "term_shift_grid"),
+    *("position_bias", "answer_mass", "training_checks", "placebo_balance", "probes", "dose", "power", "controls"),
+)
+"""Tables of `tables/` that the page knows how to show. Others are listed by name."""
+QUESTION_TABLES = ("flow", "summary", "rejected", "leakage", "overlap", "suspected_leaks")
+ANNOTATION_TABLES = ("agreement", "accuracy", "coverage", "trail", "experts")
+_BASE_ROWS = (BASE, "few-shot", "best-prompt")
+_MOST_ROWS = 20_000
+_MOST_LOSS_POINTS = 200
+
+
+@dataclass
+class Collected:
+    """The content of a page.
+
+    Attributes:
+        data: What is shown, as JSON can hold it.
+        packed: Answers and term shifts as bytes, at the offsets that ``data`` names.
+        missing: What the grid should have and has not, in words.
+        left_out: What would have made the page too large, in words.
+    """
+
+    data: dict[str, Any]
+    packed: bytearray = field(default_factory=bytearray)
+    missing: list[str] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+
+    def add(self, content: bytes) -> int:
+        """Append bytes; returns their offset."""
+        at = len(self.packed)
+        self.packed += content
+        return at
+
+
+def collect(results: Path, axes: Axes, settings: dict[str, Any], budget: int = 24_000_000) -> Collected:
+    """Read everything a page shows. What is missing is named, and never stops the page.
+
+    Args:
+        results: The folder of one experiment.
+        axes: The grid's axes.
+        settings: The configuration as run.
+        budget: Bytes of answers and term shifts, before compression, above which the page shows pooled seeds and then
+            no single answers of adapters at all.
+    """
+    page = Collected({"axes": axes.model_dump(), "specialties": axes.specialties, "settings": settings})
+    page.data["verdict"] = _json(page, results / "tables/verdict.json", "the verdict")
+    page.data["summary"] = _text(results / "tables/summary.txt")
+    page.data["tables"] = {n: t for n in RESULT_TABLES if (t := _csv(page, results / f"tables/{n}.csv")) is not None}
+    page.data["question_tables"] = {
+        name: table for name in QUESTION_TABLES if (table := _csv(page, results / f"questions/{name}.csv")) is not None
+    }
+    page.data["annotation"] = {
+        path.stem: table
+        for path in sorted((results / "annotation").glob("*.csv"))
+        if (table := _csv(page, path)) is not None
+    }
+    if "transfer_matrix" not in page.data["tables"]:
+        page.missing.append("tables/transfer_matrix.csv: the grid's tables are not made yet")
+    page.data["questions"] = _questions(page, results)
+    page.data["curves"] = list(_curves(page, results, axes))
+    _add_answers(page, results, axes, budget)
+    _add_term_shifts(page, results, axes, budget)
+    page.data["provenance"] = _provenance(results, axes)
+    page.data["missing"], page.data["left_out"] = page.missing, page.left_out
+    return page
+
+
+def _json(page: Collected, path: Path, what: str) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        page.missing.append(f"{path.parent.name}/{path.name}: {what} is not made yet")
+    except (OSError, ValueError) as error:
+        page.missing.append(f"{path.parent.name}/{path.name}: unreadable ({error})")
+    return None
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+
+
+def _csv(page: Collected, path: Path) -> dict[str, Any] | None:
+    """A table as columns and rows; None where there is none."""
+    if not path.is_file():
+        return None
+    try:
+        frame = pd.read_csv(path, dtype={"seed": str}, keep_default_na=True)
+    except pd.errors.EmptyDataError:
+        return None
+    except (OSError, ValueError) as error:
+        page.missing.append(f"{path.parent.name}/{path.name}: unreadable ({error})")
+        return None
+    if path.stem == "term_shift" and "seed" in frame:
+        frame = frame[frame["seed"] == "all"]
+    if len(frame) > _MOST_ROWS:
+        page.left_out.append(f"{path.name}: {len(frame) - _MOST_ROWS:,} of {len(frame):,} rows")
+        frame = frame.head(_MOST_ROWS)
+    cells = frame.astype(object).where(frame.notna(), None)
+    return {"columns": list(frame.columns), "rows": cells.to_numpy().tolist()}
+
+
+def _questions(page: Collected, results: Path) -> list[dict[str, Any]]:
+    frame = _table(page, results / "test_split/questions.parquet", tables.QUESTIONS)
+    if frame is None:
+        return []
+    frame = frame[frame["split"] == "test"]
+    mentions = _table(page, results / "test_split/mentions.parquet", tables.MENTIONS)
+    spans = _spans(mentions) if mentions is not None else {}
+    return [
+        {
+            "id": row.question_id,
+            "row": row.source_row,
+            "stem": row.stem,
+            "options": row.options,
+            "answer": row.answer,
+            "specialties": row.specialties,
+            "mentions": spans.get(row.question_id, []),
+        }
+        for row in frame.itertuples()
+    ]
+
+
+def _spans(mentions: pd.DataFrame) -> dict[str, list[Any]]:
+    """Mentions by question: start, end, whether it is a placebo, its specialties, its id."""
+    found: dict[str, list[Any]] = {}
+    for m in mentions[mentions["scope"] == "strict"].itertuples():
+        found.setdefault(m.question_id, []).append([m.start, m.end, m.kind == "placebo", m.specialties, m.mention_id])
+    return found
+
+
+def _table(page: Collected, path: Path, schema: Any) -> pd.DataFrame | None:
+    try:
+        return tables.read(path, schema)
+    except InputError as error:
+        page.missing.append(str(error).replace(f"{path}", "/".join(path.parts[-3:])))
+        return None
+
+
+def _curves(page: Collected, results: Path, axes: Axes) -> Iterator[dict[str, Any]]:
+    for adapter in axes.everything():
+        if adapter.recipe == BASE:
+            continue
+        path = adapter.path(results / "adapters", "") / "training.csv"
+        if not path.is_file():
+            page.missing.append(f"the adapter {'/'.join(map(str, adapter))} is not trained yet")
+            continue
+        frame = pd.read_csv(path)
+        thin = frame.iloc[:: max(1, len(frame) // _MOST_LOSS_POINTS)]
+        yield {**adapter._asdict(), "step": thin["step"].tolist(), "loss": thin["loss"].round(4).tolist()}
+
+
+def _scored(results: Path, axes: Axes, stage: str) -> Iterator[tuple[Adapter, Path]]:
+    """Every table of a stage that is there: base rows, then adapters."""
+    for model in axes.model:
+        for row in _BASE_ROWS:
+            path = results / stage / model / f"{row}.parquet"
+            if path.is_file():
+                yield Adapter(model, BASE, row, -1), path
+    for adapter in axes.everything():
+        if adapter.recipe != BASE and (path := adapter.path(results / stage)).is_file():
+            yield adapter, path
+
+
+def _add_answers(page: Collected, results: Path, axes: Axes, budget: int) -> None:
+    """Answers of each adapter, while there is room; else of the base rows alone, whose questions can still be read."""
+    questions = page.data["questions"]
+    page.data["answers"], page.data["reliability"] = [], []
+    if not questions:
+        return
+    ids, most = [q["id"] for q in questions], max(len(q["options"]) for q in questions)
+    right = np.array([q["answer"] for q in questions])
+    page.data["most_options"] = most
+    there = list(_scored(results, axes, "predictions"))
+    wanted = (
+        sum(1 for a in axes.everything()) - len(there) + sum(a.recipe == BASE and a.train_set != BASE for a, _ in there)
+    )
+    if wanted > 0:
+        page.missing.append(f"{wanted} of the grid's predictions are not made yet")
+    skipped = 0
+    for adapter, path in there:
+        frame = _table(page, path, tables.PREDICTIONS)
+        if frame is None:
+            continue
+        for method, own in packed_answers.by_method(frame, ids, most):
+            key = {**adapter._asdict(), "method": method}
+            page.data["reliability"].append({**key, **packed_answers.reliability(own, right)})
+            if adapter.recipe != BASE and len(page.packed) + own.width * len(ids) > budget:
+                skipped += 1
+                continue
+            offset = page.add(own.packed())
+            page.data["answers"].append({**key, "offset": offset, "width": own.width, "orders": own.orders.shape[1]})
+    if skipped:
+        page.left_out.append(f"answers to single questions of {skipped} adapters and methods; the tables hold them all")
+
+
+def _add_term_shifts(page: Collected, results: Path, axes: Axes, budget: int) -> None:
+    """Shift of each mention's log-probability per token, seeds pooled, in fiftieths of a nat from 128 as zero."""
+    page.data["shifts"] = []
+    order = [mention[4] for q in page.data["questions"] for mention in q["mentions"]]
+    if not order:
+        return
+    context = (page.data["settings"].get("terms") or {}).get("contexts", ["prompt"])[0]
+    index = pd.Index(order)
+    for model in axes.model:
+        base = _per_token(page, results / f"term_logprobs/{model}/base.parquet", context)
+        for recipe in axes.recipe if base is not None else []:
+            for train_set in axes.train_set:
+                paths = [Adapter(model, recipe, train_set, s).path(results / "term_logprobs") for s in axes.seed]
+                own = [t for path in paths if path.is_file() and (t := _per_token(page, path, context)) is not None]
+                if not own or base is None:
+                    continue
+                if len(page.packed) + len(order) > budget:
+                    page.left_out.append(f"shifts of single words under {model}/{recipe}/{train_set}")
+                    continue
+                shift = (sum(own[1:], own[0]) / len(own) - base).reindex(index).to_numpy(dtype=float)
+                coded = np.where(np.isnan(shift), 0, np.clip(np.round(128 + 50 * shift), 1, 255)).astype(np.uint8)
+                key = {"model": model, "recipe": recipe, "train_set": train_set}
+                page.data["shifts"].append({**key, "offset": page.add(coded.tobytes())})
+
+
+def _per_token(page: Collected, path: Path, context: str) -> "pd.Series[float] | None":
+    frame = _table(page, path, tables.TERM_LOGPROBS)
+    if frame is None:
+        return None
+    own = frame[(frame["context"] == context) & (frame["n_tokens"] > 0)]
+    return pd.Series(own["logprob_sum"].to_numpy() / own["n_tokens"].to_numpy(), index=own["mention_id"].to_numpy())
+
+
+def _provenance(results: Path, axes: Axes) -> dict[str, Any]:
+    """Run records, model records and notices: what was computed with what."""
+
+    def read(path: Path) -> Any:
+        try:
+            return json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+
+    found = [path for a in axes.everything() if (path := a.path(results / "adapters", "") / "run.json").is_file()]
+    files: dict[str, Callable[[], Any]] = {
+        "questions": lambda: read(results / "questions/source.json"),
+        "mentions": lambda: read(results / "terms/mentions.json"),
+        "one adapter's run record": lambda: read(found[0]) if found else None,
+    }
+    models = {model: read(results / f"models/{model}.json") for model in axes.model}
+    return {
+        **{name: value for name, get in files.items() if (value := get()) is not None},
+        "models": {name: value for name, value in models.items() if value is not None},
+    }

@@ -1,0 +1,568 @@
+"use strict";
+// Text of the data goes through textContent, or through `plain` where Plotly would read it as markup.
+(async () => {
+  const NOTHING = 255;
+  const byId = (id) => document.getElementById(id);
+  const plain = (text) => String(text).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
+
+  function make(tag, attributes = {}, ...children) {
+    const element = document.createElement(tag);
+    for (const [name, value] of Object.entries(attributes)) {
+      if (name === "onclick" || name === "onchange" || name === "oninput") element.addEventListener(name.slice(2), value);
+      else if (value !== null && value !== undefined && value !== false) element.setAttribute(name, value);
+    }
+    for (const child of children.flat()) if (child !== null && child !== undefined) element.append(child);
+    return element;
+  }
+
+  async function open() {
+    const text = byId("payload").textContent.trim();
+    const packed = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+    const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
+    const whole = new Uint8Array(await new Response(stream).arrayBuffer());
+    const length = new DataView(whole.buffer).getUint32(0, true);
+    byId("payload").remove();
+    return [JSON.parse(new TextDecoder().decode(whole.subarray(4, 4 + length))), whole.subarray(4 + length)];
+  }
+
+  // ---------------------------------------------------------------- words and numbers
+  const MINUS = "\u2212";
+  const fixed = (value, digits) => (value < 0 ? MINUS : "") + Math.abs(value).toFixed(digits);
+  const signed = (value, digits = 1) => (value > 0 ? "+" : "") + fixed(value, digits);
+  const known = (value) => value !== null && value !== undefined && !Number.isNaN(value);
+  const points = (share) => (known(share) ? signed(100 * share) : "–");
+  const percent = (share) => (known(share) ? fixed(100 * share, 1) + "%" : "–");
+  const pvalue = (p) => (known(p) ? (p < 0.001 ? "< .001" : p.toFixed(3)) : "–");
+  const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+
+  let D, blob;
+  try {
+    [D, blob] = await open();
+  } catch (error) {
+    byId("sections").replaceChildren(make("p", { class: "warning" },
+      "This browser could not open the page's data (" + error.message + "). Any browser since 2023 can."));
+    byId("sections").removeAttribute("aria-busy");
+    return;
+  }
+  const slugs = Object.fromEntries(D.specialties.map((name) => [slug(name), name]));
+  function slug(name) { return (name.toLowerCase().replace(/&/g, " and ").match(/[a-z]+/g) || []).join("-"); }
+  function trainName(name) {
+    return slugs[name] || { base: "Base model", "few-shot": "Base model, few-shot", "best-prompt": "Base model, best prompt" }[name] || capital(name);
+  }
+  const testName = (name) => (name === "all" ? "All questions" : name);
+
+  // ---------------------------------------------------------------- tables as objects
+  function rows(name, of = D.tables) {
+    const table = of[name];
+    if (!table) return [];
+    return table.rows.map((cells) => Object.fromEntries(table.columns.map((column, i) => [column, cells[i]])));
+  }
+  const matrix = rows("transfer_matrix");
+  const methods = [...new Set(matrix.map((row) => row.method))];
+
+  // ---------------------------------------------------------------- theme
+  const root = document.documentElement;
+  const wanted = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
+  const redraws = [];
+  function theme(name) {
+    root.setAttribute("data-theme", name);
+    byId("theme").textContent = name === "dark" ? "Light theme" : "Dark theme";
+    for (const redraw of redraws) redraw();
+  }
+  byId("theme").addEventListener("click", () => theme(root.dataset.theme === "dark" ? "light" : "dark"));
+  root.setAttribute("data-theme", wanted);
+  byId("theme").textContent = wanted === "dark" ? "Light theme" : "Dark theme";
+  const colour = (name) => getComputedStyle(root).getPropertyValue(name).trim();
+
+  // ---------------------------------------------------------------- building blocks
+  const sections = byId("sections");
+  sections.replaceChildren();
+  function section(id, title, ...children) {
+    const heading = make("h2", { id: id + "-title" }, title);
+    const made = make("section", { id, "aria-labelledby": id + "-title" }, heading, ...children);
+    sections.append(made);
+    byId("contents").append(make("li", {}, make("a", { href: "#" + id }, title)));
+    return made;
+  }
+
+  function select(label, options, onchange, value) {
+    const made = make("select", { onchange: (event) => onchange(event.target.value) });
+    for (const [key, text] of options) made.append(make("option", { value: key, selected: key === value ? "" : null }, text));
+    return [make("label", {}, label, made), made];
+  }
+
+  function save(name, type, text) {
+    const link = make("a", { href: URL.createObjectURL(new Blob([text], { type })), download: name });
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 5000);
+  }
+  function csvCell(value) {
+    let text = known(value) ? String(value) : "";
+    if (typeof value === "string" && /^[=+\-@\t\r]/.test(text)) text = "'" + text;
+    return /[",\n\r]/.test(text) ? '"' + text.replace(/"/g, '""') + '"' : text;
+  }
+  const csv = (columns, cells) => [columns, ...cells].map((row) => row.map(csvCell).join(",")).join("\n") + "\n";
+
+  // A figure: what `draw` returns (traces, layout, columns, cells), with its downloads and its definition.
+  function figure(name, described, definition, draw, onclick) {
+    const plot = make("div", { class: "plot", role: "img", "aria-label": described, id: "plot-" + name });
+    const table = make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Numbers of the figure: " + described });
+    const numbers = make("details", {}, make("summary", {}, "The same as a table"), table);
+    let last;
+    const redraw = () => {
+      last = draw();
+      if (!last) {
+        Plotly.purge(plot);
+        plot.replaceChildren(make("p", { class: "soft" }, "There is nothing to show for this choice."));
+        table.replaceChildren();
+        return;
+      }
+      if (plot.firstElementChild && !plot.classList.contains("js-plotly-plot")) plot.replaceChildren();
+      const ink = colour("--ink"), line = colour("--line");
+      const axis = { gridcolor: line, zerolinecolor: colour("--soft"), linecolor: line, automargin: true };
+      const layout = {
+        paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", margin: { l: 60, r: 20, t: 30, b: 60 },
+        font: { color: ink, family: "system-ui, sans-serif", size: 13 }, height: 420, ...last.layout,
+        xaxis: { ...axis, ...(last.layout.xaxis || {}) }, yaxis: { ...axis, ...(last.layout.yaxis || {}) },
+      };
+      Plotly.react(plot, last.traces, layout, { displaylogo: false, responsive: true, displayModeBar: false });
+      if (onclick && !plot.dataset.bound) {
+        plot.dataset.bound = "yes";
+        plot.on("plotly_click", (event) => onclick(event.points[0]));
+      }
+      table.replaceChildren(last.table ? last.table() : grid(last.columns, last.cells, described));
+    };
+    const image = (format) => () => Plotly.downloadImage(plot, { format, filename: name, scale: format === "png" ? 3 : 1 });
+    const tools = make("div", { class: "tools" },
+      make("button", { type: "button", onclick: image("png") }, "PNG"),
+      make("button", { type: "button", onclick: image("svg") }, "SVG"),
+      make("button", { type: "button", onclick: () => last && save(name + ".csv", "text/csv", csv(last.columns, last.cells)) }, "CSV"),
+      definition ? make("a", { href: "#definitions" , onclick: () => { byId("definitions").querySelector("details").open = true; } }, "How it is computed") : null);
+    redraws.push(redraw);
+    return [make("div", { class: "figure" }, plot, tools, numbers), redraw];
+  }
+
+  function grid(columns, cells, caption) {
+    const head = make("tr", {}, columns.map((column) => make("th", { scope: "col" }, column)));
+    const body = cells.map((row) => make("tr", {}, row.map((cell, i) => {
+      const text = typeof cell === "number" ? (Number.isInteger(cell) ? String(cell).replace("-", MINUS) : fixed(cell, Math.abs(cell) < 0.01 ? 4 : 3)) : known(cell) ? String(cell) : "–";
+      return i ? make("td", typeof cell === "string" ? { class: "text" } : {}, text) : make("th", { scope: "row", class: "text" }, text);
+    })));
+    return make("table", {}, make("caption", {}, caption), make("thead", {}, head), make("tbody", {}, body));
+  }
+  function tableOf(name, caption, of = D.tables) {
+    const table = of[name];
+    const scroll = make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption }, grid(table.columns, table.rows.slice(0, 400), caption));
+    const more = table.rows.length > 400 ? make("p", { class: "soft" }, `The first 400 of ${table.rows.length} rows; the CSV holds them all.`) : null;
+    const button = make("button", { type: "button", onclick: () => save(name + ".csv", "text/csv", csv(table.columns, table.rows)) }, "CSV");
+    return make("div", { class: "figure" }, scroll, more, make("div", { class: "tools" }, button));
+  }
+
+  // ---------------------------------------------------------------- choices shared by the figures
+  const state = {
+    model: D.axes.model[0], recipe: D.axes.recipe[0], method: methods[0] || "", seed: "all", against: "base", sort: "given",
+  };
+  const choices = [];
+  function chooser(keys, after) {
+    const options = {
+      model: ["Model", D.axes.model.map((name) => [name, name])],
+      recipe: ["Recipe", D.axes.recipe.map((name) => [name, name])],
+      method: ["Method", methods.map((name) => [name, name])],
+      seed: ["Seeds", [["all", "pooled"], ...D.axes.seed.map((seed) => [String(seed), "seed " + seed])]],
+      against: ["Shown as", references()],
+      sort: ["Order", [["given", "as configured"], ["gain", "by gain"], ["alike", "alike beside each other"]]],
+    };
+    const made = make("div", { class: "controls" });
+    for (const key of keys) {
+      const [label, input] = select(options[key][0], options[key][1], (value) => {
+        state[key] = value;
+        for (const [other, element] of choices) if (other === key) element.value = value;
+        for (const redraw of redraws) redraw();
+        after?.();
+      }, state[key]);
+      choices.push([key, input]);
+      if (options[key][1].length > 1) made.append(label);
+    }
+    return made;
+  }
+
+  function references() {
+    const found = [["base", "change against the base model"]];
+    const names = new Set(matrix.filter((row) => row.recipe === "base").map((row) => row.train_set));
+    if (names.has("few-shot")) found.push(["few-shot", "change against the few-shot base model"]);
+    if (names.has("best-prompt")) found.push(["best-prompt", "change against the base model's best prompt"]);
+    for (const name of ["shuffled-answers", "general", "mixed"]) {
+      if (D.axes.train_set.includes(name)) found.push([name, "change against " + name]);
+    }
+    return [...found, ["absolute", "accuracy"]];
+  }
+
+  // ---------------------------------------------------------------- answers
+  const answersAt = new Map();
+  for (const entry of D.answers) answersAt.set([entry.model, entry.recipe, entry.train_set, entry.seed, entry.method].join("\t"), entry);
+  const nOf = D.questions.length;
+  function entryOf(trainSet, seed, method = state.method) {
+    const base = ["base", "few-shot", "best-prompt"].includes(trainSet);
+    return answersAt.get([state.model, base ? "base" : state.recipe, trainSet, base ? -1 : seed, method].join("\t"));
+  }
+  function answer(entry, question) {
+    const at = entry.offset + question * entry.width;
+    const most = D.most_options;
+    return {
+      chosen: blob[at],
+      probabilities: Array.from(blob.subarray(at + 1, at + 1 + most)),
+      mass: blob[at + 1 + most],
+      orders: Array.from(blob.subarray(at + 2 + most, at + 2 + most + entry.orders)),
+    };
+  }
+  const seedsShown = () => (state.seed === "all" ? D.axes.seed : [Number(state.seed)]);
+  function share(trainSet, question) {
+    // The share of the chosen seeds that answer a question rightly; null where none is there.
+    const base = ["base", "few-shot", "best-prompt"].includes(trainSet);
+    const found = (base ? [-1] : seedsShown()).map((seed) => entryOf(trainSet, seed)).filter(Boolean);
+    if (!found.length) return null;
+    const right = found.filter((entry) => blob[entry.offset + question * entry.width] === D.questions[question].answer);
+    return right.length / found.length;
+  }
+  const membersOf = (test) => D.questions.map((q, i) => i).filter((i) => test === "all" || D.questions[i].specialties.includes(test));
+
+  // ---------------------------------------------------------------- verdict
+  (function verdict() {
+    const content = [];
+    const found = D.verdict;
+    const list = !found ? [] : Array.isArray(found) ? found : found.verdicts || found.groups || [found];
+    for (const group of list) {
+      const where = ["model", "recipe", "method"].map((key) => group[key]).filter(known).join(", ");
+      const sentences = group.sentences || group.statements || group.items || [];
+      const made = make("div", { class: "verdict" });
+      if (where) made.append(make("h3", {}, where));
+      if (group.answer) made.append(make("p", { class: "answer" }, capital(String(group.answer))));
+      const items = make("ul", {});
+      for (const item of sentences) {
+        const text = typeof item === "string" ? item : item.sentence;
+        const target = { transfer_matrix: "transfer", decomposition: "decomposition", best_of_others: "claim-1", diagonal: "claim-1", equivalence: "claim-1", term_shift: "terms", term_shift_grid: "terms", power: "power", training_checks: "training", probes: "probes" }[item.table];
+        items.append(make("li", {}, text, target && byTarget(target) ? " " : "", target ? make("a", { href: "#" + target, "data-target": target }, "see") : null,
+          item.table ? make("span", { class: "soft" }, ` (tables/${item.table}.csv${item.row ? ": " + Object.entries(item.row).map(([k, v]) => k + "=" + v).join(", ") : ""})`) : null));
+      }
+      made.append(items);
+      for (const flag of group.flags || []) made.append(make("p", { class: "warning" }, typeof flag === "string" ? flag : flag.sentence || JSON.stringify(flag)));
+      content.push(made);
+    }
+    if (!content.length) content.push(D.summary ? make("pre", {}, D.summary) : make("p", { class: "soft" }, "No verdict yet: the grid's tables are not made."));
+    section("verdict", "Verdict", ...content);
+    function byTarget() { return true; }
+  })();
+
+  // ---------------------------------------------------------------- transfer
+  function transferCells() {
+    const own = matrix.filter((row) => row.model === state.model && row.method === state.method && (!row.against || row.against === "base" || row.recipe === "base"));
+    const here = own.filter((row) => row.recipe === state.recipe || row.recipe === "base");
+    const value = new Map(here.map((row) => [row.train_set + "\t" + row.test_specialty, row]));
+    const tests = [...D.specialties, "all"].filter((test) => here.some((row) => row.test_specialty === test));
+    let trains = D.axes.train_set.filter((name) => here.some((row) => row.train_set === name));
+    const bases = ["base", "few-shot", "best-prompt"].filter((name) => here.some((row) => row.train_set === name));
+    const other = matrix.filter((row) => row.model === state.model && row.method === state.method && row.recipe === state.recipe && row.against === state.against);
+    const published = new Map(other.map((row) => [row.train_set + "\t" + row.test_specialty, row]));
+    const accuracy = (train, test) => {
+      if (state.seed === "all") return value.get(train + "\t" + test)?.accuracy ?? null;
+      const members = membersOf(test), shares = members.map((i) => share(train, i)).filter(known);
+      return shares.length ? shares.reduce((a, b) => a + b, 0) / shares.length : null;
+    };
+    const cell = (train, test) => {
+      const row = value.get(train + "\t" + test) || {}, mine = accuracy(train, test);
+      if (state.against === "absolute" || !known(mine)) return { shown: mine, row };
+      const exact = state.seed === "all" && (state.against === "base" ? row : published.get(train + "\t" + test));
+      if (exact && known(exact.change)) return { shown: exact.change, row: { ...row, ...exact }, exact: true };
+      const reference = accuracy(state.against, test);
+      return { shown: known(reference) ? mine - reference : null, row };
+    };
+    const specialists = trains.filter((name) => slugs[name]), controls = trains.filter((name) => !slugs[name]);
+    const gain = (name) => cell(name, "all").shown ?? -9;
+    let columns = tests.filter((test) => test !== "all");
+    if (state.sort === "gain") {
+      specialists.sort((a, b) => gain(b) - gain(a));
+      columns.sort((a, b) => specialists.indexOf(slug(a)) - specialists.indexOf(slug(b)));
+    } else if (state.sort === "alike") {
+      const order = alike(specialists, (name) => columns.map((test) => cell(name, test).shown ?? 0));
+      specialists.sort((a, b) => order.indexOf(a) - order.indexOf(b));
+      columns.sort((a, b) => specialists.indexOf(slug(a)) - specialists.indexOf(slug(b)));
+    }
+    columns = [...columns, ...(tests.includes("all") ? ["all"] : [])];
+    const shownBases = state.against === "absolute" ? bases : bases.filter((name) => name !== "base" && name !== state.against);
+    return { trains: [...shownBases, ...specialists, ...controls], tests: columns, cell };
+  }
+  // Greedy chain: each train set stands beside the one whose row is most like it.
+  function alike(names, vector) {
+    const left = [...names], order = left.length ? [left.shift()] : [];
+    const apart = (a, b) => vector(a).reduce((sum, x, i) => sum + (x - vector(b)[i]) ** 2, 0);
+    while (left.length) {
+      const last = order[order.length - 1];
+      left.sort((a, b) => apart(last, a) - apart(last, b));
+      order.push(left.shift());
+    }
+    return order;
+  }
+  function clip(text, n) { return text.length > n ? text.slice(0, n - 1) + "…" : text; }
+
+  (function transfer() {
+    if (!matrix.length) return void section("transfer", "Transfer", make("p", { class: "soft" }, "The transfer matrix is not made yet."));
+    const broken = new Set(rows("training_checks").filter((row) => row.model === state.model && row.recipe === state.recipe && row.flags).map((row) => row.train_set));
+    const draw = () => {
+      const { trains, tests, cell } = transferCells();
+      if (!trains.length) return null;
+      const absolute = state.against === "absolute";
+      const cells = trains.map((train) => tests.map((test) => cell(train, test)));
+      const z = cells.map((row) => row.map((c) => (known(c.shown) ? 100 * c.shown : null)));
+      const text = cells.map((row) => row.map((c) => (known(c.shown) ? (absolute ? fixed(100 * c.shown, 0) : signed(100 * c.shown, 0)) : "")));
+      const hover = cells.map((row, i) => row.map((c, j) => {
+        const r = c.row, parts = [plain(trainName(trains[i])) + " → " + plain(testName(tests[j]))];
+        parts.push(absolute ? "accuracy " + percent(c.shown) : "change " + points(c.shown) + " points");
+        if (c.exact && known(r.change_low)) parts.push(`95% interval ${points(r.change_low)} to ${points(r.change_high)}`);
+        if (absolute && known(r.accuracy_low)) parts.push(`95% interval ${percent(r.accuracy_low)} to ${percent(r.accuracy_high)}`);
+        if (c.exact) parts.push("p " + pvalue(r.p) + ", q " + pvalue(r.q));
+        parts.push(`n=${r.n_questions ?? "?"} questions, ${state.seed === "all" ? (r.n_seeds ?? "?") + " seeds" : "seed " + state.seed}`, "click: its questions");
+        return parts.join("<br>");
+      }));
+      const most = Math.max(5, ...z.flat().filter(known).map(Math.abs));
+      const labels = (names, name) => names.map((n) => plain(clip(name(n), 34)) + (broken.has(n) ? " (training failed a check)" : ""));
+      const narrow = innerWidth < 700;
+      const y = labels(trains, trainName), x = labels(tests, testName);
+      const outlines = trains.flatMap((train, i) => tests.map((test, j) => (slug(test) === train ? { type: "rect", x0: j - 0.5, x1: j + 0.5, y0: i - 0.5, y1: i + 0.5, line: { color: colour("--ink"), width: 2 } } : null))).filter(Boolean);
+      return {
+        traces: [{
+          type: "heatmap", z, x, y, text, texttemplate: tests.length > 9 && narrow ? "" : "%{text}", hovertext: hover, hoverinfo: "text", xgap: 1, ygap: 1,
+          colorscale: absolute ? "Cividis" : [[0, "#2166ac"], [0.25, "#92c5de"], [0.5, "#f7f7f7"], [0.75, "#f4a582"], [1, "#b2182b"]],
+          zmin: absolute ? undefined : -most, zmax: absolute ? undefined : most, colorbar: { title: { text: absolute ? "%" : "points" }, thickness: 12 },
+        }],
+        layout: {
+          height: 150 + 30 * trains.length + (narrow ? 60 : 0), shapes: outlines, margin: { l: narrow ? 110 : 190, r: 10, t: 20, b: 130 },
+          xaxis: { tickangle: -40, title: { text: "tested on" }, tickfont: { size: narrow ? 10 : 13 } },
+          yaxis: { autorange: "reversed", title: narrow ? undefined : { text: "fine-tuned on" }, tickfont: { size: narrow ? 10 : 13 } },
+        },
+        columns: ["train set", "test specialty", absolute ? "accuracy" : "change", "low", "high", "p", "q", "n_questions"],
+        cells: cells.flatMap((row, i) => row.map((c, j) => [trains[i], tests[j], c.shown, absolute ? c.row.accuracy_low : c.exact ? c.row.change_low : null, absolute ? c.row.accuracy_high : c.exact ? c.row.change_high : null, c.exact ? c.row.p : null, c.exact ? c.row.q : null, c.row.n_questions])),
+        table: () => make("table", {}, make("caption", {}, "Each number opens its questions."),
+          make("thead", {}, make("tr", {}, make("th", { scope: "col" }, "fine-tuned on"), tests.map((test) => make("th", { scope: "col" }, testName(test))))),
+          make("tbody", {}, trains.map((train, i) => make("tr", {}, make("th", { scope: "row", class: "text" }, trainName(train)),
+            tests.map((test, j) => make("td", {}, make("button", { type: "button", onclick: () => openQuestions(train, test), "aria-label": `${trainName(train)} tested on ${testName(test)}: ${text[i][j] || "no value"}. Show its questions` }, text[i][j] || "–"))))))),
+        pick: (point) => [trains[point.pointIndex[0]], tests[point.pointIndex[1]]],
+      };
+    };
+    const [shown, redraw] = figure("transfer", "Heatmap of train sets against test specialties", true, draw, (point) => {
+      const [train, test] = draw().pick(point);
+      openQuestions(train, test);
+    });
+    section("transfer", "Transfer", make("p", { class: "soft" }, "Outlined: the specialty's own adapter. Click a cell, or a number of the table below it, for the questions behind it."),
+      chooser(["model", "recipe", "method", "seed", "against", "sort"]), shown);
+    redraw();
+  })();
+
+  // ---------------------------------------------------------------- decomposition
+  (function decomposition() {
+    if (!matrix.length || D.specialties.length < 2) return;
+    const draw = () => {
+      const names = D.specialties.map(slug);
+      const value = new Map(matrix.filter((r) => r.model === state.model && r.recipe === state.recipe && r.method === state.method && (!r.against || r.against === "base")).map((r) => [r.train_set + "\t" + r.test_specialty, r.change]));
+      const change = names.map((train) => D.specialties.map((test) => value.get(train + "\t" + test)));
+      if (change.flat().some((v) => !known(v))) return null;
+      const mean = (list) => list.reduce((a, b) => a + b, 0) / list.length;
+      const common = mean(change.flat()), train = change.map((row) => mean(row) - common), test = D.specialties.map((_, j) => mean(change.map((row) => row[j])) - common);
+      const rest = D.specialties.map((_, i) => change[i][i] - common - train[i] - test[i]);
+      const parts = [["train set", train, "#0072B2"], ["test specialty", test, "#E69F00"], ["own adapter, beyond both", rest, "#009E73"]];
+      return {
+        traces: parts.map(([name, values, fill]) => ({ type: "bar", name, orientation: "h", y: D.specialties.map(plain), x: values.map((v) => 100 * v), marker: { color: fill } })),
+        layout: { barmode: "group", height: 160 + 46 * names.length, margin: { l: 190, r: 20, t: 50, b: 50 }, legend: { orientation: "h", y: 1.02, yanchor: "bottom" }, yaxis: { autorange: "reversed" }, xaxis: { title: { text: `points of accuracy, beside the common gain of ${signed(100 * common)}` } } },
+        columns: ["specialty", "common", "train set", "test specialty", "own adapter beyond both"],
+        cells: D.specialties.map((name, i) => [name, common, train[i], test[i], rest[i]]),
+      };
+    };
+    const [shown, redraw] = figure("decomposition", "What each change is made of: common gain, train set, test specialty, and what is left on the diagonal", true, draw);
+    section("decomposition", "Decomposition", make("p", { class: "soft" }, "Change against the base model = common gain + effect of the train set + effect of the test specialty + what the own adapter adds beyond both."),
+      shown, D.tables.decomposition ? tableOf("decomposition", "Tests of the decomposition") : null);
+    redraw();
+  })();
+
+  // ---------------------------------------------------------------- claim 1 and other tables
+  function tablesSection(id, title, note, names, of = D.tables) {
+    const there = names.filter((name) => of[name] && of[name].rows.length);
+    if (there.length) section(id, title, note ? make("p", { class: "soft" }, note) : null, ...there.map((name) => tableOf(name, name.replace(/_/g, " "), of)));
+  }
+  tablesSection("claim-1", "Is the own adapter the best?", "Own adapter against the best of the others, and against the others' mean, by specialty.", ["best_of_others", "diagonal", "equivalence"]);
+
+  // ---------------------------------------------------------------- questions
+  let openQuestions = () => {};
+  (function questions() {
+    if (!nOf) return void section("questions", "Questions", make("p", { class: "soft" }, "The test questions are not made yet."));
+    const filter = { text: "", specialty: "all", train: D.axes.train_set[0] || "base", kind: "every", page: 0, words: "terms" };
+    const list = make("div", { "aria-live": "polite" });
+    const trainsThere = () => D.axes.train_set.filter((train) => D.axes.seed.some((seed) => entryOf(train, seed)));
+    const search = make("input", { type: "search", "aria-label": "Search the questions", oninput: (event) => { filter.text = event.target.value.toLowerCase(); filter.page = 0; show(); } });
+    const [specialtyLabel, specialtyInput] = select("Specialty", [["all", "all"], ...D.specialties.map((n) => [n, n])], (v) => { filter.specialty = v; filter.page = 0; show(); });
+    const [trainLabel, trainInput] = select("Fine-tuned on", D.axes.train_set.map((n) => [n, trainName(n)]), (v) => { filter.train = v; filter.page = 0; show(); });
+    const [kindLabel, kindInput] = select("Show", [["every", "every question"], ["gained", "gained against base"], ["lost", "lost against base"], ["differ", "seeds disagree"], ["wrong", "answered wrongly"]], (v) => { filter.kind = v; filter.page = 0; show(); });
+    const [wordsLabel] = select("Words", [["terms", "terms and placebos marked"], ["shift", "coloured by log-probability shift"], ["plain", "as they are"]], (v) => { filter.words = v; show(); });
+    const shiftAt = new Map(D.shifts.map((s) => [[s.model, s.recipe, s.train_set].join("\t"), s.offset]));
+    const firstMention = [];
+    let mentions = 0;
+    for (const q of D.questions) { firstMention.push(mentions); mentions += q.mentions.length; }
+
+    function verdictOf(question) {
+      const base = share("base", question), own = share(filter.train, question);
+      if (!known(base) || !known(own)) return { base, own, kind: "unknown" };
+      return { base, own, kind: own > base ? "gained" : own < base ? "lost" : "same", differ: own > 0 && own < 1 };
+    }
+    function matches(question) {
+      const q = D.questions[question];
+      if (filter.specialty !== "all" && !q.specialties.includes(filter.specialty)) return false;
+      if (filter.text && !(q.stem + "\n" + q.options.join("\n") + "\n" + q.id).toLowerCase().includes(filter.text)) return false;
+      if (filter.kind === "every") return true;
+      const found = verdictOf(question);
+      return filter.kind === "differ" ? found.differ : filter.kind === "wrong" ? found.own === 0 : found.kind === filter.kind;
+    }
+    function stem(question) {
+      const q = D.questions[question], made = make("p", { class: "stem" });
+      const offset = shiftAt.get([state.model, state.recipe, filter.train].join("\t"));
+      const characters = Array.from(q.stem);
+      let at = 0;
+      const sorted = q.mentions.map((m, i) => [...m, i]).sort((a, b) => a[0] - b[0]);
+      for (const [start, end, placebo, specialties, , index] of filter.words === "plain" ? [] : sorted) {
+        if (start < at) continue;
+        made.append(characters.slice(at, start).join(""));
+        const word = make("mark", { class: placebo ? "placebo" : "term", title: placebo ? "placebo word" : "term of " + specialties.join(", ") }, characters.slice(start, end).join(""));
+        if (filter.words === "shift" && offset !== undefined) {
+          const coded = blob[offset + firstMention[question] + index], shift = (coded - 128) / 50;
+          if (coded) {
+            const strength = Math.min(1, Math.abs(shift) / 1.5);
+            word.style.background = shift > 0 ? `rgba(213,94,0,${0.15 + 0.55 * strength})` : `rgba(0,114,178,${0.15 + 0.55 * strength})`;
+            word.title += `: ${signed(shift, 2)} nats per token against base`;
+          }
+        }
+        made.append(word);
+        at = end;
+      }
+      made.append(characters.slice(at).join(""));
+      return made;
+    }
+    function optionRows(question) {
+      const q = D.questions[question];
+      const shown = [["base", -1], ...["few-shot"].filter((n) => entryOf(n, -1)).map((n) => [n, -1]), ...seedsShown().map((seed) => [filter.train, seed])]
+        .map(([train, seed]) => [train, seed, entryOf(train, seed)]).filter((row) => row[2]);
+      const head = make("tr", {}, make("th", { scope: "col", class: "text" }, "option"), shown.map(([train, seed]) => make("th", { scope: "col" }, trainName(train) + (seed >= 0 ? ", seed " + seed : ""))));
+      const read = shown.map(([, , entry]) => answer(entry, question));
+      const body = q.options.map((option, i) => make("tr", {}, make("td", { class: "text" }, (i === q.answer ? "✓ " : "") + option),
+        read.map((a) => make("td", { class: a.chosen === i ? (i === q.answer ? "gained" : "lost") : "" },
+          a.probabilities[i] === NOTHING ? (a.chosen === i ? "chosen" : "–") : [make("span", { class: "bar", style: `width:${(a.probabilities[i] / 254) * 5}em`, "aria-hidden": "true" }), " " + fixed(a.probabilities[i] / 2.54, 0) + "%" + (a.chosen === i ? " ●" : "")]))));
+      const mass = read.some((a) => a.mass !== NOTHING) ? make("tr", {}, make("td", { class: "text soft" }, "probability on the offered answers"), read.map((a) => make("td", {}, a.mass === NOTHING ? "–" : fixed(a.mass / 2.54, 0) + "%"))) : null;
+      const orders = read.some((a) => a.orders.length > 1) ? make("tr", {}, make("td", { class: "text soft" }, "right in how many orders of the options"), read.map((a) => make("td", {}, `${a.orders.filter((o) => o === q.answer).length} of ${a.orders.length}`))) : null;
+      return make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Options of question " + q.id }, make("table", {}, make("thead", {}, head), make("tbody", {}, body, mass, orders)));
+    }
+    const PAGE = 10;
+    function show() {
+      const found = D.questions.map((_, i) => i).filter(matches);
+      const pages = Math.max(1, Math.ceil(found.length / PAGE));
+      filter.page = Math.min(filter.page, pages - 1);
+      const items = found.slice(filter.page * PAGE, (filter.page + 1) * PAGE).map((i) => {
+        const q = D.questions[i], v = verdictOf(i);
+        const word = { gained: "gained", lost: "lost", same: v.own === 1 ? "right, as before" : v.own === 0 ? "wrong, as before" : "as before", unknown: "" }[v.kind];
+        return make("article", { class: "question", id: "q-" + i }, make("h3", {}, q.specialties.join(", ") + " ", make("span", { class: v.kind }, word), make("span", { class: "soft" }, " " + q.id)), stem(i), optionRows(i));
+      });
+      const move = (by, text) => make("button", { type: "button", disabled: filter.page + by < 0 || filter.page + by >= pages ? "" : null, onclick: () => { filter.page += by; show(); } }, text);
+      list.replaceChildren(make("p", {}, `${found.length} of ${nOf} questions; page ${filter.page + 1} of ${pages}`), ...items, make("div", { class: "tools" }, move(-1, "Previous"), move(1, "Next")));
+    }
+    openQuestions = (train, test) => {
+      if (trainsThere().includes(train)) { filter.train = train; trainInput.value = train; }
+      filter.specialty = test; specialtyInput.value = test; filter.kind = "every"; kindInput.value = "every"; filter.page = 0;
+      show();
+      byId("questions").scrollIntoView();
+      const heading = byId("questions-title");
+      heading.setAttribute("tabindex", "-1");
+      heading.focus({ preventScroll: true });
+    };
+    section("questions", "Questions", make("p", { class: "soft" }, "Blue: clinical terms. Grey, dotted: placebo words. ● marks the chosen option, ✓ the right one."),
+      make("div", { class: "controls" }, make("label", {}, "Search", search), specialtyLabel, trainLabel, kindLabel, wordsLabel), list);
+    redraws.push(show);
+    show();
+  })();
+
+  // ---------------------------------------------------------------- term shifts
+  (function terms() {
+    const all = rows("term_shift").filter((row) => row.seed === "all" || row.seed === null || row.seed === undefined);
+    if (!all.length) return;
+    const groups = { own: ["own specialty's terms", "#D55E00"], other: ["other specialties' terms", "#0072B2"], placebo: ["placebo words", "#777777"] };
+    const draw = () => {
+      const here = all.filter((row) => row.model === state.model && row.recipe === state.recipe && row.measure === "mean" && row.scope === all[0].scope && row.context === all[0].context && groups[row.group]);
+      const trains = [...new Set(here.map((row) => row.train_set))];
+      if (!trains.length) return null;
+      const traces = Object.entries(groups).map(([group, [name, fill]]) => {
+        const own = here.filter((row) => row.group === group);
+        return { type: "scatter", mode: "markers", name, y: own.map((r) => plain(trainName(r.train_set))), x: own.map((r) => r.shift), marker: { color: fill, size: 9, symbol: { own: "circle", other: "square", placebo: "diamond" }[group] },
+          error_x: { type: "data", symmetric: false, array: own.map((r) => r.high - r.shift), arrayminus: own.map((r) => r.shift - r.low), color: fill, thickness: 1.5 },
+          hovertext: own.map((r) => `${plain(trainName(r.train_set))}, ${name}<br>${signed(r.shift, 3)} nats per token [${signed(r.low, 3)}, ${signed(r.high, 3)}]<br>p ${pvalue(r.p)}, ${r.n_mentions} mentions in ${r.n_questions} questions`), hoverinfo: "text" };
+      });
+      return { traces, layout: { height: 150 + 34 * trains.length, margin: { l: 190, r: 20, t: 50, b: 50 }, legend: { orientation: "h", y: 1.02, yanchor: "bottom" }, scattermode: "group", xaxis: { title: { text: "shift of log-probability against base, nats per token" } }, yaxis: { autorange: "reversed" } },
+        columns: ["train_set", "group", "shift", "low", "high", "p", "n_mentions", "n_questions"], cells: here.map((r) => [r.train_set, r.group, r.shift, r.low, r.high, r.p, r.n_mentions, r.n_questions]) };
+    };
+    const [shown, redraw] = figure("terms", "Shift of the log-probability of own terms, other terms and placebo words, by train set", true, draw);
+    section("terms", "Term shifts", shown, D.tables.placebo_balance ? tableOf("placebo_balance", "How alike terms and placebos are") : null);
+    redraw();
+  })();
+
+  tablesSection("controls", "Controls", "Train sets that are not a specialty, and what of the common gain each explains.", ["controls"]);
+  tablesSection("probes", "Probes", "Facts trained on and asked another way, against facts never trained on.", ["probes", "dose"]);
+  tablesSection("power", "What the grid could have seen", "The smallest effects that are found with a probability of 80%.", ["power"]);
+
+  // ---------------------------------------------------------------- format: position bias, mass
+  tablesSection("format", "Position bias and probability on the answers", "A model without position bias recalls every letter alike. Where little probability is on the offered answers, accuracy is read where the model does not answer.", ["position_bias", "answer_mass"]);
+
+  // ---------------------------------------------------------------- calibration of probabilities
+  (function calibration() {
+    const there = D.reliability.filter((r) => r.ece);
+    if (!there.length) return;
+    const draw = () => {
+      const own = there.filter((r) => r.model === state.model && r.method === state.method && (r.recipe === state.recipe || r.recipe === "base") && (r.seed < 0 || r.seed === D.axes.seed[0]));
+      if (!own.length) return null;
+      const traces = own.map((r) => {
+        const bins = r.n.map((n, i) => i).filter((i) => r.n[i]);
+        return { type: "scatter", mode: "lines+markers", name: plain(clip(trainName(r.train_set), 26)) + ` (ECE ${r.ece[0].toFixed(3)})`, x: bins.map((i) => r.confidence[i]), y: bins.map((i) => r.accuracy[i]), line: r.seed < 0 ? { width: 3, color: colour("--ink") } : { width: 1 }, text: bins.map((i) => "n=" + r.n[i]) };
+      });
+      traces.push({ type: "scatter", mode: "lines", name: "perfect", x: [0, 1], y: [0, 1], line: { dash: "dot", color: colour("--soft") } });
+      return { traces, layout: { height: 460, xaxis: { title: { text: "probability of the chosen option" }, range: [0, 1] }, yaxis: { title: { text: "share answered rightly" }, range: [0, 1] } },
+        columns: ["train_set", "seed", "ece"], cells: own.map((r) => [r.train_set, r.seed, r.ece[0]]) };
+    };
+    const [shown, redraw] = figure("calibration", "Reliability of option probabilities", true, draw);
+    section("calibration", "Calibration of option probabilities", shown);
+    redraw();
+  })();
+
+  // ---------------------------------------------------------------- training
+  (function training() {
+    if (!D.curves.length) return;
+    const draw = () => {
+      const own = D.curves.filter((c) => c.model === state.model && c.recipe === state.recipe && (state.seed === "all" || c.seed === Number(state.seed)));
+      if (!own.length) return null;
+      return { traces: own.map((c) => ({ type: "scatter", mode: "lines", name: plain(clip(trainName(c.train_set), 24)) + ", seed " + c.seed, x: c.step, y: c.loss })), layout: { height: 420, showlegend: own.length <= 20, xaxis: { title: { text: "optimiser step" } }, yaxis: { title: { text: "training loss, nats per token" } } },
+        columns: ["train_set", "seed", "step", "loss"], cells: own.flatMap((c) => c.step.map((s, i) => [c.train_set, c.seed, s, c.loss[i]])) };
+    };
+    const [shown, redraw] = figure("training", "Training loss of each adapter", true, draw);
+    section("training", "Training", shown, D.tables.training_checks && D.tables.training_checks.rows.length ? tableOf("training_checks", "Checks of training") : null);
+    redraw();
+  })();
+
+  // ---------------------------------------------------------------- data, annotation, provenance
+  tablesSection("data", "Data", "Where the questions came from and where they went.", Object.keys(D.question_tables), D.question_tables);
+  tablesSection("annotation", "Annotation", "How the data set was made: votes, sets, experts.", Object.keys(D.annotation), D.annotation);
+  (function provenance() {
+    const show = (value) => (typeof value === "object" && value !== null ? JSON.stringify(value, null, 1) : String(value));
+    const list = (object) => make("dl", { class: "keys" }, Object.entries(object).flatMap(([key, value]) => [make("dt", {}, key), make("dd", {}, show(value))]));
+    section("provenance", "Provenance", make("details", {}, make("summary", {}, "Configuration as run"), make("pre", { tabindex: "0" }, JSON.stringify(D.settings, null, 2))),
+      ...Object.entries(D.provenance).map(([name, value]) => make("details", {}, make("summary", {}, capital(name)), value && typeof value === "object" ? list(value) : make("p", {}, show(value)))));
+    section("reproduce", "How to cite and reproduce",
+      make("p", {}, "Cite the study whose claims this tests: Yan et al., What Does Neuro Mean to Cardio? Investigating the Role of Clinical Specialty Data in Medical LLMs, arXiv 2505.10113; and neuro2cardio by its CITATION.cff."),
+      make("p", {}, "With the configuration above as mine.yaml, the same run is:"),
+      make("pre", { tabindex: "0" }, "snakemake --configfile mine.yaml --cores 2\nsnakemake --configfile mine.yaml --profile slurm -j 64"));
+  })();
+  byId("contents").append(make("li", {}, make("a", { href: "#definitions" }, "Definitions")));
+  for (const link of document.querySelectorAll("a[data-target]")) if (!byId(link.dataset.target)) link.remove();
+  sections.removeAttribute("aria-busy");
+  document.body.dataset.ready = "yes";
+})();
