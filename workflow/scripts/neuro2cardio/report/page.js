@@ -28,7 +28,8 @@
   // ---------------------------------------------------------------- words and numbers
   const MINUS = "\u2212";
   const fixed = (value, digits) => (value < 0 ? MINUS : "") + Math.abs(value).toFixed(digits);
-  const signed = (value, digits = 1) => (value > 0 ? "+" : "") + fixed(value, digits);
+  const rounded = (value, digits) => Number(value.toFixed(digits)) + 0;
+  const signed = (value, digits = 1) => (rounded(value, digits) > 0 ? "+" : "") + fixed(rounded(value, digits) || 0, digits);
   const known = (value) => value !== null && value !== undefined && !Number.isNaN(value);
   const points = (share) => (known(share) ? signed(100 * share) : "–");
   const percent = (share) => (known(share) ? fixed(100 * share, 1) + "%" : "–");
