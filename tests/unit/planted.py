@@ -60,6 +60,7 @@ def _answered(asked, right, method, pull, rng):
                     "question_id": asked["question_id"],
                     "permutation": order,
                     "option_logprobs": [[]] * len(asked) if method == "generate" else logprobs.tolist(),
+                    "answer_mass": np.exp(logprobs).sum(axis=1) if method == "letter" else np.nan,
                     "chosen": chosen,
                     "correct": chosen == answer,
                 }

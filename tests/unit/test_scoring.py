@@ -100,8 +100,13 @@ def test_what_stands_before_every_stem_is_computed_once(tiny_model):
         TermReading(contexts=["prompt"]),
     )
     passes: list[int] = []
-    hook = model.network.register_forward_pre_hook(lambda _, ids: passes.append(ids[0].numel()))
     asked = [Question(f"q{i}", f"{i} which?", ("aspirin", "oxygen"), 0) for i in range(8)]
+    scorer.score(asked[:1], {})
+
+    def count(_, positional, named):
+        passes.append(named["input_ids"].numel())
+
+    hook = model.network.register_forward_pre_hook(count, with_kwargs=True)
     scorer.score(asked, {})
     hook.remove()
     posed = [prompter.pose(question, "letter") for question in asked]
@@ -194,10 +199,22 @@ def test_a_text_of_no_mention_still_has_its_answers(scorer):
     assert set(frame["method"]) == {"cloze", "letter", "generate"}
 
 
-def test_numbers_that_are_not_finite_stop_the_job(scorer, monkeypatch):
-    monkeypatch.setattr(logprobs, "_read_logits", lambda logits, wanted: [np.full(len(w[2]), np.nan) for w in wanted])
+def test_the_probability_of_all_offered_letters_is_kept(scorer):
+    question = Question("q", "chest pain which?", ("aspirin", "oxygen", "rest", "ice"), 2)
+    found = scorer.score([question], {}).predictions
+    letters = found[found["method"] == "letter"]
+    expected = [np.exp(row).sum() for row in letters["option_logprobs"]]
+    np.testing.assert_allclose(letters["answer_mass"], expected)
+    assert found.loc[found["method"] != "letter", "answer_mass"].isna().all()
+
+
+def test_numbers_that_are_not_finite_stop_the_job(tiny_model):
+    model = registry.load(tiny_model(), "float32")
+    for parameter in model.network.parameters():
+        parameter.data.fill_(float("nan"))
+    broken = Scorer(model, Prompter(model.tokenizer, Prompt(), 400), ALL, BOTH)
     with pytest.raises(InputError, match=r"question q: .* not finite"):
-        scorer.score([Question("q", "which?", ("yes", "no"), 1)], {})
+        broken.score([Question("q", "which?", ("yes", "no"), 1)], {})
 
 
 @pytest.mark.parametrize(

@@ -154,7 +154,7 @@ def figure_names():
 def all_results():
     """Everything that the configuration asks for."""
     tables = ["transfer_matrix", "diagonal", "position_bias", "term_shift", "term_shift_grid", "placebo_balance"]
-    tables += ["training_checks"]
+    tables += ["training_checks", "answer_mass"]
     return [
         *expand(f"{TABLES}/{{table}}.csv", table=tables),
         *expand(

@@ -19,6 +19,7 @@ rule transfer_matrix:
         matrix=f"{TABLES}/transfer_matrix.csv",
         diagonal=f"{TABLES}/diagonal.csv",
         position_bias=f"{TABLES}/position_bias.csv",
+        answer_mass=f"{TABLES}/answer_mass.csv",
         checks=f"{TABLES}/training_checks.csv",
     log:
         f"{LOGS}/tables/transfer_matrix.log",
@@ -34,11 +35,11 @@ rule transfer_matrix:
         settings=part(axes=axes(), methods=METHODS, statistics=SETTINGS.statistics),
         predictions=lambda wildcards: f"{RESULTS}/predictions",
         adapters=f"{RESULTS}/adapters",
-        code=code("analysis.transfer", "analysis.position_bias", "analysis.adapter_checks"),
+        code=code("analysis.transfer", "analysis.position_bias", "analysis.answer_mass", "analysis.adapter_checks"),
     shell:
         "python workflow/scripts/transfer_matrix.py --questions {input.questions:q} --predictions {params.predictions:q}"
         " --adapters {params.adapters:q} --settings {params.settings:q} --checks {output.checks:q} --matrix {output.matrix:q} --diagonal {output.diagonal:q}"
-        " --position-bias {output.position_bias:q} > {log} 2>&1"
+        " --position-bias {output.position_bias:q} --answer-mass {output.answer_mass:q} > {log} 2>&1"
 
 
 # Set the probability of clinical terms, own and others', and of placebo words against the base model's.
@@ -113,6 +114,7 @@ rule summary:
         matrix=f"{TABLES}/transfer_matrix.csv",
         diagonal=f"{TABLES}/diagonal.csv",
         term_shift=f"{TABLES}/term_shift.csv",
+        answer_mass=f"{TABLES}/answer_mass.csv",
     output:
         f"{TABLES}/summary.txt",
     log:
@@ -127,7 +129,7 @@ rule summary:
         runtime=grow(10),
     params:
         settings=part(context=SETTINGS.terms.contexts[0], scope=SETTINGS.terms.scope),
-        code=code("analysis.summary"),
+        code=code("analysis.summary", "analysis.answer_mass"),
     shell:
         "python workflow/scripts/summary.py --matrix {input.matrix:q} --diagonal {input.diagonal:q}"
-        " --term-shift {input.term_shift:q} --settings {params.settings:q} --out {output:q} > {log} 2>&1"
+        " --term-shift {input.term_shift:q} --answer-mass {input.answer_mass:q} --settings {params.settings:q} --out {output:q} > {log} 2>&1"

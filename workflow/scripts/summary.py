@@ -1,4 +1,4 @@
-"""Say what a run found, in three lines."""
+"""Say what a run found, in three lines, and one more for each base model that does not answer where it is read."""
 
 import argparse
 import json
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from neuro2cardio.analysis import summary
+from neuro2cardio.analysis import answer_mass, summary
 from neuro2cardio.core import errors, files
 
 
@@ -15,6 +15,7 @@ def main() -> None:
     parser.add_argument("--matrix", type=Path, required=True)
     parser.add_argument("--diagonal", type=Path, required=True)
     parser.add_argument("--term-shift", type=Path, required=True)
+    parser.add_argument("--answer-mass", type=Path, required=True)
     parser.add_argument("--settings", required=True, help="JSON with context and scope")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
@@ -26,7 +27,8 @@ def main() -> None:
         settings["context"],
         settings["scope"],
     )
-    files.write_text(args.out, text)
+    warnings = answer_mass.warnings(pd.read_csv(args.answer_mass))
+    files.write_text(args.out, text + "".join(f"{line}\n" for line in warnings))
 
 
 if __name__ == "__main__":

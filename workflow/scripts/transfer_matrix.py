@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 from tqdm import tqdm
 
-from neuro2cardio.analysis import adapter_checks, answers, position_bias, transfer
+from neuro2cardio.analysis import adapter_checks, answer_mass, answers, position_bias, transfer
 from neuro2cardio.config.analysis import Statistics
 from neuro2cardio.core import adapters, errors, tables
 from neuro2cardio.questions.test_set import TestSet
@@ -22,18 +22,20 @@ def main() -> None:
     parser.add_argument("--matrix", type=Path, required=True)
     parser.add_argument("--diagonal", type=Path, required=True)
     parser.add_argument("--position-bias", type=Path, required=True)
+    parser.add_argument("--answer-mass", type=Path, required=True)
     parser.add_argument("--checks", type=Path, required=True)
     args = parser.parse_args()
     settings = json.loads(args.settings)
     axes, setup = adapters.Axes.model_validate(settings["axes"]), Statistics.model_validate(settings["statistics"])
 
     exam = TestSet.of(tables.read(args.questions, tables.QUESTIONS), axes.specialties)
-    marks, letters, answered, trained = {}, [], [], []
+    marks, letters, masses, answered, trained = {}, [], [], [], []
     for adapter in tqdm(axes.everything(), unit="adapter", mininterval=5):
         predictions = adapters.read(args.predictions, adapter, tables.PREDICTIONS)
         given = answers.answers(predictions)
         marks[adapter] = answers.marks(given, exam, settings["methods"])
         answered.append(adapter_checks.of_answers(predictions, given, exam))
+        masses.append(answer_mass.of_adapter(predictions))
         letters.append(position_bias.letters(predictions, exam))
         if adapter.recipe != adapters.BASE:
             folder = adapter.path(args.adapters, "")
@@ -43,6 +45,7 @@ def main() -> None:
     tables.write_csv(transfer.matrix(blocks, axes, exam, setup), args.matrix)
     tables.write_csv(transfer.diagonal(blocks, axes, exam, setup), args.diagonal)
     tables.write_csv(position_bias.table(letters, setup), args.position_bias)
+    tables.write_csv(answer_mass.table(masses), args.answer_mass)
     checks = adapter_checks.table(answered, trained)
     tables.write_csv(checks, args.checks)
     print(adapter_checks.sentence(checks), flush=True)

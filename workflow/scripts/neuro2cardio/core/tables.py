@@ -62,12 +62,14 @@ PREDICTIONS = pa.schema(
         pa.field("question_id", pa.string()),
         pa.field("permutation", pa.int64()),
         pa.field("option_logprobs", pa.list_(pa.float64())),
+        pa.field("answer_mass", pa.float64()),
         pa.field("chosen", pa.int64()),
         pa.field("correct", pa.bool_()),
     ]
 )
 """One row a question, method and order of its options. `option_logprobs` follow `options`, not the letters; they are
-empty and `chosen` is -1 where nothing could be parsed from a generated text."""
+empty and `chosen` is -1 where nothing could be parsed from a generated text. `answer_mass` is the probability of all
+offered letters together, NaN for methods other than `letter`."""
 
 TERM_LOGPROBS = pa.schema(
     [

@@ -17,6 +17,7 @@ import torch
 from torch.nn.utils.rnn import pad_sequence
 from transformers import DynamicCache
 
+from . import output_head
 from .registry import LoadedModel
 
 
@@ -71,9 +72,9 @@ def read(model: LoadedModel, groups: Sequence[Sequence[Query]]) -> list[list[Val
     inside = [(place, r) for place, r in asked if r.at <= starts[place[0]]]
     behind = {place[:2] for place, r in asked if r.at > starts[place[0]]}
     with torch.inference_mode():
-        columns = sorted({r.at - 1 for _, r in inside}) or [min(starts) - 1]
-        prefix, logits, at = _Prefix.of(model, [g[0].ids[:n] for g, n in zip(groups, starts, strict=True)], columns)
-        values = _read_logits(logits, [(place[0], at[r.at - 1], r.tokens) for place, r in inside])
+        places = [(place[0], r.at - 1) for place, r in inside]
+        prefix, logits = _Prefix.of(model, [g[0].ids[:n] for g, n in zip(groups, starts, strict=True)], places)
+        values = _read_logits(logits, [r.tokens for _, r in inside])
         found = {place: v for (place, _), v in zip(inside, values, strict=True)}
         for chunk in _alike(sorted(behind), lambda rk: len(groups[rk[0]][rk[1]].ids) - starts[rk[0]]):
             found |= prefix.read_rests(groups, chunk)
@@ -97,7 +98,7 @@ def generate(
     with torch.inference_mode():
         # At least one token of each prompt is left for the second pass, which makes the first new token's logits.
         starts = [min(_common_start(group), min(len(q.ids) for q in group) - 1) for group in queries]
-        prefix, *_ = _Prefix.of(model, [g[0].ids[:n] for g, n in zip(queries, starts, strict=True)], [min(starts) - 1])
+        prefix, _ = _Prefix.of(model, [g[0].ids[:n] for g, n in zip(queries, starts, strict=True)], [])
         texts = iter(_continue(model, *prefix.prompts(queries, flat), max_new_tokens, ends))
     return [[next(texts) for _ in group] for group in groups]
 
@@ -127,33 +128,32 @@ class _Prefix:
 
     @classmethod
     def of(
-        cls, model: LoadedModel, ids: list[tuple[int, ...]], columns: list[int]
-    ) -> tuple["_Prefix", torch.Tensor, dict[int, int]]:
-        """Compute starts; also logits at some columns of them, and where each column's logits stand."""
-        head = min(_shared(ids), *columns, *(len(row) - 1 for row in ids))
+        cls, model: LoadedModel, ids: list[tuple[int, ...]], places: list[tuple[int, int]]
+    ) -> tuple["_Prefix", torch.Tensor]:
+        """Compute starts; also logits at some places (row, column) of them."""
+        head = min(_shared(ids), *(column for _, column in places), *(len(row) - 1 for row in ids))
         if head * (len(ids) - 1) >= _SAVED_TOKENS:
-            shared, *_ = cls.of(model, [ids[0][:head]], [0])
+            shared, _ = cls.of(model, [ids[0][:head]], [])
             rows, rests = [0] * len(ids), [row[head:] for row in ids]
-            longer, logits, at = shared.extended(rows, rests, [column - head for column in columns])
-            return longer, logits, {column + head: i for column, i in at.items()}
+            return shared.extended(rows, rests, [(row, column - head) for row, column in places])
         tokens, mask = _pad(ids, model)
-        out, at = _forward(model, tokens, mask, columns, past_key_values=DynamicCache(config=model.network.config))
-        return cls(model, mask.sum(1), mask, out.past_key_values), out.logits, at
+        out, logits = _forward(model, tokens, mask, places, past_key_values=DynamicCache(config=model.network.config))
+        return cls(model, mask.sum(1), mask, out.past_key_values), logits
 
     def extended(
-        self, rows: list[int], rests: list[tuple[int, ...]], keep: list[int]
-    ) -> tuple["_Prefix", torch.Tensor, dict[int, int]]:
+        self, rows: list[int], rests: list[tuple[int, ...]], places: list[tuple[int, int]]
+    ) -> tuple["_Prefix", torch.Tensor]:
         """Rows of these starts, any number of times, each with its rest behind it; and logits as in `of`."""
         chosen = torch.tensor(rows, device=self.model.device)
         starts = self.lengths[chosen]
         tokens, rest_mask = _pad(rests, self.model)
         mask = torch.cat([self.mask[chosen], rest_mask], dim=1)
         # Padding repeats a row's last position: further ones may lie outside of what the model has positions for.
-        places = torch.arange(tokens.shape[1], device=self.model.device)
-        positions = starts[:, None] + torch.minimum(places, rest_mask.sum(1, keepdim=True) - 1)
+        columns = torch.arange(tokens.shape[1], device=self.model.device)
+        positions = starts[:, None] + torch.minimum(columns, rest_mask.sum(1, keepdim=True) - 1)
         cached = _repeat(self.cache, chosen)
-        out, at = _forward(self.model, tokens, mask, keep, position_ids=positions, past_key_values=cached)
-        return _Prefix(self.model, mask.sum(1), mask, out.past_key_values), out.logits, at
+        out, logits = _forward(self.model, tokens, mask, places, position_ids=positions, past_key_values=cached)
+        return _Prefix(self.model, mask.sum(1), mask, out.past_key_values), logits
 
     def read_rests(
         self, groups: Sequence[Sequence[Query]], chunk: Sequence[tuple[int, int]]
@@ -165,9 +165,8 @@ class _Prefix:
             for r in groups[row][k].readings
             if r.at > self.lengths[row]
         ]
-        keep = sorted({r.at - 1 - n for *_, r, n in behind})
-        _, logits, at = self.extended(*self._rests(groups, chunk), keep)
-        values = _read_logits(logits, [(i, at[r.at - 1 - n], r.tokens) for i, _, _, r, n in behind])
+        _, logits = self.extended(*self._rests(groups, chunk), [(i, r.at - 1 - n) for i, _, _, r, n in behind])
+        values = _read_logits(logits, [r.tokens for *_, r, _ in behind])
         return {(row, k, r.at): v for (_, row, k, r, _), v in zip(behind, values, strict=True)}
 
     def prompts(
@@ -175,9 +174,8 @@ class _Prefix:
     ) -> tuple[torch.Tensor, "_Prefix"]:
         """Whole prompts: each one's next token, and the prompts computed."""
         chosen, rests = self._rests(groups, rows)
-        last = [len(rest) - 1 for rest in rests]
-        whole, logits, at = self.extended(chosen, rests, sorted(set(last)))
-        return torch.stack([logits[i, at[n]].argmax(-1) for i, n in enumerate(last)]), whole
+        whole, logits = self.extended(chosen, rests, [(i, len(rest) - 1) for i, rest in enumerate(rests)])
+        return logits.argmax(-1), whole
 
     def _rests(
         self, groups: Sequence[Sequence[Query]], rows: Sequence[tuple[int, int]]
@@ -203,21 +201,21 @@ def _continue(
         if step + 1 == max_new_tokens or not any(running):
             break
         mask = torch.cat([mask, torch.ones_like(mask[:, :1])], dim=1)
-        out, _ = _forward(model, token[:, None], mask, [0], position_ids=position[:, None], past_key_values=cached)
-        cached, position, token = out.past_key_values, position + 1, out.logits[:, -1].argmax(-1)
+        places = [(i, 0) for i in range(len(texts))]
+        more = {"position_ids": position[:, None], "past_key_values": cached}
+        out, logits = _forward(model, token[:, None], mask, places, **more)
+        cached, position, token = out.past_key_values, position + 1, logits.argmax(-1)
     return [tuple(t) for t in texts]
 
 
 def _forward(
-    model: LoadedModel, tokens: torch.Tensor, mask: torch.Tensor, keep: list[int], **more: Any
-) -> tuple[Any, dict[int, int]]:
-    """A forward pass with logits at the columns ``keep`` alone; returns where each column's logits stand."""
-    if not keeps_logits(model.network):
-        out = model.network(tokens, attention_mask=mask, use_cache=True, **more)
-        return out, {column: column for column in keep}
-    columns = torch.tensor(keep, device=model.device)
-    out = model.network(tokens, attention_mask=mask, use_cache=True, logits_to_keep=columns, **more)
-    return out, {column: i for i, column in enumerate(keep)}
+    model: LoadedModel, tokens: torch.Tensor, mask: torch.Tensor, places: list[tuple[int, int]], **more: Any
+) -> tuple[Any, torch.Tensor]:
+    """A forward pass and the logits at some places (row, column)."""
+    rows, columns = torch.tensor(places, dtype=torch.long, device=model.device).view(-1, 2).T
+    return output_head.forward(
+        model.network, rows, columns, input_ids=tokens, attention_mask=mask, use_cache=True, **more
+    )
 
 
 def keeps_logits(network: Any) -> bool:
@@ -278,14 +276,13 @@ def _repeat(kept: DynamicCache, rows: torch.Tensor) -> DynamicCache:
     return repeated
 
 
-def _read_logits(logits: torch.Tensor, wanted: list[tuple[int, int, tuple[int, ...]]]) -> Values:
-    """Log-probabilities of tokens at (row, column) of ``logits``, brought from the device at once."""
+def _read_logits(logits: torch.Tensor, wanted: list[tuple[int, ...]]) -> Values:
+    """Log-probabilities of the tokens wanted of each row of ``logits``, brought from the device at once."""
     if not wanted:
         return []
-    rows, columns = (torch.tensor([w[i] for w in wanted], device=logits.device) for i in (0, 1))
-    tokens = pad_sequence([torch.tensor(w[2]) for w in wanted], batch_first=True).to(logits.device)
-    values = torch.log_softmax(logits[rows, columns].float(), -1).gather(1, tokens).double().cpu().numpy()
-    return [v[: len(w[2])] for v, w in zip(values, wanted, strict=True)]
+    tokens = pad_sequence([torch.tensor(w) for w in wanted], batch_first=True).to(logits.device)
+    values = (logits.gather(1, tokens) - logits.logsumexp(-1, keepdim=True)).double().cpu().numpy()
+    return [v[: len(w)] for v, w in zip(values, wanted, strict=True)]
 
 
 def _end_tokens(model: LoadedModel) -> list[int]:

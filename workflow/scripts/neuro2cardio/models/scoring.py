@@ -169,6 +169,7 @@ class Scorer:
             "method": key[0],
             "permutation": key[1],
             "option_logprobs": logprobs,
+            "answer_mass": float(np.exp(logprobs).sum()) if key[0] == "letter" else np.nan,
             "chosen": pick,
             "correct": pick == question.answer,
         }

@@ -1,0 +1,109 @@
+"""Logits at chosen positions are the model's own, whatever its head and what it does with logits afterwards."""
+
+import pytest
+import torch
+from transformers import AutoConfig, AutoModelForCausalLM
+
+from neuro2cardio.models import output_head
+
+LLAMA_LIKE = {
+    "hidden_size": 32,
+    "intermediate_size": 64,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "num_key_value_heads": 1,
+}
+GPT_LIKE = {"n_embd": 32, "n_layer": 2, "n_head": 2}
+ARCHITECTURES = {
+    "llama": LLAMA_LIKE,
+    "mistral": LLAMA_LIKE,
+    "qwen2": LLAMA_LIKE,
+    "qwen3": LLAMA_LIKE,
+    "phi3": LLAMA_LIKE,
+    "olmo2": LLAMA_LIKE,
+    "smollm3": LLAMA_LIKE,
+    # Soft-capped logits.
+    "gemma2": {**LLAMA_LIKE, "head_dim": 16, "final_logit_softcapping": 20.0},
+    "gemma3_text": {**LLAMA_LIKE, "head_dim": 16, "final_logit_softcapping": 0.5},
+    # Scaled logits.
+    "cohere": {**LLAMA_LIKE, "logit_scale": 0.0625},
+    "cohere2": {**LLAMA_LIKE, "logit_scale": 0.0625},
+    "granite": {**LLAMA_LIKE, "logits_scaling": 8.0},
+    # A head with a bias.
+    "phi": {**LLAMA_LIKE, "num_key_value_heads": 2},
+    "gptj": {**GPT_LIKE, "rotary_dim": 8},
+    "codegen": {"n_embd": 64, "n_layer": 2, "n_head": 4, "rotary_dim": 8},
+    "gpt2": GPT_LIKE,
+    "gpt_neox": {**LLAMA_LIKE, "num_key_value_heads": 2},
+    "opt": {
+        "hidden_size": 32,
+        "ffn_dim": 64,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "word_embed_proj_dim": 16,
+    },
+    "bloom": {"hidden_size": 32, "n_layer": 2, "n_head": 2},
+    "mpt": {"d_model": 32, "n_layers": 2, "n_heads": 2},
+    "mixtral": {**LLAMA_LIKE, "num_local_experts": 2},
+}
+IDS = torch.tensor([[5, 6, 7, 8, 9], [9, 8, 7, 6, 5]])
+ROWS, COLUMNS = torch.tensor([0, 1, 1]), torch.tensor([4, 0, 3])
+
+
+def network_of(architecture: str, dtype: torch.dtype = torch.float32):
+    torch.manual_seed(0)
+    ends = {"pad_token_id": None, "bos_token_id": 1, "eos_token_id": 2}
+    config = AutoConfig.for_model(architecture, vocab_size=97, **ends, **ARCHITECTURES[architecture])
+    network = AutoModelForCausalLM.from_config(config)
+    head = network.get_output_embeddings()
+    if head.bias is not None:
+        torch.nn.init.normal_(head.bias)
+    torch.nn.init.normal_(head.weight)
+    return network.to(dtype).eval()
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_selected_logits_are_the_networks_own(architecture):
+    network = network_of(architecture)
+    with torch.inference_mode():
+        expected = network(input_ids=IDS).logits[ROWS, COLUMNS]
+        _, logits = output_head.forward(network, ROWS, COLUMNS, input_ids=IDS)
+    assert output_head.can_isolate(network)
+    torch.testing.assert_close(logits, expected, atol=1e-5, rtol=1e-5)
+    assert "forward" not in vars(network.get_output_embeddings())
+
+
+@pytest.mark.parametrize("architecture", ["llama", "gemma2", "cohere", "phi"])
+def test_in_bfloat16_logits_are_not_rounded(architecture):
+    network = network_of(architecture, torch.bfloat16)
+    with torch.inference_mode():
+        rounded = network(input_ids=IDS).logits[ROWS, COLUMNS].float()
+        _, logits = output_head.forward(network, ROWS, COLUMNS, input_ids=IDS)
+    assert logits.dtype == torch.float32
+    torch.testing.assert_close(logits, rounded, atol=0.02 * float(rounded.abs().max()), rtol=0)
+    assert (logits != logits.bfloat16().float()).float().mean() > 0.9
+
+
+def test_a_network_that_mixes_its_logits_is_read_from_all_of_them():
+    network = network_of("llama")
+    plain = network.forward
+
+    def normalised(**inputs):
+        out = plain(**inputs)
+        # Depends on all positions: no part of them gives the same.
+        out.logits = out.logits - out.logits.mean(dim=1, keepdim=True)
+        return out
+
+    network.forward = normalised
+    with torch.inference_mode():
+        expected = network(input_ids=IDS).logits[ROWS, COLUMNS]
+        _, logits = output_head.forward(network, ROWS, COLUMNS, input_ids=IDS)
+    assert not output_head.can_isolate(network)
+    torch.testing.assert_close(logits, expected)
+
+
+def test_no_position_gives_no_logits():
+    none = torch.tensor([], dtype=torch.long)
+    with torch.inference_mode():
+        _, logits = output_head.forward(network_of("gemma2"), none, none, input_ids=IDS)
+    assert logits.shape == (0, 97)

@@ -1,0 +1,106 @@
+"""Logits at chosen positions, in float32: hidden states are selected before they are projected onto the vocabulary.
+
+In bfloat16, log-probabilities come in steps of 0.125 and options tie that a model does tell apart. The model's own
+forward pass runs, with its own soft-capping or scaling of logits; only its head sees fewer positions, in float32.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import torch
+
+_VOCABULARY_CHUNK = 16_384
+"""Rows of the head's weight converted to float32 at once, to bound the memory of the copy."""
+_ISOLATED: WeakKeyDictionary[torch.nn.Module, bool] = WeakKeyDictionary()
+
+
+def forward(network: Any, rows: torch.Tensor, columns: torch.Tensor, **inputs: Any) -> tuple[Any, torch.Tensor]:
+    """Run a causal model and return logits at the positions (``rows``, ``columns``) of its input alone.
+
+    Args:
+        network: A causal language model, or one inside a PEFT model.
+        rows: (n,) rows of the batch.
+        columns: (n,) columns of the batch.
+        inputs: Arguments of the network's forward pass.
+
+    Returns:
+        The network's output, whose own ``logits`` are not to be read, and (n, vocabulary) float32 logits.
+    """
+    if not can_isolate(network):
+        out = network(**inputs)
+        return out, out.logits[rows, columns].float()
+    with _selecting(_head(network), rows, columns):
+        out = network(**inputs)
+    return out, out.logits[0].float()
+
+
+def can_isolate(network: Any) -> bool:
+    """Whether selecting hidden states before the head gives the network's own logits; tried once per network.
+
+    Networks that call their head twice, or do more with logits than scale each by itself, fall back on all logits.
+    """
+    if network not in _ISOLATED:
+        _ISOLATED[network] = _try(network)
+    return _ISOLATED[network]
+
+
+def _try(network: Any) -> bool:
+    head = _head(network)
+    if head is None:
+        return False
+    embeddings = network.get_input_embeddings()
+    ids = torch.arange(6, device=embeddings.weight.device).view(2, 3)
+    rows, columns = (torch.tensor(at, device=ids.device) for at in ((1, 0, 1), (2, 0, 1)))
+    with torch.inference_mode():
+        expected = network(input_ids=ids, use_cache=False).logits[rows, columns].float()
+        try:
+            with _selecting(head, rows, columns):
+                found = network(input_ids=ids, use_cache=False).logits
+        except (RuntimeError, IndexError, ValueError, TypeError):
+            return False
+    if found.shape != (1, *expected.shape):
+        return False
+    tolerance = 1e-4 if network.dtype == torch.float32 else 0.03
+    scale = float(expected.abs().max().clamp(min=1e-6))
+    return bool(((found[0].float() - expected).abs() <= tolerance * scale).all())
+
+
+def _head(network: Any) -> Any:
+    inner = network.get_base_model() if hasattr(network, "get_base_model") else network
+    return inner.get_output_embeddings()
+
+
+@contextmanager
+def _selecting(head: torch.nn.Module, rows: torch.Tensor, columns: torch.Tensor) -> Iterator[None]:
+    """While it lasts, the head projects the selected positions alone, as one row of a batch."""
+
+    def select(_: torch.nn.Module, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+        hidden, *more = arguments
+        return (hidden[rows.to(hidden.device), columns.to(hidden.device)][None], *more)
+
+    hook = head.register_forward_pre_hook(select)
+    in_float32 = type(head) is torch.nn.Linear and head.weight.dtype in (torch.bfloat16, torch.float16)
+    # A head that accelerate moves between devices keeps its own forward.
+    in_float32 = in_float32 and not hasattr(head, "_hf_hook") and "forward" not in vars(head)
+    if in_float32:
+        head.forward = lambda hidden: _project(head, hidden)  # type: ignore[method-assign, assignment]
+    try:
+        yield
+    finally:
+        hook.remove()
+        if in_float32:
+            del head.forward
+
+
+def _project(head: Any, hidden: torch.Tensor) -> torch.Tensor:
+    """The linear layer ``head`` in float32, a part of the vocabulary at a time."""
+    hidden = hidden.float()
+    logits = hidden.new_empty(*hidden.shape[:-1], head.weight.shape[0])
+    with torch.autocast(hidden.device.type, enabled=False):
+        for start in range(0, head.weight.shape[0], _VOCABULARY_CHUNK):
+            part = slice(start, start + _VOCABULARY_CHUNK)
+            bias = None if head.bias is None else head.bias[part].float()
+            logits[..., part] = torch.nn.functional.linear(hidden, head.weight[part].float(), bias)
+    return logits
