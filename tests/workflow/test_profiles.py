@@ -1,9 +1,11 @@
 """The profiles: nothing of a site stands in them, and they do not contradict each other."""
 
 import re
+import subprocess
+import sys
 
 import pytest
-from tiny_grid import CHECKOUT, Checkout
+from tiny_grid import CHECKOUT, Checkout, environment
 import yaml
 import yte
 
@@ -81,3 +83,18 @@ def test_no_retries_in_rules_and_no_executor_in_the_default_profile():
     assert "executor" not in yaml.safe_load((CHECKOUT / "profiles/default/config.yaml").read_text())
     for path in (CHECKOUT / "workflow/rules").glob("*.smk"):
         assert "retries:" not in path.read_text(), path
+
+
+def test_a_second_profile_that_drops_the_account_is_refused_by_name(new_grid: Checkout, tmp_path):
+    grid = new_grid.copy(tmp_path / "grid")
+    (grid / "mysite").mkdir()
+    (grid / "mysite/config.yaml").write_text("default-resources:\n  mem_mb: 2000\n  runtime: 30\n")
+    (grid / "bin").mkdir()
+    (grid / "bin/sbatch").write_text("#!/bin/sh\nexit 1\n")
+    (grid / "bin/sbatch").chmod(0o755)
+    variables = environment() | VARIABLES
+    variables["PATH"] = f"{grid / 'bin'}:{variables['PATH']}"
+    command = [sys.executable, "-m", "snakemake", "--profile", "slurm", "--profile", "mysite", "-j", "2", "questions"]
+    done = subprocess.run(command, cwd=grid.directory, env=variables, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "drops what these variables ask for: NEURO2CARDIO_ACCOUNT (slurm_account), " in done.stdout + done.stderr

@@ -1,6 +1,6 @@
 """Find and cancel the Slurm jobs that a killed Snakemake left behind."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 import shutil
 import subprocess
@@ -13,6 +13,14 @@ from . import local_jobs
 
 JOB_NAME = "neuro2cardio_"
 """Jobs of this workflow are named so, followed by the run's id (`slurm-jobname-prefix` in slurm/config.yaml)."""
+
+
+SITE = {
+    "NEURO2CARDIO_ACCOUNT": "slurm_account",
+    "NEURO2CARDIO_PARTITION": "slurm_partition",
+    "NEURO2CARDIO_MAIL": "slurm_extra",
+}
+"""Environment variables that name a site, and the resource of every job that each becomes in slurm/config.yaml."""
 
 
 class Job(NamedTuple):
@@ -80,6 +88,27 @@ def check_alone(directory: Path) -> None:
                 f"{len(found)} {kind} of an earlier run are still there ({', '.join(found[:5])}), and no Snakemake on "
                 "this host controls them. `python workflow/scripts/recover.py` ends them"
             )
+
+
+def check_profile(environment: Mapping[str, str], default_resources: Sequence[str]) -> None:
+    """Refuse to submit jobs without the account, partition or mail that the environment names.
+
+    A second profile with `default-resources` of its own replaces ours as a whole, and drops them in silence.
+
+    Args:
+        environment: The environment variables.
+        default_resources: As Snakemake holds them: ``name=value``.
+
+    Raises:
+        InputError: Names the variables whose resource is not there.
+    """
+    given = {resource.partition("=")[0] for resource in default_resources}
+    dropped = [f"{name} ({key})" for name, key in SITE.items() if environment.get(name) and key not in given]
+    if dropped:
+        raise InputError(
+            f"a profile of yours replaces default-resources and drops what these variables ask for: "
+            f"{', '.join(dropped)}. Repeat them in its default-resources, or unset the variables"
+        )
 
 
 def _slurm(*command: str) -> str:
