@@ -1,8 +1,12 @@
-"""What a user can mend: raised with a message that names the thing and what would be right."""
+"""Errors that the user can fix: raised with a message that names the thing and what would be right."""
 
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
+import errno
+import signal
 import sys
+
+_FULL = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "the disk quota is used up"}
 
 
 class InputError(ValueError):
@@ -20,8 +24,16 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 
 def run(main: Callable[[], None]) -> None:
-    """Run a command: an `InputError` ends it with its message alone, anything else with a traceback."""
+    """Run a command: an `InputError`, a full disk and Ctrl-C end it with a sentence, anything else with a traceback."""
     try:
         main()
     except InputError as error:
         sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        print("interrupted; the same command goes on from here", file=sys.stderr)
+        sys.exit(128 + signal.SIGINT)
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        where = f" ({error.filename})" if error.filename else ""
+        sys.exit(f"error: {_FULL[error.errno]}{where}; free some space, and the same command goes on from here")

@@ -160,7 +160,7 @@ def _train(
     )
     trainer.remove_callback(PrinterCallback)
     # A preempted or cancelled job gets SIGTERM: it writes a checkpoint after the step under way.
-    with on_signal(watch.stop, signal.SIGTERM):
+    with on_signal(watch.stop, signal.SIGTERM, signal.SIGINT):
         trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
     if watch.stopped and trainer.state.global_step < steps:
         raise SystemExit(
