@@ -9,7 +9,7 @@ from neuro2cardio.config.inference import Inference, Prompt
 from neuro2cardio.config.terms import TermReading
 from neuro2cardio.core import tables
 from neuro2cardio.core.errors import InputError
-from neuro2cardio.models import logprobs, registry
+from neuro2cardio.models import logprobs, registry, self_check
 from neuro2cardio.models.prompting import Prompter, Question
 from neuro2cardio.models.scoring import Scorer, parse_letter
 from neuro2cardio.models.term_logprobs import Mention, MentionSpans
@@ -206,6 +206,29 @@ def test_the_probability_of_all_offered_letters_is_kept(scorer):
     expected = [np.exp(row).sum() for row in letters["option_logprobs"]]
     np.testing.assert_allclose(letters["answer_mass"], expected)
     assert found.loc[found["method"] != "letter", "answer_mass"].isna().all()
+
+
+def test_a_job_checks_itself_on_short_and_long_questions(scorer, monkeypatch, capsys):
+    asked = [Question(f"q{i}", " ".join(WORDS[: 2 + i]), ("aspirin", "oxygen", "rest", "ice"), 0) for i in range(6)]
+    mentions = {q.question_id: mentions_of(q) for q in asked}
+    scored = []
+    naive = Scorer.score_naive
+    monkeypatch.setattr(Scorer, "score_naive", lambda s, q, m: scored.append(q.question_id) or naive(s, q, m))
+    assert self_check.check(scorer, asked, mentions) < 1e-4
+    assert scored == ["q0", "q1", "q5"]
+    assert "fast and naive differ by at most" in capsys.readouterr().out
+
+
+def test_a_fast_path_that_is_wrong_stops_the_job_with_the_numbers(scorer, monkeypatch):
+    read = logprobs.read
+
+    def off_by_one(model, groups):
+        return read(model, [[logprobs.Query((*q.ids[1:], q.ids[0]), q.readings) for q in g] for g in groups])
+
+    monkeypatch.setattr(logprobs, "read", off_by_one)
+    asked = [Question("q0", "chest pain which?", ("aspirin", "oxygen"), 0)]
+    with pytest.raises(InputError, match=r"differs from the naive one by .* nats a token \(question q0, .*float32"):
+        self_check.check(scorer, asked, {})
 
 
 def test_numbers_that_are_not_finite_stop_the_job(tiny_model):

@@ -52,7 +52,7 @@ rule infer_base:
         adapter_key=lambda wildcards: part(model=wildcards.model, recipe="base", train_set="base", seed=-1),
         adapter="",
         kept=f"{KEPT}/{{model}}/base",
-        code=code("models.scoring", "models.tokenizer_check"),
+        code=code("models.self_check", "models.tokenizer_check"),
     shell:
         "python workflow/scripts/infer.py --record {input.record:q} {params.adapter}"
         " --questions {input.questions:q} --mentions {input.mentions:q} --settings {params.settings:q}"
@@ -79,4 +79,4 @@ use rule infer_base as infer_adapter with:
         adapter_key=lambda wildcards: adapter_key(wildcards),
         adapter=f"--adapter {RESULTS}/adapters/{ADAPTER}",
         kept=f"{KEPT}/{ADAPTER}",
-        code=code("models.scoring", "models.tokenizer_check"),
+        code=code("models.self_check", "models.tokenizer_check"),

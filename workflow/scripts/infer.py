@@ -13,7 +13,7 @@ from neuro2cardio.config.inference import Inference, Prompt
 from neuro2cardio.config.models import Usage
 from neuro2cardio.config.terms import TermReading
 from neuro2cardio.core import errors, files, job_cache, provenance, tables
-from neuro2cardio.models import prompting, registry, tokenizer_check
+from neuro2cardio.models import prompting, registry, self_check, tokenizer_check
 from neuro2cardio.models.scoring import Scorer
 from neuro2cardio.models.term_logprobs import by_question
 
@@ -43,7 +43,7 @@ def main() -> None:
     digests = [provenance.sha256(path) for path in read]
     made_from = job_cache.made_from(
         args.record,
-        "models.scoring",
+        "models.self_check",
         "models.tokenizer_check",
         settings=given,
         keys=keys,
@@ -76,6 +76,7 @@ def infer(
     if args.adapter:
         model = registry.with_adapter(model, args.adapter)
     scorer = Scorer(model, prompter, inference, TermReading.model_validate(given["terms"]))
+    self_check.check(scorer, prompting.questions_of(questions), mentions)
     bar = partial(tqdm, desc=f"batches of {inference.batch_questions} questions", unit="batch", mininterval=5)
     scores = scorer.score(prompting.questions_of(questions), mentions, bar)
     tables.write(scores.predictions.assign(**keys), target / PREDICTIONS, tables.PREDICTIONS)

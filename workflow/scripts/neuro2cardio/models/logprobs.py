@@ -17,7 +17,7 @@ import torch
 from torch.nn.utils.rnn import pad_sequence
 from transformers import DynamicCache
 
-from . import output_head
+from . import attention, output_head
 from .registry import LoadedModel
 
 
@@ -63,9 +63,12 @@ def read(model: LoadedModel, groups: Sequence[Sequence[Query]]) -> list[list[Val
 
     Returns values as `read_naive` does, by group and query, within the rounding of the model's number type.
     """
-    if len(groups) > 1 and _slides(model):
-        return [read(model, [group])[0] for group in groups]
     starts = [_common_start(group) for group in groups]
+    way = attention.path(model.network, _columns(groups, starts))
+    if way is attention.Path.NAIVE:
+        return [[read_naive(model, query) for query in group] for group in groups]
+    if way is attention.Path.ALONE and len(groups) > 1:
+        return [read(model, [group])[0] for group in groups]
     asked = [
         ((row, k, r.at), r) for row, group in enumerate(groups) for k, query in enumerate(group) for r in query.readings
     ]
@@ -91,13 +94,16 @@ def generate(
 
     The prompts of a group start alike, as the queries of `read` do, and share that computation.
     """
-    if sum(map(len, groups)) > 1 and _slides(model):
+    queries = [[Query(p, ()) for p in group] for group in groups]
+    # At least one token of each prompt is left for the second pass, which makes the first new token's logits.
+    starts = [min(_common_start(group), min(len(q.ids) for q in group) - 1) for group in queries]
+    way = attention.path(model.network, _columns(queries, starts) + max_new_tokens)
+    if way is attention.Path.NAIVE:
+        return [[generate_naive(model, prompt, max_new_tokens, ends) for prompt in group] for group in groups]
+    if way is attention.Path.ALONE and sum(map(len, groups)) > 1:
         return [[generate(model, [[prompt]], max_new_tokens, ends)[0][0] for prompt in group] for group in groups]
     flat = [(row, k) for row, group in enumerate(groups) for k in range(len(group))]
-    queries = [[Query(p, ()) for p in group] for group in groups]
     with torch.inference_mode():
-        # At least one token of each prompt is left for the second pass, which makes the first new token's logits.
-        starts = [min(_common_start(group), min(len(q.ids) for q in group) - 1) for group in queries]
         prefix, _ = _Prefix.of(model, [g[0].ids[:n] for g, n in zip(queries, starts, strict=True)], [])
         texts = iter(_continue(model, *prefix.prompts(queries, flat), max_new_tokens, ends))
     return [[next(texts) for _ in group] for group in groups]
@@ -224,14 +230,10 @@ def keeps_logits(network: Any) -> bool:
     return "logits_to_keep" in inspect.signature(inner.forward).parameters
 
 
-def _slides(model: LoadedModel) -> bool:
-    """Whether layers attend to a window of the last tokens.
-
-    The window counts places in the cache, where the padding between a short start and its rest would take some up: such
-    models compute one start at a time.
-    """
-    kinds = getattr(model.network.config, "layer_types", None) or ()
-    return "sliding_attention" in kinds or bool(not kinds and getattr(model.network.config, "sliding_window", None))
+def _columns(groups: Sequence[Sequence[Query]], starts: Sequence[int]) -> int:
+    """Places in the cache that a padded batch of starts, and of what lies behind them, fills."""
+    rests = (len(q.ids) - n for group, n in zip(groups, starts, strict=True) for q in group)
+    return max(starts) + max(rests)
 
 
 def _common_start(group: Sequence[Query]) -> int:
