@@ -1,22 +1,42 @@
-# Everything a contributor needs: `make setup` on a bare machine with Python 3.11, pip and make; the rest builds on it.
+# Everything a contributor needs: `make setup` on a bare machine with Python 3.11 to 3.13, pip and make; the rest builds on it.
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
-READY := $(VENV)/.ready
+# The build of torch: `make setup TORCH=cuda` for NVIDIA GPUs. An environment keeps the build that it was made with.
+TORCH ?= $(shell cat $(VENV)/torch 2>/dev/null || echo cpu)
+TORCH_cpu := envs/torch-cpu.txt
+TORCH_cuda := envs/torch-cuda.lock
+TORCH_FILE := $(or $(TORCH_$(TORCH)),$(error TORCH is cpu or cuda, not $(TORCH)))
+READY := $(VENV)/.ready-$(TORCH)
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --only-binary :all:
 CORES ?= $(shell nproc 2>/dev/null || echo 2)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 PY := workflow tests benchmarks
 SMK := Snakefile workflow/rules
 
-.PHONY: setup demo test check unit workflow slurm slow format schema recover licences clean
+.PHONY: setup demo test check unit workflow slurm slow format schema lock recover licences clean
 
 setup: $(READY)
 
-$(READY): envs/neuro2cardio.lock
-	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not there; name a Python 3.11 or later: make PYTHON=python3"; exit 1; }
+# The stamp comes last, and a new environment starts from nothing: one that was cut short is never taken for whole.
+# connection-pool, which Snakemake needs, exists as a source archive only.
+$(READY): envs/neuro2cardio.lock $(TORCH_FILE)
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) was not found; name Python 3.11, 3.12 or 3.13: make setup PYTHON=python3"; exit 1; }
+	rm -rf $(VENV)
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $<
+	$(PIP) --require-hashes --no-binary connection-pool -r $<
+	$(PIP) $(if $(filter %.lock,$(TORCH_FILE)),--require-hashes) --retries 1 -r $(TORCH_FILE)
+	$(BIN)/python -m pip check
+	@echo $(TORCH) > $(VENV)/torch
 	@touch $@
+
+# After a change of envs/*.in: pin again, keeping the versions that still fit. `make lock UPGRADE=--upgrade` takes new ones.
+UV := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+	--default-index https://pypi.org/simple --custom-compile-command "make lock" $(UPGRADE)
+lock: setup
+	$(BIN)/python -m pip install --quiet uv
+	$(UV) --override envs/no-torch.txt --output-file envs/neuro2cardio.lock envs/neuro2cardio.in
+	$(UV) --constraint envs/neuro2cardio.lock --output-file envs/torch-cuda.lock envs/torch-cuda.in
 
 # The main job on the embedded default: a real model, fine-tuned here.
 demo: setup
@@ -27,13 +47,14 @@ demo: setup
 test: setup check unit
 	pytest tests/report tests/workflow tests/faults tests/slurm
 
-# Formatting, linting, types, and which folder of the library may import which.
+# Formatting, linting, types, the order of imports between the library's folders, spelling.
 check: setup
 	ruff format --check $(PY)
 	ruff check $(PY)
 	snakefmt --check $(SMK)
 	mypy workflow/scripts/neuro2cardio
 	PYTHONPATH=workflow/scripts lint-imports
+	codespell .
 	snakemake --lint
 	snakemake --lint --configfile demo.yaml
 

@@ -5,12 +5,15 @@ from importlib import metadata
 from pathlib import Path
 import re
 
+from packaging.requirements import Requirement
+
 from neuro2cardio.core import errors, files
 
 CHECKOUT = Path(__file__).resolve().parents[2]
+LOCKS = [CHECKOUT / "envs" / name for name in ("neuro2cardio.lock", "torch-cpu.txt")]
 _HEAD = """# Licences of the dependencies
 
-This workflow is MIT-licensed. Below is every package of `envs/neuro2cardio.lock` with the licence
+This workflow is MIT-licensed. Below is every package that `make setup` installs with the licence
 that its own metadata states. The file is written by `make licences`; do not edit it by hand.
 """
 _LONGEST = 60
@@ -18,16 +21,18 @@ _LONGEST = 60
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--lock", type=Path, default=CHECKOUT / "envs/neuro2cardio.lock")
+    parser.add_argument("--lock", type=Path, nargs="+", default=LOCKS)
     parser.add_argument("--out", type=Path, default=CHECKOUT / "docs/licences.md")
     args = parser.parse_args()
-    rows = [f"| {name} | {licence(name)} |" for name in packages(args.lock)]
+    rows = [f"| {name} | {licence(name)} |" for name in packages(*args.lock)]
     files.write_text(args.out, "\n".join([_HEAD, "| package | licence |", "|---|---|", *rows]) + "\n")
 
 
-def packages(lock: Path) -> list[str]:
-    """The names of the packages that a lock pins, in order."""
-    return re.findall(r"^([A-Za-z0-9][A-Za-z0-9._-]*)==", lock.read_text(encoding="utf-8"), re.MULTILINE)
+def packages(*locks: Path) -> list[str]:
+    """The names of the packages that these files pin for this platform, sorted."""
+    lines = "\n".join(lock.read_text(encoding="utf-8") for lock in locks)
+    pins = map(Requirement, re.findall(r"^[A-Za-z0-9][^\\\n]*==[^\\\n]*", lines, re.MULTILINE))
+    return sorted({pin.name for pin in pins if pin.marker is None or pin.marker.evaluate()}, key=str.lower)
 
 
 def licence(name: str) -> str:
