@@ -5,6 +5,9 @@ from snakemake.utils import min_version
 min_version("9.0")
 
 
+report: "workflow/report/study.rst"
+
+
 include: "workflow/rules/common.smk"
 include: "workflow/rules/questions.smk"
 include: "workflow/rules/terms.smk"
@@ -24,19 +27,19 @@ include: "workflow/rules/report.smk"
 include: "workflow/rules/cluster.smk"
 
 
-# Everything the configuration asks for; adapters and predictions too, so that one which is gone is made again.
 rule all:
+    """Make everything the configuration asks for; adapters and predictions too, so that one which is gone is made again."""
     default_target: True
     input:
-        scored(),
+        adapter_outputs(),
         all_results(),
 
 
-# One specialty of the grid, and nothing that the grid's tables are made of twice: snakemake specialty_cardiology
 for slug in map(specialties.slug, SETTINGS.grid.specialties):
 
     rule:
+        """Make one specialty of the grid, without the tables that need all of it."""
         name:
             f"specialty_{slug}"
         input:
-            scored(train_set=slug),
+            adapter_outputs(train_set=slug),

@@ -141,7 +141,7 @@ class Checkout:
         return {
             name: hashlib.sha256(_lasting(path)).hexdigest()
             for name, path in files.items()
-            if not name.startswith(("benchmarks/", "plan/", "checkpoints/"))
+            if not name.startswith(("benchmarks/", "plan/", "job_cache/"))
         }
 
 

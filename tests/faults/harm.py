@@ -13,8 +13,8 @@ from tiny_grid import Checkout, environment, wait_for
 ADAPTER = "results/tiny/adapters/tiny/completion/cardiology/seed-1"
 WEIGHTS = f"{ADAPTER}/adapter_model.safetensors"
 PREDICTIONS = "results/tiny/predictions/tiny/completion/cardiology/seed-1.parquet"
-SCORED = "results/tiny/checkpoints/.scored/tiny/completion/cardiology/seed-1"
-CHECKPOINTS = "results/tiny/checkpoints/tiny/completion/cardiology/seed-1"
+SCORED = "results/tiny/job_cache/infer/tiny/completion/cardiology/seed-1"
+CHECKPOINTS = "results/tiny/job_cache/finetune/tiny/completion/cardiology/seed-1"
 
 
 def process(grid: Checkout, script: str) -> int | None:

@@ -41,8 +41,9 @@ def questions(tmp_path) -> Path:
 
 def start(server: ChatServer, questions: Path, responses: Path, output: Path) -> subprocess.Popen:
     annotator = {"backend": "openai", "model": "some-model", "base_url": server.url, "concurrency": 3}
-    settings = json.dumps({"annotation": {"annotator": annotator}})
-    options = {"settings": settings, "questions": questions, "responses": responses, "output": output}
+    settings = output.with_name("settings.json")
+    settings.write_text(json.dumps({"annotation": {"annotator": annotator}}))
+    options = {"settings": settings, "questions": questions, "responses": responses, "out": output}
     command = [sys.executable, CHECKOUT / "workflow/scripts/annotate.py"]
     command += [part for name, value in options.items() for part in (f"--{name}", str(value))]
     return subprocess.Popen(command, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

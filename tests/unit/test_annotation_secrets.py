@@ -40,11 +40,12 @@ def annotate(questions, tmp_path, monkeypatch, capfd):
         monkeypatch.setenv(variable or "OPENAI_API_KEY", key)
         given = {"backend": "openai", "model": "m", "base_url": base_url, "key_variable": variable, "attempts": 2}
         given |= {"concurrency": 1, "timeout_seconds": 0.5, **settings}
+        (tmp_path / "settings.json").write_text(json.dumps({"annotation": {"annotator": given}}))
         options = {
-            "settings": json.dumps({"annotation": {"annotator": given}}),
+            "settings": tmp_path / "settings.json",
             "questions": questions,
             "responses": tmp_path / "responses.jsonl",
-            "output": tmp_path / "answers.parquet",
+            "out": tmp_path / "answers.parquet",
         }
         argv = [part for name, value in options.items() for part in (f"--{name}", str(value))]
         monkeypatch.setattr(sys, "argv", ["annotate.py", *argv])

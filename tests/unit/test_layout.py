@@ -5,11 +5,11 @@ from pathlib import Path
 import subprocess
 import sys
 
-from neuro2cardio.core.provenance import _LIBRARY
+from neuro2cardio.core.code_digest import LIBRARY
 
-SCRIPTS = _LIBRARY.parent
+SCRIPTS = LIBRARY.parent
 CHECKOUT = SCRIPTS.parents[1]
-MODULES = [path for path in _LIBRARY.rglob("*.py") if path.name != "__init__.py"]
+MODULES = [path for path in LIBRARY.rglob("*.py") if path.name != "__init__.py"]
 
 
 def lint_imports(library: Path) -> subprocess.CompletedProcess[str]:
@@ -26,7 +26,7 @@ def test_the_library_keeps_its_contracts():
 
 
 def test_an_import_that_points_upwards_is_found(tmp_path):
-    for folder in (path.parent for path in _LIBRARY.glob("*/__init__.py")):
+    for folder in (path.parent for path in LIBRARY.glob("*/__init__.py")):
         (tmp_path / "neuro2cardio" / folder.name).mkdir(parents=True)
         (tmp_path / "neuro2cardio" / folder.name / "__init__.py").touch()
     (tmp_path / "neuro2cardio" / "__init__.py").touch()
@@ -42,7 +42,7 @@ def test_no_module_has_a_name_of_the_standard_library():
 
 
 def test_a_script_with_the_name_of_a_module_serves_that_module():
-    packages = [path.parent for path in _LIBRARY.glob("*/*/__init__.py")]
+    packages = [path.parent for path in LIBRARY.glob("*/*/__init__.py")]
     for script in SCRIPTS.glob("*.py"):
         lines = [node for node in ast.walk(ast.parse(script.read_text())) if isinstance(node, ast.ImportFrom)]
         imported = {f"{line.module}.{alias.name}" for line in lines for alias in line.names}

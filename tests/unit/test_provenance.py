@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from neuro2cardio.core import files, provenance, specialties, tables
+from neuro2cardio.core import code_digest, files, provenance, specialties, tables
 from neuro2cardio.core.errors import InputError, nearest
 
 
@@ -89,29 +89,61 @@ def test_a_table_with_other_columns_is_refused_by_name(tmp_path):
 
 
 @pytest.fixture
-def digest_after(tmp_path, monkeypatch):
-    """The digest of `scoring` in a copy of the library, after a replacement in one of its modules."""
+def digest_after(tmp_path):
+    """The digest of a script in a copy of the commands and the library, after a replacement in one of their files."""
 
-    def edit(module: str, old: str, new: str) -> str:
+    def edit(script: str, path: str, old: str, new: str) -> str:
         copy = tmp_path / f"copy-{len(list(tmp_path.iterdir()))}"
-        shutil.copytree(provenance._LIBRARY, copy, ignore=shutil.ignore_patterns("__pycache__"))
-        path = copy / f"{module}.py"
-        text = path.read_text()
+        shutil.copytree(code_digest.SCRIPTS, copy, ignore=shutil.ignore_patterns("__pycache__"))
+        text = (copy / path).read_text()
         assert old in text
-        path.write_text(text.replace(old, new, 1))
-        monkeypatch.setattr(provenance, "_LIBRARY", copy)
-        return provenance.code_digest.__wrapped__("models.scoring")
+        (copy / path).write_text(text.replace(old, new, 1))
+        return code_digest.code_digest(script, copy)
 
     return edit
 
 
-def test_the_code_digest_sees_edits_of_imported_modules_and_no_comments(digest_after):
-    before = provenance.code_digest("models.scoring")
-    assert digest_after("models/logprobs", "import copy\n", "import copy  # a comment\n\n") == before
-    assert digest_after("models/scoring", '"""Every question', '"""Each question') == before
-    assert digest_after("analysis/figures/heatmap", "import", "import math\nimport") == before
-    assert digest_after("models/logprobs", "log_softmax", "softmax") != before
-    assert digest_after("core/errors", "cutoff=0.6", "cutoff=0.7") != before
+@pytest.mark.parametrize(
+    ("path", "old", "new"),
+    [
+        ("neuro2cardio/models/logprobs.py", "log_softmax", "softmax"),
+        ("neuro2cardio/core/tables.py", '"option_logprobs"', '"option_scores"'),
+        ("infer.py", "batches of", "parts of"),
+    ],
+)
+def test_the_code_digest_sees_what_the_script_and_all_it_reaches_say(digest_after, path, old, new):
+    assert digest_after("infer", path, old, new) != code_digest.code_digest("infer")
+
+
+@pytest.mark.parametrize(
+    ("path", "old", "new"),
+    [
+        ("neuro2cardio/models/logprobs.py", "import copy\n", "import copy  # a comment\n\n"),
+        ("neuro2cardio/models/scoring.py", '"""Every question', '"""Each question'),
+        ("neuro2cardio/core/tables.py", "truncated or invalid", "no whole"),
+        ("neuro2cardio/core/errors.py", "cutoff=0.6", "cutoff=0.7"),
+        ("neuro2cardio/config/recipes.py", "rank: ", "further: int = 1\n    rank: "),
+        ("neuro2cardio/core/files.py", "indent=2", "indent=4"),
+        ("neuro2cardio/analysis/transfer.py", "\ndef ", "\ndef another(x): return x + 1\n\n\ndef "),
+        ("neuro2cardio/models/fine_tuning.py", "_IGNORED = -100", "_IGNORED = -101"),
+        ("infer.py", "the model's record", "another help text"),
+    ],
+)
+def test_the_code_digest_does_not_see_words_and_what_the_script_does_not_reach(digest_after, path, old, new):
+    assert digest_after("infer", path, old, new) == code_digest.code_digest("infer")
+
+
+def test_a_new_function_of_a_reached_module_changes_no_digest_until_it_is_used(digest_after):
+    unused = "\ndef _halved(x):\n    return x / 2\n"
+    before = code_digest.code_digest("infer")
+    scoring = "neuro2cardio/models/scoring.py"
+    assert digest_after("infer", scoring, "\ndef parse_letter", f"{unused}\n\ndef parse_letter") == before
+    used = f"{unused}\n\ndef parse_letter(*given):\n    _halved(1)\n    return _parse(*given)\n\n\ndef _parse"
+    assert digest_after("infer", scoring, "\ndef parse_letter", used) != before
+
+
+def test_all_that_digests_leave_out_is_there():
+    assert all((code_digest.LIBRARY / path).exists() for path in code_digest.LEFT_OUT)
 
 
 def test_git_names_a_file_as_git_does():

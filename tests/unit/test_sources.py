@@ -261,7 +261,8 @@ def test_a_hub_out_of_reach_says_what_to_do(tmp_path, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setenv("HF_HOME", str(tmp_path))
     origin = {"source": "huggingface", "id": "no/such-set", "revision": "main", "splits": {"train": "train"}}
-    command = [sys.executable, SCRIPTS / "fetch.py", "huggingface", "--origin", json.dumps(origin), "--output", "out"]
+    (tmp_path / "settings.json").write_text(json.dumps({"fetch": {"source": "huggingface", "origin": origin}}))
+    command = [sys.executable, SCRIPTS / "fetch.py", "--settings", "settings.json", "--out", "out"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "the hub can't be reached for no/such-set" in done.stderr

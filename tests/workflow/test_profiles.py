@@ -65,7 +65,7 @@ def test_the_rules_that_are_given_a_gpu_partition_are_those_that_ask_for_a_gpu(
 ):
     grid = new_grid.copy(tmp_path / "grid")
     grid.configure({"dataset.annotation": {"annotator": {"backend": "transformers", "model": "tiny"}}})
-    said = grid.snakemake("--dry-run")
+    said = grid.snakemake("--dry-run", "-p")
     asking = set(re.findall(r"^rule (\w+):\n(?:    .*\n)*?    resources: .*\bgpu=1\b", said, re.MULTILINE))
     assert asking == profile("slurm/config.yaml")["set-resources"].keys()
 

@@ -1,13 +1,63 @@
 # Giving questions their specialties, where the source has none: annotate -> vote -> verify -> calibrate -> release.
 # Experts come before calibration: without specialties in the source, theirs are what is calibrated on.
+import re
 
-ANNOTATION = f"{RESULTS}/annotation"
+from neuro2cardio.annotation import prompts
+
 ANNOTATOR = SETTINGS.dataset.annotation.annotator
 UNLABELLED = SETTINGS.dataset.model_dump(mode="json", include={"origin", "split", "leakage", "max_rejected"})
 
 
-# Checks the questions of the source, whatever their specialties.
+def annotator_files():
+    """The files that the annotator is made of."""
+    if ANNOTATOR.backend == "transformers":
+        return {"record": RECORD.format(model=ANNOTATOR.model)}
+    if ANNOTATOR.backend == "lexicon":
+        return {"lexicon": f"{TERMS}/lexicon.parquet"}
+    return {}
+
+
+def annotator_options():
+    """The same, as options of the command, and where it keeps what it has."""
+    if ANNOTATOR.backend == "openai":
+        # By model, over all experiments, outside of what Snakemake deletes.
+        return f"--responses {RESPONSES}/{re.sub('[^A-Za-z0-9.]+', '-', ANNOTATOR.model).strip('-')}.jsonl"
+    parts = f" --parts {ANNOTATION}/parts" if ANNOTATOR.backend == "transformers" else ""
+    return " ".join(f"--{name} {path}" for name, path in annotator_files().items()) + parts
+
+
+def prompt_files():
+    """The user's own prompts, where there are some. The lexicon is not asked."""
+    own = SETTINGS.dataset.annotation.prompts
+    return sorted(map(str, own.glob("*.txt"))) if own and ANNOTATOR.backend != "lexicon" else []
+
+
+def prompts_digest():
+    """Digest of the prompts that ship, where they are used: as inputs, their place would matter."""
+    if SETTINGS.dataset.annotation.prompts or ANNOTATOR.backend == "lexicon":
+        return ""
+    return provenance.text_digest(*map(provenance.sha256, sorted(prompts.FOLDER.glob("*.txt"))))
+
+
+def annotator_settings():
+    """What the answers depend on. Limits on requests and money are passed on too: they decide how far a run gets."""
+    chosen = SETTINGS.dataset.annotation.model_dump(mode="json", include={"annotator", "prompts", "candidates"})
+    if ANNOTATOR.backend == "transformers":
+        return job_settings_of("annotate", annotation=chosen, usage=usage(ANNOTATOR.model))
+    if ANNOTATOR.backend == "lexicon":
+        return job_settings_of("annotate", annotation=chosen, terms=SETTINGS.terms)
+    return job_settings_of("annotate", annotation=chosen)
+
+
+def annotator_resource(key, otherwise):
+    """What a registered model asks for to score questions; little for the others."""
+    if ANNOTATOR.backend == "transformers":
+        return lambda wildcards, attempt: getattr(SETTINGS.models[ANNOTATOR.model].resources, key) * attempt
+    return per_attempt(otherwise)
+
+
 rule unlabelled:
+    """Check the questions of the source, whatever their specialties."""
     input:
         list(map(str, QUESTION_FILES.values())),
     output:
@@ -21,23 +71,20 @@ rule unlabelled:
         "../../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=grow(4000),
-        runtime=grow(20),
+        mem_mb=per_attempt(4000),
+        runtime=per_attempt(20),
     params:
-        settings=part(**UNLABELLED),
-        most=(
-            f"--max-questions {SETTINGS.dataset.annotation.max_questions}"
-            if SETTINGS.dataset.annotation.max_questions
-            else ""
+        settings=job_settings_of(
+            "unlabelled", dataset=UNLABELLED, max_questions=SETTINGS.dataset.annotation.max_questions
         ),
-        code=code("questions.question_table", "questions.sources"),
+        code=code_digest("unlabelled"),
     shell:
-        "python workflow/scripts/unlabelled.py --settings {params.settings:q} {params.most} --questions {output.questions:q}"
+        'python "$NEURO2CARDIO_SCRIPTS"/unlabelled.py --settings {params.settings:q} --out {output.questions:q}'
         " --rejected {output.rejected:q} > {log:q} 2>&1"
 
 
-# Says how many requests and tokens are left and what they would cost. Sends nothing.
 rule annotation_estimate:
+    """Say how many requests and tokens are left and what they would cost. Send nothing."""
     input:
         questions=rules.unlabelled.output.questions,
         prompts=prompt_files(),
@@ -52,21 +99,22 @@ rule annotation_estimate:
         "../../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=grow(2000),
-        runtime=grow(10),
+        mem_mb=per_attempt(2000),
+        runtime=per_attempt(10),
     params:
         settings=annotator_settings(),
         options=annotator_options() if ANNOTATOR.backend == "openai" else "",
-        code=code("annotation.task"),
+        prompts=prompts_digest(),
+        code=code_digest("annotate"),
     shell:
-        "python workflow/scripts/annotate.py --estimate --settings {params.settings:q} --questions {input.questions:q}"
-        " {params.options} --output {output:q} 2>&1 | tee {log:q}"
+        'python "$NEURO2CARDIO_SCRIPTS"/annotate.py --estimate --settings {params.settings:q} {params.options}'
+        " --questions {input.questions:q} --out {output:q} 2>&1 | tee {log:q}"
 
 
-# Asks the annotator for the specialty of every question, in five ways. A server is asked from beside Snakemake: cluster
-# nodes have no internet. What was answered is kept, whatever becomes of this job. A model scores as a GPU job, under a name of
-# its own, by which a profile sends it to the partition with the GPUs.
+# A server is asked from beside Snakemake: cluster nodes have no internet. What was answered is kept, whatever becomes of
+# this job. A model scores as a GPU job, under a name of its own, by which a profile sends it to the partition with the GPUs.
 rule:
+    """Ask the annotator for the specialty of every question, in five ways."""
     name:
         "annotate_with_model" if ANNOTATOR.backend == "transformers" else "annotate"
     input:
@@ -94,14 +142,15 @@ rule:
     params:
         settings=annotator_settings(),
         options=annotator_options(),
-        code=code("annotation.task"),
+        prompts=prompts_digest(),
+        code=code_digest("annotate"),
     shell:
-        "python workflow/scripts/annotate.py --settings {params.settings:q} --questions {input.questions:q} {params.options}"
-        " --threads {threads} --output {output:q} > {log:q} 2>&1"
+        'python "$NEURO2CARDIO_SCRIPTS"/annotate.py --settings {params.settings:q} {params.options}'
+        " --questions {input.questions:q} --threads {threads} --out {output:q} > {log:q} 2>&1"
 
 
-# Counts the votes.
 rule vote:
+    """Count the votes."""
     input:
         f"{ANNOTATION}/answers.parquet",
     output:
@@ -117,18 +166,18 @@ rule vote:
         "../../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=grow(2000),
-        runtime=grow(10),
+        mem_mb=per_attempt(2000),
+        runtime=per_attempt(10),
     params:
-        quorum=SETTINGS.dataset.annotation.quorum,
-        code=code("annotation.votes", "annotation.agreement"),
+        settings=job_settings_of("vote", quorum=SETTINGS.dataset.annotation.quorum),
+        code=code_digest("vote"),
     shell:
-        "python workflow/scripts/vote.py --answers {input:q} --quorum {params.quorum} --votes {output.votes:q}"
+        'python "$NEURO2CARDIO_SCRIPTS"/vote.py --settings {params.settings:q} --answers {input:q} --out {output.votes:q}'
         " --status {output.status:q} --problems {output.problems:q} --agreement {output.agreement:q} > {log:q} 2>&1"
 
 
-# Hands out a sample to experts, and reads back the sheets that the configuration names.
 rule verify:
+    """Hand out a sample to experts, and read back the sheets that the configuration names."""
     input:
         questions=rules.unlabelled.output.questions,
         votes=rules.vote.output.votes,
@@ -149,21 +198,23 @@ rule verify:
         "../../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=grow(2000),
-        runtime=grow(10),
+        mem_mb=per_attempt(2000),
+        runtime=per_attempt(10),
     params:
-        settings=part(
-            **SETTINGS.dataset.annotation.model_dump(mode="json", include={"annotator", "candidates", "verification"})
+        settings=job_settings_of(
+            "verify",
+            candidates=SETTINGS.dataset.annotation.candidates,
+            verification=SETTINGS.dataset.annotation.verification,
         ),
         folder=lambda wildcards, output: Path(output.trail).parent,
-        code=code("annotation.verification", "annotation.agreement"),
+        code=code_digest("verify"),
     shell:
-        "python workflow/scripts/verify.py --settings {params.settings:q} --questions {input.questions:q}"
-        " --votes {input.votes:q} --folder {params.folder:q} > {log:q} 2>&1"
+        'python "$NEURO2CARDIO_SCRIPTS"/verify.py --settings {params.settings:q} --questions {input.questions:q}'
+        " --votes {input.votes:q} --out {params.folder:q} > {log:q} 2>&1"
 
 
-# Measures the votes against the truth, as far as it is known, and calibrates the sets of specialties.
 rule calibrate:
+    """Measure the votes against the truth, as far as it is known, and calibrate the sets of specialties."""
     input:
         questions=rules.unlabelled.output.questions,
         votes=rules.vote.output.votes,
@@ -171,7 +222,15 @@ rule calibrate:
     output:
         sets=f"{ANNOTATION}/sets.parquet",
         tables=expand(f"{ANNOTATION}/{{name}}.csv", name=["quorum", "confusion", "conformal"]),
-        figures=expand(f"{ANNOTATION}/figures/quorum.{{format}}", format=SETTINGS.figures.formats),
+        figures=[
+            *expand(f"{ANNOTATION}/figures/quorum.{{format}}", format=SETTINGS.figures.formats[1:]),
+            report(
+                f"{ANNOTATION}/figures/quorum.{SETTINGS.figures.formats[0]}",
+                caption="../report/quorum.rst",
+                category="Annotation",
+                labels={"figure": "quorum"},
+            ),
+        ],
     log:
         f"{LOGS}/annotation/calibrate.log",
     benchmark:
@@ -180,22 +239,24 @@ rule calibrate:
         "../../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=grow(2000),
-        runtime=grow(10),
+        mem_mb=per_attempt(2000),
+        runtime=per_attempt(10),
     params:
-        settings=part(**SETTINGS.dataset.annotation.conformal.model_dump(mode="json")),
-        quorum=SETTINGS.dataset.annotation.quorum,
-        formats=SETTINGS.figures.formats,
+        settings=job_settings_of(
+            "calibrate",
+            conformal=SETTINGS.dataset.annotation.conformal,
+            quorum=SETTINGS.dataset.annotation.quorum,
+            formats=SETTINGS.figures.formats,
+        ),
         folder=lambda wildcards, output: Path(output.sets).parent,
-        code=code("annotation.votes", "annotation.conformal", "annotation.verification", "annotation.quorum_figure"),
+        code=code_digest("calibrate"),
     shell:
-        "python workflow/scripts/calibrate.py --settings {params.settings:q} --quorum {params.quorum} --formats {params.formats}"
-        " --questions {input.questions:q} --votes {input.votes:q} --trail {input.trail:q} --folder {params.folder:q}"
-        " > {log:q} 2>&1"
+        'python "$NEURO2CARDIO_SCRIPTS"/calibrate.py --settings {params.settings:q} --questions {input.questions:q}'
+        " --votes {input.votes:q} --trail {input.trail:q} --out {params.folder:q} > {log:q} 2>&1"
 
 
-# Releases the annotated data set, from which the grid then reads.
 rule release:
+    """Release the annotated data set, from which the grid then reads."""
     input:
         list(map(str, QUESTION_FILES.values())),
         rules.vote.output,
@@ -203,7 +264,7 @@ rule release:
         rules.calibrate.output.tables,
         sets=rules.calibrate.output.sets,
     output:
-        directory(f"{ANNOTATION}/release"),
+        directory(RELEASE),
     log:
         f"{LOGS}/annotation/release.log",
     benchmark:
@@ -212,12 +273,14 @@ rule release:
         "../../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=grow(4000),
-        runtime=grow(20),
+        mem_mb=per_attempt(4000),
+        runtime=per_attempt(20),
     params:
-        settings=part(**UNLABELLED, annotation=SETTINGS.dataset.annotation),
+        settings=job_settings_of(
+            "release", dataset=UNLABELLED | {"annotation": SETTINGS.dataset.annotation.model_dump(mode="json")}
+        ),
         folder=lambda wildcards, input: Path(input.sets).parent,
-        code=code("annotation.release", "questions.sources"),
+        code=code_digest("release"),
     shell:
-        "python workflow/scripts/release.py --settings {params.settings:q} --folder {params.folder:q} --output {output:q}"
-        " > {log:q} 2>&1"
+        'python "$NEURO2CARDIO_SCRIPTS"/release.py --settings {params.settings:q} --folder {params.folder:q}'
+        " --out {output:q} > {log:q} 2>&1"

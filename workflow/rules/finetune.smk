@@ -1,11 +1,14 @@
-# Fine-tune one adapter: one point of model x recipe x train set x seed.
+# Fine-tuning: one job for each point of model x recipe x train set x seed.
+
+
 rule finetune:
+    """Fine-tune one adapter on one train set."""
     input:
-        record="resources/models/{model}/model.json",
-        train_set=f"{RESULTS}/train_sets/{{train_set}}.parquet",
+        record=RECORD,
+        train_set=f"{TRAIN_SETS}/{{train_set}}.parquet",
     output:
         multiext(
-            f"{RESULTS}/adapters/{ADAPTER}/",
+            f"{ADAPTERS}/{ADAPTER}/",
             "adapter_model.safetensors",
             "adapter_config.json",
             "training.csv",
@@ -23,17 +26,20 @@ rule finetune:
         mem_mb=model_resource("mem_mb"),
         runtime=model_resource("train_minutes"),
     params:
-        settings=lambda wildcards: part(
-            usage=usage(wildcards.model),
-            prompt=prompt_for(SETTINGS.recipes[wildcards.recipe].form),
-            recipe=SETTINGS.recipes[wildcards.recipe],
+        settings=lambda wildcards: settings_file(
+            "finetune",
+            {
+                "usage": usage(wildcards.model),
+                "prompt": prompt_for(SETTINGS.recipes[wildcards.recipe].form),
+                "recipe": SETTINGS.recipes[wildcards.recipe].model_dump(mode="json"),
+            },
         ),
-        adapter_key=lambda wildcards: adapter_key(wildcards),
+        key="{model} {recipe} {train_set} {seed}",
         # Beside the outputs, which Snakemake deletes when the job fails.
-        checkpoints=f"{RESULTS}/checkpoints/{ADAPTER}",
-        adapter=f"{RESULTS}/adapters/{ADAPTER}",
-        code=code("models.fine_tuning"),
+        job_cache=f"{JOB_CACHE}/finetune/{ADAPTER}",
+        adapter=f"{ADAPTERS}/{ADAPTER}",
+        code=code_digest("finetune"),
     shell:
-        "python workflow/scripts/finetune.py --record {input.record:q} --train-set {input.train_set:q}"
-        " --settings {params.settings:q} --keys {params.adapter_key:q} --threads {threads}"
-        " --checkpoints {params.checkpoints:q} --adapter {params.adapter:q} > {log} 2>&1"
+        'python "$NEURO2CARDIO_SCRIPTS"/finetune.py --settings {params.settings:q}'
+        " --record {input.record:q} --train-set {input.train_set:q} --key {params.key}"
+        " --threads {threads} --job-cache {params.job_cache:q} --out {params.adapter:q} > {log:q} 2>&1"

@@ -1,15 +1,25 @@
-# What was scored, for jobs that run again with inputs that came out the same. No model's name begins with a dot.
-KEPT = f"{RESULTS}/checkpoints/.scored"
+# Scoring: every adapter, and each base model once, on the whole test set; specialties are sliced afterwards.
 
 
-# Cut out the test split: all that inference depends on, so that other train questions rerun none of it.
+def scoring_settings(model):
+    """What scoring one model depends on."""
+    return {
+        "usage": usage(model),
+        "prompt": prompt_for(*METHODS),
+        "inference": SETTINGS.inference.model_dump(mode="json"),
+        "terms": SETTINGS.terms.model_dump(mode="json", include={"contexts", "lowercase_bare"}),
+    }
+
+
+# All that inference depends on, so that other train questions rerun none of it.
 rule test_split:
+    """Cut the test split out of the question table and the mentions."""
     input:
-        questions=f"{RESULTS}/questions.parquet",
-        mentions=f"{RESULTS}/terms/mentions.parquet",
+        questions=QUESTIONS,
+        mentions=f"{TERMS}/mentions.parquet",
     output:
-        questions=f"{RESULTS}/test_split/questions.parquet",
-        mentions=f"{RESULTS}/test_split/mentions.parquet",
+        questions=f"{TEST_SPLIT}/questions.parquet",
+        mentions=f"{TEST_SPLIT}/mentions.parquet",
     log:
         f"{LOGS}/test_split.log",
     benchmark:
@@ -18,24 +28,24 @@ rule test_split:
         "../../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=grow(1000),
-        runtime=grow(10),
+        mem_mb=per_attempt(1000),
+        runtime=per_attempt(10),
     params:
-        code=code("core.tables"),
+        code=code_digest("test_split"),
     shell:
-        "python workflow/scripts/test_split.py --questions {input.questions:q} --mentions {input.mentions:q}"
-        " --test-questions {output.questions:q} --test-mentions {output.mentions:q} > {log} 2>&1"
+        'python "$NEURO2CARDIO_SCRIPTS"/test_split.py --questions {input.questions:q} --mentions {input.mentions:q}'
+        " --test-questions {output.questions:q} --test-mentions {output.mentions:q} > {log:q} 2>&1"
 
 
-# Score the whole test set with the base model: once per model, never once per adapter.
 rule infer_base:
+    """Score the whole test set with the base model: once per model, never once per adapter."""
     input:
-        record="resources/models/{model}/model.json",
-        questions=f"{RESULTS}/test_split/questions.parquet",
-        mentions=f"{RESULTS}/test_split/mentions.parquet",
+        record=RECORD,
+        questions=f"{TEST_SPLIT}/questions.parquet",
+        mentions=f"{TEST_SPLIT}/mentions.parquet",
     output:
-        predictions=f"{RESULTS}/predictions/{{model}}/base.parquet",
-        term_logprobs=f"{RESULTS}/term_logprobs/{{model}}/base.parquet",
+        predictions=f"{PREDICTIONS}/{{model}}/base.parquet",
+        term_logprobs=f"{TERM_LOGPROBS}/{{model}}/base.parquet",
     log:
         f"{LOGS}/infer_base/{{model}}.log",
     benchmark:
@@ -48,35 +58,34 @@ rule infer_base:
         mem_mb=model_resource("mem_mb"),
         runtime=model_resource("infer_minutes"),
     params:
-        settings=lambda wildcards: scoring_settings(wildcards.model),
-        adapter_key=lambda wildcards: part(model=wildcards.model, recipe="base", train_set="base", seed=-1),
+        settings=lambda wildcards: settings_file("infer", scoring_settings(wildcards.model)),
+        key="{model} base base -1",
         adapter="",
-        kept=f"{KEPT}/{{model}}/base",
-        code=code("models.self_check", "models.tokenizer_check"),
+        job_cache=f"{JOB_CACHE}/infer/{{model}}/base",
+        code=code_digest("infer"),
     shell:
-        "python workflow/scripts/infer.py --record {input.record:q} {params.adapter}"
-        " --questions {input.questions:q} --mentions {input.mentions:q} --settings {params.settings:q}"
-        " --keys {params.adapter_key:q} --threads {threads} --kept {params.kept:q} --predictions {output.predictions:q}"
-        " --term-logprobs {output.term_logprobs:q} > {log} 2>&1"
+        'python "$NEURO2CARDIO_SCRIPTS"/infer.py --settings {params.settings:q} {params.adapter} --key {params.key}'
+        " --record {input.record:q} --questions {input.questions:q} --mentions {input.mentions:q} --threads {threads}"
+        " --job-cache {params.job_cache:q} --predictions {output.predictions:q}"
+        " --term-logprobs {output.term_logprobs:q} > {log:q} 2>&1"
 
 
-# Score the whole test set with one adapter; specialties are sliced afterwards.
 use rule infer_base as infer_adapter with:
     input:
-        record="resources/models/{model}/model.json",
-        questions=f"{RESULTS}/test_split/questions.parquet",
-        mentions=f"{RESULTS}/test_split/mentions.parquet",
-        adapter=f"{RESULTS}/adapters/{ADAPTER}/adapter_model.safetensors",
+        record=RECORD,
+        questions=f"{TEST_SPLIT}/questions.parquet",
+        mentions=f"{TEST_SPLIT}/mentions.parquet",
+        adapter=f"{ADAPTERS}/{ADAPTER}/adapter_model.safetensors",
     output:
-        predictions=f"{RESULTS}/predictions/{ADAPTER}.parquet",
-        term_logprobs=f"{RESULTS}/term_logprobs/{ADAPTER}.parquet",
+        predictions=f"{PREDICTIONS}/{ADAPTER}.parquet",
+        term_logprobs=f"{TERM_LOGPROBS}/{ADAPTER}.parquet",
     log:
         f"{LOGS}/infer_adapter/{ADAPTER}.log",
     benchmark:
         f"{BENCHMARKS}/infer_adapter/{ADAPTER}.tsv"
     params:
-        settings=lambda wildcards: scoring_settings(wildcards.model),
-        adapter_key=lambda wildcards: adapter_key(wildcards),
-        adapter=f"--adapter {RESULTS}/adapters/{ADAPTER}",
-        kept=f"{KEPT}/{ADAPTER}",
-        code=code("models.self_check", "models.tokenizer_check"),
+        settings=lambda wildcards: settings_file("infer", scoring_settings(wildcards.model)),
+        key="{model} {recipe} {train_set} {seed}",
+        adapter=f"--adapter {ADAPTERS}/{ADAPTER}",
+        job_cache=f"{JOB_CACHE}/infer/{ADAPTER}",
+        code=code_digest("infer"),

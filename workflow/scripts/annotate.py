@@ -4,14 +4,14 @@ import argparse
 from pathlib import Path
 import shutil
 
-from neuro2cardio.annotation import annotators
+from neuro2cardio.annotation import annotators, prompts
 from neuro2cardio.annotation.task import Task
 from neuro2cardio.core import errors, files, tables
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--settings", required=True, help="JSON: {annotation} and, by backend, {usage} or {terms}")
+    parser.add_argument("--settings", type=Path, required=True, help="the job's settings (JSON)")
     parser.add_argument("--questions", type=Path, required=True)
     parser.add_argument("--responses", type=Path, help="openai: the file that keeps every response")
     parser.add_argument("--record", type=Path, help="transformers: the model's record")
@@ -19,23 +19,24 @@ def main() -> None:
     parser.add_argument("--lexicon", type=Path, help="lexicon: its table")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--estimate", action="store_true", help="send nothing; write what is left to do and its cost")
-    parser.add_argument("--output", type=Path, required=True, help="answers (Parquet), or the estimate (text)")
+    parser.add_argument("--out", type=Path, required=True, help="answers (Parquet), or the estimate (text)")
     args = parser.parse_args()
     questions = tables.read(args.questions, tables.QUESTIONS)
-    task = Task.model_validate_json(args.settings)
+    task = Task.read(args.settings)
 
     forecast = task.forecast(questions, args.responses)
     print(forecast, flush=True)
     if args.estimate:
-        files.write_text(args.output, f"{forecast}\n")
+        files.write_text(args.out, f"{forecast}\n")
         return
     annotator = task.annotator(args.responses, args.record, args.lexicon, args.threads)
     if args.parts:
-        made_from = args.settings + args.record.read_text(encoding="utf-8")
+        texts = prompts.load(task.annotation.prompts)
+        made_from = "".join([task.model_dump_json(), args.record.read_text(encoding="utf-8"), *texts.values()])
         answers = annotators.in_parts(annotator, questions, args.parts, made_from)
     else:
         answers = annotator.annotate(questions)
-    tables.write(answers, args.output, annotators.ANSWERS)
+    tables.write(answers, args.out, annotators.ANSWERS)
     if args.parts:
         shutil.rmtree(args.parts)
     print(f"{len(answers)} answers, {(answers['label'] == '').sum()} without a label")

@@ -2,33 +2,43 @@
 
 import argparse
 from pathlib import Path
+from typing import Literal
 
 from neuro2cardio.analysis import figures
 from neuro2cardio.annotation import conformal, quorum_figure, verification, votes
 from neuro2cardio.config.annotation import Conformal
+from neuro2cardio.config.job_settings import JobSettings
 from neuro2cardio.core import errors, tables
+
+
+class Settings(JobSettings):
+    conformal: Conformal
+    quorum: int
+    """The one that the figure marks."""
+    formats: list[Literal["png", "svg", "pdf"]]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--settings", required=True, help="annotation.conformal, as JSON")
-    parser.add_argument("--quorum", type=int, required=True, help="the one that the figure marks")
-    parser.add_argument("--formats", nargs="+", required=True, help="of the figure")
+    parser.add_argument("--settings", type=Path, required=True, help="the job's settings (JSON)")
     parser.add_argument("--questions", type=Path, required=True)
     parser.add_argument("--votes", type=Path, required=True)
     parser.add_argument("--trail", type=Path, required=True, help="the experts' verdicts (Parquet)")
-    parser.add_argument("--folder", type=Path, required=True, help="sets.parquet, quorum.csv, confusion.csv, ...")
+    parser.add_argument("--out", type=Path, required=True, help="folder of sets.parquet, quorum.csv, ...")
     args = parser.parse_args()
+    settings = Settings.read(args.settings)
     questions, counted = tables.read(args.questions, tables.QUESTIONS), tables.read(args.votes, votes.VOTES)
     truth = verification.truth(questions, tables.read(args.trail, verification.TRAIL))
 
     quorums = votes.by_quorum(counted, truth, range(1, 6))
-    tables.write_csv(quorums, args.folder / "quorum.csv")
-    tables.write_csv(votes.confusion(counted, truth), args.folder / "confusion.csv")
-    figures.save(quorum_figure.quorum_tradeoff(quorums, args.quorum), args.folder / "figures" / "quorum", args.formats)
-    sets, evidence = conformal.label_sets(counted, truth, Conformal.model_validate_json(args.settings))
-    tables.write(sets, args.folder / "sets.parquet", conformal.SETS)
-    tables.write_csv(evidence, args.folder / "conformal.csv")
+    tables.write_csv(quorums, args.out / "quorum.csv")
+    tables.write_csv(votes.confusion(counted, truth), args.out / "confusion.csv")
+    figures.save(
+        quorum_figure.quorum_tradeoff(quorums, settings.quorum), args.out / "figures" / "quorum", settings.formats
+    )
+    sets, evidence = conformal.label_sets(counted, truth, settings.conformal)
+    tables.write(sets, args.out / "sets.parquet", conformal.SETS)
+    tables.write_csv(evidence, args.out / "conformal.csv")
     if not truth:
         print(
             "no specialties in the source and no expert's sheet: nothing was measured, and sets hold the winner alone"

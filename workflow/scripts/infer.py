@@ -10,9 +10,11 @@ from typing import Any
 from tqdm import tqdm
 
 from neuro2cardio.config.inference import Inference, Prompt
+from neuro2cardio.config.job_settings import JobSettings, read_json
 from neuro2cardio.config.models import Usage
 from neuro2cardio.config.terms import TermReading
 from neuro2cardio.core import errors, files, job_cache, provenance, tables
+from neuro2cardio.core.adapters import Adapter
 from neuro2cardio.models import prompting, registry, self_check, tokenizer_check
 from neuro2cardio.models.scoring import Scorer
 from neuro2cardio.models.term_logprobs import by_question
@@ -20,38 +22,50 @@ from neuro2cardio.models.term_logprobs import by_question
 PREDICTIONS, TERM_LOGPROBS = "predictions.parquet", "term_logprobs.parquet"
 
 
+class Settings(JobSettings):
+    usage: Usage
+    prompt: Prompt
+    inference: Inference
+    terms: TermReading
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--settings", type=Path, required=True, help="the job's settings (JSON)")
+    parser.add_argument(
+        "--key",
+        nargs=4,
+        metavar=Adapter._fields,
+        required=True,
+        help="the adapter; of the base model: MODEL base base -1",
+    )
     parser.add_argument("--record", type=Path, required=True, help="the model's record")
     parser.add_argument("--adapter", type=Path, help="a PEFT folder; without it, the base model")
     parser.add_argument("--questions", type=Path, required=True)
     parser.add_argument("--mentions", type=Path, required=True)
-    parser.add_argument("--settings", required=True, help="JSON: {usage, prompt, inference, terms}")
-    parser.add_argument("--keys", required=True, help="JSON: {model, recipe, train_set, seed}")
     parser.add_argument("--threads", type=int, required=True)
     parser.add_argument("--predictions", type=Path, required=True)
     parser.add_argument("--term-logprobs", type=Path, required=True)
-    parser.add_argument("--kept", type=Path, required=True, help="a folder that keeps what was scored, for a rerun")
+    parser.add_argument("--job-cache", type=Path, required=True, help="a folder that keeps finished work, for a rerun")
     args = parser.parse_args()
-    given, keys = json.loads(args.settings), json.loads(args.keys)
+    settings = Settings.read(args.settings)
+    keys = Adapter(*args.key[:3], seed=int(args.key[3]))._asdict()
     if args.adapter:
         registry.check_adapter(args.adapter, keys, args.record)
     read = [args.questions, args.mentions, *([args.adapter / registry.WEIGHTS] if args.adapter else [])]
-    usage, prompt = Usage.model_validate(given["usage"]), Prompt.model_validate(given["prompt"])
-    prompter = prompting.for_model(registry.location(args.record), usage, prompt)
+    prompter = prompting.for_model(registry.location(args.record), settings.usage, settings.prompt)
     prompter.show()
     digests = [provenance.sha256(path) for path in read]
     made_from = job_cache.made_from(
         args.record,
-        "models.self_check",
-        "models.tokenizer_check",
-        settings=given,
+        "infer",
+        settings=read_json(args.settings),
         keys=keys,
         threads=args.threads,
         read=digests,
         frame=prompter.frame.shown,
     )
-    finished = job_cache.cached(args.kept, made_from, partial(infer, args, prompter, given, keys))
+    finished = job_cache.cached(args.job_cache, made_from, partial(infer, args, settings, prompter, keys))
     for name, output in ((PREDICTIONS, args.predictions), (TERM_LOGPROBS, args.term_logprobs)):
         with files.atomic_write(output) as part:
             shutil.copyfile(finished / name, part)
@@ -59,23 +73,22 @@ def main() -> None:
 
 def infer(
     args: argparse.Namespace,
+    settings: Settings,
     prompter: prompting.Prompter,
-    given: dict[str, Any],
     keys: dict[str, Any],
     _: Path,
     target: Path,
 ) -> None:
-    usage = Usage.model_validate(given["usage"])
     questions = tables.read(args.questions, tables.QUESTIONS).query("split == 'test'")
     mentions = by_question(tables.read(args.mentions, tables.MENTIONS))
 
-    inference = Inference.model_validate(given["inference"])
+    inference = settings.inference
     # What cannot be asked of this tokenizer fails here, before weights are loaded.
     print(json.dumps(tokenizer_check.check(prompter, questions, inference, [])), flush=True)
-    model = registry.load(registry.location(args.record), usage.dtype, args.threads)
+    model = registry.load(registry.location(args.record), settings.usage.dtype, args.threads)
     if args.adapter:
         model = registry.with_adapter(model, args.adapter)
-    scorer = Scorer(model, prompter, inference, TermReading.model_validate(given["terms"]))
+    scorer = Scorer(model, prompter, inference, settings.terms)
     self_check.check(scorer, prompting.questions_of(questions), mentions)
     bar = partial(tqdm, desc=f"batches of {inference.batch_questions} questions", unit="batch", mininterval=5)
     scores = scorer.score(prompting.questions_of(questions), mentions, bar)

@@ -4,22 +4,29 @@ import argparse
 import json
 from pathlib import Path
 
-from neuro2cardio.config.terms import Terms
+from neuro2cardio.config.job_settings import JobSettings
+from neuro2cardio.config.terms import Lexicon, Terms
 from neuro2cardio.core import files, provenance, tables
 from neuro2cardio.core.errors import run
 from neuro2cardio.terms import backends, lexicon, mentions
 
 
+class Settings(JobSettings):
+    lexicon: Lexicon
+    max_specialties: int
+    placebo: bool
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--settings", required=True, help="JSON: the part of `terms` that matters here")
+    parser.add_argument("--settings", type=Path, required=True, help="the job's settings (JSON)")
     parser.add_argument("--questions", type=Path, required=True)
     parser.add_argument("--lexicon", type=Path, required=True)
     parser.add_argument("--lexicon-versions", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True, help="mentions.parquet")
     parser.add_argument("--versions", type=Path, required=True, help="mentions.json: what found them")
     arguments = parser.parse_args()
-    terms = Terms.model_validate_json(arguments.settings)
+    terms = Terms.model_validate(Settings.read(arguments.settings).model_dump())
     backend = backends.backend(
         terms,
         tables.read(arguments.lexicon, lexicon.LEXICON),

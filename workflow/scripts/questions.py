@@ -3,32 +3,31 @@
 import argparse
 from pathlib import Path
 
-from pydantic import BaseModel
-
 from neuro2cardio.annotation import release
 from neuro2cardio.config.dataset import Dataset
-from neuro2cardio.config.sections import Specialty
+from neuro2cardio.config.job_settings import JobSettings
+from neuro2cardio.config.sections import AnySpecialty
 from neuro2cardio.core import errors, files, tables
 from neuro2cardio.questions import question_table, sources
 
 
-class Settings(BaseModel):
+class Settings(JobSettings):
     dataset: Dataset
-    specialties: list[Specialty]
+    specialties: list[AnySpecialty]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--settings", required=True, help="dataset and specialties, as JSON")
-    parser.add_argument("--questions", required=True, type=Path, help="the table (Parquet)")
+    parser.add_argument("--settings", type=Path, required=True, help="the job's settings (JSON)")
+    parser.add_argument("--out", required=True, type=Path, help="the table (Parquet)")
     parser.add_argument("--account", required=True, type=Path, help="folder for the CSV files beside it")
     parser.add_argument("--release", type=Path, help="an annotated data set to read in place of the source")
     args = parser.parse_args()
-    settings = Settings.model_validate_json(args.settings)
+    settings = Settings.read(args.settings)
     dataset = release.as_dataset(args.release, settings.dataset) if args.release else settings.dataset
 
     table = question_table.build(sources.read(dataset), dataset, settings.specialties)
-    tables.write(table.questions, args.questions, tables.QUESTIONS)
+    tables.write(table.questions, args.out, tables.QUESTIONS)
     account = {"rejected": table.rejected, "leakage": table.leaked, "flow": table.flow, "summary": table.summary}
     for name, frame in account.items():
         tables.write_csv(frame, args.account / f"{name}.csv")

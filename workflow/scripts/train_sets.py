@@ -4,30 +4,29 @@ import argparse
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel
-
-from neuro2cardio.config.sections import Specialty
+from neuro2cardio.config.job_settings import JobSettings
+from neuro2cardio.config.sections import AnySpecialty
 from neuro2cardio.core import errors, tables
 from neuro2cardio.questions import train_sets
 
 
-class Settings(BaseModel):
-    specialties: list[Specialty]
+class Settings(JobSettings):
+    specialties: list[AnySpecialty]
     controls: list[str]
     train_size: Literal["matched", "natural"] | int
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--settings", required=True, help="specialties, controls and train_size, as JSON")
+    parser.add_argument("--settings", type=Path, required=True, help="the job's settings (JSON)")
     parser.add_argument("--questions", required=True, type=Path)
-    parser.add_argument("--output", required=True, type=Path, help="folder for {train_set}.parquet")
+    parser.add_argument("--out", required=True, type=Path, help="folder for {train_set}.parquet")
     args = parser.parse_args()
-    settings = Settings.model_validate_json(args.settings)
+    settings = Settings.read(args.settings)
 
     table = tables.read(args.questions, tables.QUESTIONS)
     for name, frame in train_sets.build(table, settings.specialties, settings.controls, settings.train_size).items():
-        tables.write(frame, args.output / f"{name}.parquet", tables.QUESTIONS)
+        tables.write(frame, args.out / f"{name}.parquet", tables.QUESTIONS)
         print(f"{name}: {len(frame)} questions")
 
 

@@ -9,31 +9,39 @@ from tqdm import tqdm
 
 from neuro2cardio.analysis import adapter_checks, answer_mass, answers, position_bias, transfer
 from neuro2cardio.config.analysis import Statistics
+from neuro2cardio.config.inference import Method
+from neuro2cardio.config.job_settings import JobSettings
 from neuro2cardio.core import adapters, errors, tables
 from neuro2cardio.questions.test_set import TestSet
 
 
+class Settings(JobSettings):
+    axes: adapters.Axes
+    methods: list[Method]
+    statistics: Statistics
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--settings", type=Path, required=True, help="the job's settings (JSON)")
     parser.add_argument("--questions", type=Path, required=True)
     parser.add_argument("--predictions", type=Path, required=True, help="folder with a file for each adapter")
     parser.add_argument("--adapters", type=Path, required=True, help="folder with training.csv and run.json of each")
-    parser.add_argument("--settings", required=True, help="JSON with axes, methods and statistics")
     parser.add_argument("--matrix", type=Path, required=True)
     parser.add_argument("--diagonal", type=Path, required=True)
     parser.add_argument("--position-bias", type=Path, required=True)
     parser.add_argument("--answer-mass", type=Path, required=True)
     parser.add_argument("--checks", type=Path, required=True)
     args = parser.parse_args()
-    settings = json.loads(args.settings)
-    axes, setup = adapters.Axes.model_validate(settings["axes"]), Statistics.model_validate(settings["statistics"])
+    settings = Settings.read(args.settings)
+    axes, statistics = settings.axes, settings.statistics
 
     exam = TestSet.of(tables.read(args.questions, tables.QUESTIONS), axes.specialties)
     marks, letters, masses, answered, trained = {}, [], [], [], []
     for adapter in tqdm(axes.everything(), unit="adapter", mininterval=5):
         predictions = adapters.read(args.predictions, adapter, tables.PREDICTIONS)
         given = answers.answers(predictions)
-        marks[adapter] = answers.marks(given, exam, settings["methods"])
+        marks[adapter] = answers.marks(given, exam, settings.methods)
         answered.append(adapter_checks.of_answers(predictions, given, exam))
         masses.append(answer_mass.of_adapter(predictions))
         letters.append(position_bias.letters(predictions, exam))
@@ -41,10 +49,10 @@ def main() -> None:
             folder = adapter.path(args.adapters, "")
             record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
             trained.append(adapter_checks.of_training(adapter, pd.read_csv(folder / "training.csv"), record))
-    blocks = transfer.scores(marks, axes, settings["methods"])
-    tables.write_csv(transfer.matrix(blocks, axes, exam, setup), args.matrix)
-    tables.write_csv(transfer.diagonal(blocks, axes, exam, setup), args.diagonal)
-    tables.write_csv(position_bias.table(letters, setup), args.position_bias)
+    blocks = transfer.scores(marks, axes, settings.methods)
+    tables.write_csv(transfer.matrix(blocks, axes, exam, statistics), args.matrix)
+    tables.write_csv(transfer.diagonal(blocks, axes, exam, statistics), args.diagonal)
+    tables.write_csv(position_bias.table(letters, statistics), args.position_bias)
     tables.write_csv(answer_mass.table(masses), args.answer_mass)
     checks = adapter_checks.table(answered, trained)
     tables.write_csv(checks, args.checks)

@@ -6,22 +6,27 @@ from pathlib import Path
 import pandas as pd
 
 from neuro2cardio.annotation import agreement, annotators, votes
+from neuro2cardio.config.job_settings import JobSettings
 from neuro2cardio.core import errors, tables
+
+
+class Settings(JobSettings):
+    quorum: int
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--settings", type=Path, required=True, help="the job's settings (JSON)")
     parser.add_argument("--answers", type=Path, required=True)
-    parser.add_argument("--quorum", type=int, required=True)
-    parser.add_argument("--votes", type=Path, required=True, help="the table of votes (Parquet)")
+    parser.add_argument("--out", type=Path, required=True, help="the table of votes (Parquet)")
     parser.add_argument("--status", type=Path, required=True, help="how many questions came to which end (CSV)")
     parser.add_argument("--problems", type=Path, required=True, help="answers without a label, by kind (CSV)")
     parser.add_argument("--agreement", type=Path, required=True, help="between the prompts (CSV)")
     args = parser.parse_args()
 
     answers = tables.read(args.answers, annotators.ANSWERS)
-    counted = votes.tally(answers, args.quorum)
-    tables.write(counted, args.votes, votes.VOTES)
+    counted = votes.tally(answers, Settings.read(args.settings).quorum)
+    tables.write(counted, args.out, votes.VOTES)
     tables.write_csv(votes.status_counts(counted), args.status)
     tables.write_csv(votes.problems(answers), args.problems)
     ways = answers["prompt"].drop_duplicates().tolist()

@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
-from pydantic import BaseModel
 
 from ..config.annotation import Annotation, LexiconAnnotator, OpenAIAnnotator
 from ..config.inference import Prompt
+from ..config.job_settings import JobSettings
 from ..config.models import Usage
 from ..config.terms import Terms
 from ..core import tables
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .server import Server
 
 
-class Task(BaseModel):
+class Task(JobSettings):
     """What the job's settings hold: those of the annotation, and what its backend needs besides."""
 
     annotation: Annotation

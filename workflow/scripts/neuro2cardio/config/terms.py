@@ -40,6 +40,9 @@ class Dictionary(Section):
     path: Path
 
 
+Lexicon = Annotated[Embedded | SciSpacy | Snowstorm | Dictionary, Field(discriminator="backend")]
+
+
 class TermReading(Section):
     """How the probability of terms is read."""
 
@@ -51,7 +54,7 @@ class TermReading(Section):
 class Terms(TermReading):
     """Which words count as clinical terms, and how their probability is read."""
 
-    lexicon: Annotated[Embedded | SciSpacy | Snowstorm | Dictionary, Field(discriminator="backend")] = Embedded()
+    lexicon: Lexicon = Embedded()
     scope: Literal["strict", "broad"] = "strict"
     """The lexicon of the primary analysis; the other one is the sensitivity analysis."""
     max_specialties: Annotated[int, Field(ge=1)] = 3

@@ -10,8 +10,9 @@ from pathlib import Path
 import shutil
 from typing import Any
 
+from .code_digest import code_digest
 from .files import atomic_write, write_json
-from .provenance import code_digest, sha256, text_digest, versions
+from .provenance import sha256, text_digest, versions
 
 MARK = "whole.json"
 """Names the files of a folder that was written to its end, and their digests."""
@@ -38,11 +39,11 @@ def cached(folder: Path, source: dict[str, Any], make: Callable[[Path, Path], No
     return finished
 
 
-def made_from(record: Path, *modules: str, **more: Any) -> dict[str, Any]:
-    """What a job of a model depends on: the model by its ``record``, library modules, packages, and whatever more."""
+def made_from(record: Path, script: str, **more: Any) -> dict[str, Any]:
+    """What a job of a model depends on: the model by its ``record``, the code of its script, packages, and more."""
     return {
         "model": json.loads(record.read_text(encoding="utf-8")),
-        "code": code_digest(*modules),
+        "code": code_digest(script),
         "versions": versions("torch", "transformers", "peft"),
         **more,
     }
