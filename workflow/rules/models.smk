@@ -33,7 +33,7 @@ rule fetch_model:
 # No GPU job waits for this one (Snakemake does not look for changes of jobs behind one that runs again, not even where the
 # edge is `ancient`); each checks its own questions before it loads weights.
 rule check_model:
-    """Give every question to the model's tokenizer: what cannot work fails at once, and for all questions."""
+    """Check the model, LoRA targets and, for every question, the tokenizer, before any GPU time: what can't work fails now."""
     input:
         record=RECORD,
         questions=QUESTIONS,
@@ -44,6 +44,7 @@ rule check_model:
     benchmark:
         f"{BENCHMARKS}/check_model/{{model}}.tsv"
     priority: 1
+    localrule: True
     conda:
         "../../envs/gpu.yaml"
     threads: 1
@@ -57,7 +58,7 @@ rule check_model:
                 "usage": usage(wildcards.model),
                 "prompt": SETTINGS.prompt.model_dump(mode="json"),
                 "inference": SETTINGS.inference.model_dump(mode="json"),
-                "forms": sorted({SETTINGS.recipes[r].form for r in SETTINGS.grid.recipes}),
+                "recipes": {r: SETTINGS.recipes[r].model_dump(mode="json") for r in SETTINGS.grid.recipes},
             },
         ),
         code=code_digest("check_model"),

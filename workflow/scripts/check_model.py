@@ -4,19 +4,19 @@ import argparse
 import json
 from pathlib import Path
 
-from neuro2cardio.config.inference import Inference, Method, Prompt
+from neuro2cardio.config.inference import Inference, Prompt
 from neuro2cardio.config.job_settings import JobSettings
 from neuro2cardio.config.models import Usage
+from neuro2cardio.config.recipes import Recipe
 from neuro2cardio.core import errors, files, tables
-from neuro2cardio.models import prompting, registry, tokenizer_check
+from neuro2cardio.models import model_check, prompting, registry, tokenizer_check
 
 
 class Settings(JobSettings):
     usage: Usage
     prompt: Prompt
     inference: Inference
-    forms: list[Method]
-    """Those that the recipes train on."""
+    recipes: dict[str, Recipe]
 
 
 def main() -> None:
@@ -27,9 +27,13 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     settings = Settings.read(args.settings)
-    prompter = prompting.for_model(registry.location(args.record), settings.usage, settings.prompt)
+    folder = registry.location(args.record)
+    prompter = prompting.for_model(folder, settings.usage, settings.prompt)
+    targets = {name: recipe.targets for name, recipe in settings.recipes.items()}
+    forms = sorted({recipe.form for recipe in settings.recipes.values()})
     questions = tables.read(args.questions, tables.QUESTIONS)
-    report = tokenizer_check.check(prompter, questions, settings.inference, settings.forms)
+    report = model_check.check_model(folder, targets, prompter)
+    report |= tokenizer_check.check(prompter, questions, settings.inference, forms)
     files.write_json(args.out, report)
     print(json.dumps(report, indent=2))
 

@@ -88,7 +88,14 @@ class _Renderer:
     def __init__(self, tokenizer: "PreTrainedTokenizerFast", kwargs: Mapping[str, Any]) -> None:
         self._tokenizer = tokenizer
         today = _date(kwargs.get("date_string"))
-        template = tokenizer.get_chat_template()
+        try:
+            template = tokenizer.get_chat_template()
+        except ValueError:
+            names = sorted(tokenizer.chat_template) if isinstance(tokenizer.chat_template, dict) else []
+            raise InputError(
+                f"the tokenizer has {len(names)} chat templates ({', '.join(names)}) and none is called default; leave "
+                "the one to use as chat_template.jinja in the model's folder, or set chat_template: false"
+            ) from None
         self._kwargs = {**_NOT_THINKING, "date_string": today.strftime("%d %b %Y"), **kwargs}
         if "strftime_now" in template:
             # A macro takes the place of the function that asks the clock.

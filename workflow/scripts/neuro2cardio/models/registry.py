@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from ..core.errors import InputError
-from . import adapter_files
+from . import adapter_files, model_config
 from .adapter_files import WEIGHTS as WEIGHTS
 from .model_files import Record
 
@@ -43,25 +43,16 @@ def load_tokenizer(folder: Path) -> "PreTrainedTokenizerFast":
     """The fast tokenizer of a model's folder; character offsets need a fast one. Raises `InputError`."""
     from transformers import AutoTokenizer
 
-    _refuse_code(folder)
+    model_config.refuse_code(folder)
     try:
         tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except (OSError, ValueError, ImportError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{folder}: its tokenizer can't be loaded ({_first_line(error)}); {_TOKENIZER}") from error
+        raise InputError(
+            f"{folder}: its tokenizer can't be loaded ({model_config.first_line(error)}); {_TOKENIZER}"
+        ) from error
     if not tokenizer.is_fast:
         raise InputError(f"{folder}: no fast tokenizer (tokenizer.json), without which terms have no token positions")
     return cast("PreTrainedTokenizerFast", tokenizer)
-
-
-def load_config(folder: Path) -> Any:
-    """The configuration of a model's folder. Raises `InputError` where it needs code that is not in transformers."""
-    from transformers import AutoConfig
-
-    _refuse_code(folder)
-    try:
-        return AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{folder}/config.json can't be used: {_first_line(error)}") from error
 
 
 def load(folder: Path, dtype: Literal["auto", "bfloat16", "float32"], threads: int | None = None) -> LoadedModel:
@@ -87,7 +78,7 @@ def _network(folder: Path, **how: Any) -> Any:
     from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM
 
-    load_config(folder)
+    model_config.load_config(folder)
     try:
         loaded: Any = AutoModelForCausalLM.from_pretrained(
             folder,
@@ -100,7 +91,7 @@ def _network(folder: Path, **how: Any) -> Any:
     except SafetensorError as error:
         raise InputError(f"{folder}: damaged weights ({error}); delete the folder and run again") from error
     except (OSError, ValueError, RuntimeError, KeyError, ImportError, AttributeError, TypeError) as error:
-        raise InputError(f"{folder}: the model can't be loaded: {_first_line(error)}") from error
+        raise InputError(f"{folder}: the model can't be loaded: {model_config.first_line(error)}") from error
     network, found = loaded
     for kind in ("missing", "unexpected", "mismatched"):
         # Transformers would draw what is missing at random, and go on with a warning.
@@ -151,7 +142,7 @@ def with_adapter(base: LoadedModel, adapter: Path) -> LoadedModel:
 
 def window(folder: Path, max_tokens: int) -> int:
     """Tokens a model can read at once: the smaller of its own window and ``max_tokens``."""
-    config = load_config(folder).get_text_config(decoder=True)
+    config = model_config.load_config(folder).get_text_config(decoder=True)
     own = getattr(config, "max_position_embeddings", None) or getattr(config, "n_positions", None)
     return min(max_tokens, own) if own else max_tokens
 
@@ -159,38 +150,3 @@ def window(folder: Path, max_tokens: int) -> int:
 def _cpu_computes_bfloat16() -> bool:
     flags = Path("/proc/cpuinfo")
     return flags.exists() and "avx512_bf16" in flags.read_text(encoding="ascii", errors="replace")
-
-
-def _refuse_code(folder: Path) -> None:
-    """Raise `InputError` where a model brings code of its own, which is never run."""
-    for name in ("config.json", "tokenizer_config.json"):
-        path = folder / name
-        try:
-            said = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-        except ValueError as error:
-            raise InputError(f"{path} is not JSON ({error}); fetch the model again") from None
-        if "auto_map" in said and not _known(said):
-            raise InputError(
-                f"{path}: auto_map names Python code that comes with the model ({_first(said['auto_map'])}), which is "
-                "never run; use a model whose architecture is part of transformers"
-            )
-
-
-def _known(config: dict[str, Any]) -> bool:
-    """Whether transformers has classes of its own for what a configuration names."""
-    from transformers import CONFIG_MAPPING
-    from transformers.models.auto.tokenization_auto import tokenizer_class_from_name
-
-    if "model_type" in config:
-        return config["model_type"] in CONFIG_MAPPING
-    return tokenizer_class_from_name(str(config.get("tokenizer_class"))) is not None
-
-
-def _first(value: Any) -> str:
-    while isinstance(value, dict | list) and value:
-        value = next(iter(value.values())) if isinstance(value, dict) else next((v for v in value if v), "")
-    return str(value)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -1,0 +1,122 @@
+"""A model that can't be used is refused in a sentence that names file, key and remedy, before a weight is read."""
+
+import json
+import shutil
+
+import pytest
+from tiny_architectures import network
+import tiny_models
+
+from neuro2cardio.config.inference import Prompt
+from neuro2cardio.config.models import PathModel, Usage
+from neuro2cardio.config.recipes import Recipe
+from neuro2cardio.core.errors import InputError
+from neuro2cardio.models import fetching, fine_tuning, lora_targets, model_check, prompting, registry
+
+
+@pytest.fixture
+def folder(tiny_model, tmp_path):
+    """A copy of a model's folder that a test may change."""
+    return shutil.copytree(tiny_model(), tmp_path / "model")
+
+
+def change(path, **values):
+    path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
+
+
+def check(folder, recipes=None):
+    prompter = prompting.for_model(folder, Usage(), Prompt())
+    return model_check.check_model(folder, recipes or {"completion": "all-linear"}, prompter)
+
+
+def test_a_model_that_can_be_used_is_described(folder):
+    report = check(folder, {"all": "all-linear", "some": ["q_proj", "v_proj"]})
+    assert report["architecture"] == "LlamaForCausalLM"
+    assert report["scored"] == "all starts in one padded batch"
+    # Each of two layers: q 32+32, k and v 32+16, o 32+32; gate, up and down 32+64.
+    assert report["adapter_parameters_per_rank"] == {"all": 2 * (64 + 48 + 48 + 64 + 3 * 96), "some": 2 * (64 + 48)}
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"quantization_config": {"quant_method": "gptq", "bits": 4}}, r"quantization_config .*gptq.* load: 4bit"),
+        ({"quantization_config": {"quant_method": "awq", "bits": 4}}, r"quantization_config .*awq"),
+        ({"quantization_config": {"quant_method": "fp8"}}, r"quantization_config .*fp8"),
+        ({"model_type": "t5", "architectures": ["T5ForConditionalGeneration"]}, "is_encoder_decoder: t5 .*causal"),
+        ({"model_type": "gemma3", "vision_config": {}, "text_config": {}}, "vision_config: gemma3 is a multimodal"),
+        (
+            {"model_type": "bert", "architectures": ["BertForMaskedLM"]},
+            "architectures: BertForMaskedLM is not a causal",
+        ),
+        ({"model_type": "whisper"}, r"config\.json"),
+        ({"model_type": "unheard-of"}, r"config\.json.*unheard-of"),
+        ({"model_type": "unheard-of", "auto_map": {"AutoConfig": "own.Own"}}, "auto_map .*never run"),
+    ],
+    ids=["gptq", "awq", "fp8", "t5", "gemma3", "bert", "whisper", "unknown", "code"],
+)
+def test_models_of_other_kinds_are_refused_when_they_are_fetched(folder, tmp_path, values, said):
+    change(folder / "config.json", **values)
+    with pytest.raises(InputError, match=said):
+        fetching.fetch(PathModel(source="path", path=folder), tmp_path / "fetched")
+    assert not (tmp_path / "fetched/model.json").exists()
+
+
+def test_a_tokenizer_that_is_missing_or_larger_than_the_embedding_is_refused(folder):
+    words = tiny_models.tokenizer("byte-level", tiny_models.CHAT)
+    words.add_tokens([f"<extra{i}>" for i in range(3)])
+    words.save_pretrained(folder)
+    with pytest.raises(
+        InputError, match=r"larger than its embedding: 3 tokens from '<extra0>' .* belongs to the weights"
+    ):
+        check(folder)
+    (folder / "tokenizer.json").unlink()
+    with pytest.raises(InputError, match=r"tokenizer\.json"):
+        check(folder)
+
+
+def test_several_templates_without_a_default_are_named(folder):
+    templates = [{"name": "rag", "template": "{{ messages }}"}, {"name": "tool_use", "template": "{{ messages }}"}]
+    (folder / "chat_template.jinja").unlink()
+    change(folder / "tokenizer_config.json", chat_template=templates)
+    with pytest.raises(InputError, match=r"2 chat templates \(rag, tool_use\) and none is called default"):
+        prompting.for_model(folder, Usage(), Prompt()).frame  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("targets", "said"),
+    [
+        (["q_proj", "v_porj"], r"recipes\.mine\.targets: no module .* 'v_porj'; did you mean 'v_proj'\?"),
+        (["c_attn"], r"recipes\.mine\.targets: no module .* 'c_attn'"),
+    ],
+)
+def test_lora_targets_of_which_one_or_all_match_nothing_are_refused(folder, targets, said):
+    with pytest.raises(InputError, match=said):
+        check(folder, {"mine": targets})
+
+
+@pytest.mark.parametrize("name", ["mixtral", "qwen2_moe", "qwen3_moe", "olmoe", "phimoe", "deepseek_v3", "llama4_text"])
+def test_all_linear_leaves_the_routers_of_experts_alone(name):
+    import copy
+
+    from peft import LoraConfig, get_peft_model
+
+    made = copy.deepcopy(network(name))
+    targets = lora_targets.resolve(made, "all-linear")
+    adapted = get_peft_model(made, LoraConfig(r=2, target_modules=targets, task_type="CAUSAL_LM"))
+    on = {key.rpartition(".")[2] for key, module in adapted.named_modules() if hasattr(module, "lora_A")}
+    assert "o_proj" in on
+    assert not on & {"gate", "router", "shared_expert_gate", "lm_head"}
+
+
+@pytest.mark.parametrize("name", ["mamba", "gpt2", "lfm2"])
+def test_all_linear_fits_architectures_that_are_not_llamas(name, tmp_path):
+    recipe = Recipe(loss="completion", rank=2, epochs=1, batch_size=1, micro_batch_size=1)
+    assert fine_tuning._lora(recipe, network(name)).target_modules
+
+
+def test_a_target_that_matches_nothing_never_trains(tiny_model, tmp_path):
+    model = registry.load(tiny_model(), "float32", 1)
+    recipe = Recipe(loss="completion", targets=["q_proj", "v_porj"], batch_size=1, micro_batch_size=1)
+    with pytest.raises(InputError, match="v_porj"):
+        fine_tuning.train(model, [fine_tuning.Example((1, 2), (-100, 2))], recipe, 1, tmp_path, show=False)
