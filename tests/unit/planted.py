@@ -78,10 +78,12 @@ def mentions(axes, asked, each=5, candidates=2, seed=0):
             name = held[0] if rng.random() < 0.6 else str(rng.choice(axes.specialties))
             scope = "broad" if i % 5 == 4 else "strict"
             mention = f"{question}-{i}"
-            rows.append([mention, question, 20 * i, 20 * i + 8, "term", ["X:1"], [name], "disorder", scope, ""])
+            text = f"{name} term {rng.integers(30)}"
+            rows.append([mention, question, 20 * i, 20 * i + 8, text, ["X:1"], [name], "disorder", scope, ""])
             for c in range(candidates if scope == "strict" else 0):
                 at = 20 * i + 10 + c
-                rows.append([f"{mention}p{c}", question, at, at + 1, "word", [], [], "placebo", scope, mention])
+                word = f"word {rng.integers(200)}"
+                rows.append([f"{mention}p{c}", question, at, at + 1, word, [], [], "placebo", scope, mention])
     return pd.DataFrame(rows, columns=tables.MENTIONS.names)
 
 

@@ -12,6 +12,7 @@ from neuro2cardio.questions.test_set import TestSet
 NAMES = ["cardiology", "neurology", "rheumatology"]
 SETUP = Statistics(draws=500)
 GROUPLESS = ["terms", "placebo", "terms_minus_placebo", "terms_minus_placebo_of_equal_tokens"]
+GROUPLESS += ["terms_minus_placebo_at_equal_base"]
 """What a train set without a specialty has."""
 
 
@@ -19,7 +20,7 @@ def own(train_set, held):
     return train_set in [specialties.slug(name) for name in held]
 
 
-def run(folder, axes, asked, found, contexts=("prompt",), scopes=term_shift.SCOPES, setup=SETUP):
+def run(folder, axes, asked, found, contexts=("prompt",), scopes=tables.SCOPES, setup=SETUP):
     """All tables of the analysis: shifts, grid, balance."""
     exam = TestSet.of(asked, axes.specialties)
     blocks, balance = [], []
@@ -78,20 +79,7 @@ def test_a_shift_of_all_words_is_neither_about_medicine_nor_about_the_specialty(
     rows = pooled(run(tmp_path, axes, asked, found)[0])
     assert rows.loc["own", "low"] > 0.2
     contrasts = rows[rows["kind"] == "contrast"]
-    assert len(contrasts) == 3 and (contrasts["shift"].abs() < 0.06).all() and (contrasts["p"] > 0.001).all()
-
-
-def test_null_intervals_cover_zero_about_as_often_as_they_say(tmp_path):
-    axes = planted.axes_of(NAMES[:2])
-    asked = planted.questions(axes, each=30)
-    found = planted.mentions(axes, asked, candidates=1)
-    covered = []
-    for seed in range(25):
-        planted.term_logprobs(tmp_path, axes, found, lambda *_: 0.0, contexts=["prompt"], seed=seed)
-        table, _, _ = run(tmp_path, axes, asked, found, scopes=["strict"], setup=Statistics(draws=200))
-        rows = table[(table["seed"] == "all") & (table["train_set"] == "cardiology") & (table["measure"] == "mean")]
-        covered.append(((rows["low"] <= 0) & (rows["high"] >= 0)).mean())
-    assert 0.88 <= np.mean(covered) <= 1.0
+    assert len(contrasts) == 4 and (contrasts["shift"].abs() < 0.06).all() and (contrasts["p"] > 0.001).all()
 
 
 def test_numbers_are_those_of_a_plain_loop(tmp_path, small):
@@ -174,6 +162,47 @@ def test_pairs_of_equal_tokens_stand_by_themselves(tmp_path, small):
     equal = round(strict["n_pairs"] * strict["same_tokens_share"])
     assert (per_set["n_mentions"] == equal).all()
     assert row["n_mentions"] == equal
+
+
+def test_rows_over_all_train_sets_count_every_mention_once(tmp_path, small):
+    """A term of two specialties, or other terms under several train sets, are the same terms."""
+    axes, asked, found = small
+    planted.term_logprobs(tmp_path, axes, found, lambda *_: 0.2)
+    table, _, _ = run(tmp_path, axes, asked, found)
+    rows = pooled(table)
+    strict = found[(found["kind"] != "placebo") & (found["scope"] == "strict")]
+    of_grid = strict[[any(name in held for name in axes.specialties) for held in strict["specialties"]]]
+    assert rows.loc["own", "n_mentions"] == len(of_grid)
+    assert rows.loc["terms", "n_mentions"] == len(strict)
+    assert rows.loc["own", "n_words"] == of_grid["text"].nunique()
+    own = table[(table["group"] == "own") & (table["train_set"] != "all") & (table["seed"] == "all")]
+    assert (
+        rows.loc["own", "n_mentions"] <= own[own["scope"] == "strict"].drop_duplicates("train_set")["n_mentions"].sum()
+    )
+
+
+def test_what_has_no_interval_says_why(tmp_path):
+    axes = planted.axes_of(NAMES[:2])
+    asked = planted.questions(axes, each=3)
+    found = planted.mentions(axes, asked)
+    planted.term_logprobs(tmp_path, axes, found, lambda *_: 0.2)
+    rows = pooled(run(tmp_path, axes, asked, found)[0])
+    assert rows["low"].isna().all() and (rows["note"] == "too few questions or words").all()
+    asked = planted.questions(axes, each=20)
+    found = planted.mentions(axes, asked)
+    planted.term_logprobs(tmp_path, axes, found, lambda *_: 0.2, seed=1)
+    base = adapters.read(tmp_path, adapters.Adapter.base("small"), tables.TERM_LOGPROBS)
+    for adapter in axes.adapters("small", "completion"):
+        tables.write(base.assign(**adapter._asdict()), adapter.path(tmp_path), tables.TERM_LOGPROBS)
+    rows = pooled(run(tmp_path, axes, asked, found)[0])
+    assert (rows["note"] == "all equal").all() and (rows["shift"].abs() < 1e-9).all() and rows["p"].isna().all()
+
+
+def test_the_first_tokens_of_words_are_read_by_word(tmp_path, small):
+    axes, asked, found = small
+    planted.term_logprobs(tmp_path, axes, found, lambda *_: 0.2, noise=0)
+    rows = run(tmp_path, axes, asked, found)[0].query("seed == 'all' and group == 'terms'")
+    np.testing.assert_allclose(rows.loc[rows["measure"].isin(["mean", "first", "starts"]), "shift"], 0.2, atol=1e-6)
 
 
 def test_without_placebos_the_rest_is_still_there(tmp_path, small):

@@ -39,15 +39,19 @@ def main() -> None:
     mentions = tables.read(args.mentions, tables.MENTIONS)
     read = partial(adapters.read, args.term_logprobs, schema=tables.TERM_LOGPROBS)
     groupings = list(product(settings.contexts, tables.SCOPES))
-    blocks, balance = [], []
+    shifted, grids, balance = [], [], []
     for model in tqdm(axes.model, unit="model"):
         base = read(adapters.Adapter.base(model))
         designs = [term_shift.design(base, mentions, exam, axes.specialties, *grouping) for grouping in groupings]
         balance.append(pd.DataFrame([design.balance for design in designs]).assign(model=model))
         for recipe in axes.recipe:
-            blocks += term_shift.shifts(model, recipe, designs, read, axes)
-    tables.write_csv(term_shift.table(blocks, axes, statistics), args.shifts)
-    tables.write_csv(term_shift.grid_table(blocks, axes, statistics), args.grid)
+            # Families of tests are within a model and recipe, so that one block at a time need be in memory.
+            blocks = term_shift.shifts(model, recipe, designs, read, axes)
+            shifted.append(term_shift.table(blocks, axes, statistics))
+            grids.append(term_shift.grid_table(blocks, axes, statistics))
+            del blocks
+    tables.write_csv(pd.concat(shifted, ignore_index=True), args.shifts)
+    tables.write_csv(pd.concat(grids, ignore_index=True), args.grid)
     tables.write_csv(pd.concat(balance).set_index("model").reset_index(), args.balance)
 
 
