@@ -39,13 +39,23 @@ def results(folder: Path, axes: Axes, each: int = 20, stem: str = "A patient wit
     planted.term_logprobs(folder / "term_logprobs", axes, found, lambda *_: 0.2, contexts=["prompt"])
     planted.training_curves(folder / "adapters", axes)
     _write_matrix(folder, axes, asked)
-    files.write_json(folder / "tables/verdict.json", [_verdict(stem)])
+    files.write_json(folder / "tables/verdict.json", _verdict(stem))
     return folder
 
 
 def _verdict(text: str) -> dict:
-    sentence = {"sentence": f"Common gain. {text}", "table": "transfer_matrix", "row": {"test_specialty": "all"}}
-    return {"model": "small", "recipe": "completion", "method": "cloze", "answer": "undecided", "sentences": [sentence]}
+    row = {"train_set": "mixed", "test_specialty": "all"}
+    said = {"id": "common_gain", "sentence": f"Common gain. {text}", "answer": "gain", "table": "transfer_matrix.csv"}
+    one = {
+        "id": "best_own:Cardiology",
+        "sentence": "Cardiology: undecided.",
+        "answer": "undecided",
+        "table": "",
+        "row": {},
+    }
+    key = {"model": "small", "recipe": "completion"}
+    entry = {**key, "method": "cloze", "answer": "undecided", "broken": 0, "statements": [{**said, "row": row}, one]}
+    return {"version": 1, "broken": "", "combinations": [entry], "over_models": [], "terms": []}
 
 
 def _write_matrix(folder: Path, axes: Axes, asked) -> None:
@@ -80,6 +90,9 @@ def test_the_page_is_drawn_without_a_complaint_or_a_request(browser: Browser, re
     assert browser.errors() == []
     assert browser.requests() == []
     assert [e.text for e in browser.driver.find_elements(By.CSS_SELECTOR, "#verdict .answer")] == ["Undecided"]
+    sentence = browser.driver.find_element(By.CSS_SELECTOR, "#verdict li")
+    assert sentence.text.endswith("(tables/transfer_matrix.csv: test_specialty all, train_set mixed)")
+    assert sentence.find_element(By.TAG_NAME, "a").get_attribute("href").endswith("#transfer")
 
 
 def test_a_cell_of_the_heatmap_opens_its_questions(browser: Browser, report: Path):

@@ -228,30 +228,32 @@
   const membersOf = (test) => D.questions.map((q, i) => i).filter((i) => test === "all" || D.questions[i].specialties.includes(test));
 
   // ---------------------------------------------------------------- verdict
+  const SECTION_OF = {
+    transfer_matrix: "transfer", decomposition: "decomposition", specialty_knowledge: "decomposition", best_of_others: "claim-1", diagonal: "claim-1",
+    equivalence: "claim-1", term_shift: "terms", term_shift_grid: "terms", power: "power", training_checks: "training", probes: "probes", controls: "controls",
+  };
   (function verdict() {
-    const content = [];
-    const found = D.verdict;
-    const list = !found ? [] : Array.isArray(found) ? found : found.verdicts || found.groups || [found];
-    for (const group of list) {
-      const where = ["model", "recipe", "method"].map((key) => group[key]).filter(known).join(", ");
-      const sentences = group.sentences || group.statements || group.items || [];
-      const made = make("div", { class: "verdict" });
-      if (where) made.append(make("h3", {}, where));
-      if (group.answer) made.append(make("p", { class: "answer" }, capital(String(group.answer))));
-      const items = make("ul", {});
-      for (const item of sentences) {
-        const text = typeof item === "string" ? item : item.sentence;
-        const target = { transfer_matrix: "transfer", decomposition: "decomposition", best_of_others: "claim-1", diagonal: "claim-1", equivalence: "claim-1", term_shift: "terms", term_shift_grid: "terms", power: "power", training_checks: "training", probes: "probes" }[item.table];
-        items.append(make("li", {}, text, target && byTarget(target) ? " " : "", target ? make("a", { href: "#" + target, "data-target": target }, "see") : null,
-          item.table ? make("span", { class: "soft" }, ` (tables/${item.table}.csv${item.row ? ": " + Object.entries(item.row).map(([k, v]) => k + "=" + v).join(", ") : ""})`) : null));
-      }
-      made.append(items);
-      for (const flag of group.flags || []) made.append(make("p", { class: "warning" }, typeof flag === "string" ? flag : flag.sentence || JSON.stringify(flag)));
-      content.push(made);
-    }
-    if (!content.length) content.push(D.summary ? make("pre", {}, D.summary) : make("p", { class: "soft" }, "No verdict yet: the grid's tables are not made."));
+    const content = [], found = D.verdict;
+    const statement = (item) => {
+      const table = (item.table || "").replace(/\.csv$/, ""), target = SECTION_OF[table];
+      const place = Object.entries(item.row || {}).map(([key, value]) => `${key} ${value}`).join(", ");
+      return make("li", {}, item.sentence, target ? [" ", make("a", { href: "#" + target, "data-target": target }, "figure")] : null,
+        table ? make("span", { class: "soft" }, ` (tables/${table}.csv${place ? ": " + place : ""})`) : null);
+    };
+    const group = (entry) => {
+      const where = ["model", "recipe", "method"].map((key) => entry[key]).filter(known).join(", ");
+      const shown = (entry.statements || (entry.sentence ? [entry] : [])).filter((item) => !String(item.id || "").startsWith("best_own:"));
+      const specialties = (entry.statements || []).filter((item) => String(item.id || "").startsWith("best_own:"));
+      return make("div", { class: "verdict" }, where ? make("h3", {}, where === "all" ? "Over all models" : where) : null,
+        entry.answer ? make("p", { class: "answer" }, capital(String(entry.answer))) : null, make("ul", {}, shown.map(statement)),
+        specialties.length ? make("details", {}, make("summary", {}, "Specialty by specialty"), make("ul", {}, specialties.map(statement))) : null);
+    };
+    if (found && found.broken) content.push(make("p", { class: "warning" }, found.broken));
+    for (const entry of (found && found.over_models) || []) content.push(group(entry));
+    for (const entry of (found && found.combinations) || []) content.push(group(entry));
+    if (found && (found.terms || []).length) content.push(make("h3", {}, "Claim 2: the probability of clinical terms"), ...found.terms.map(group));
+    if (!content.length) content.push(D.summary ? make("pre", { tabindex: "0" }, D.summary) : make("p", { class: "soft" }, "No verdict yet: the grid's tables are not made."));
     section("verdict", "Verdict", ...content);
-    function byTarget() { return true; }
   })();
 
   // ---------------------------------------------------------------- transfer
@@ -372,7 +374,7 @@
       const parts = [["train set", train, "#0072B2"], ["test specialty", test, "#E69F00"], ["own adapter, beyond both", rest, "#009E73"]];
       return {
         traces: parts.map(([name, values, fill]) => ({ type: "bar", name, orientation: "h", y: D.specialties.map(plain), x: values.map((v) => 100 * v), marker: { color: fill } })),
-        layout: { barmode: "group", height: 160 + 46 * names.length, margin: { l: 190, r: 20, t: 50, b: 50 }, legend: { orientation: "h", y: 1.02, yanchor: "bottom" }, yaxis: { autorange: "reversed" }, xaxis: { title: { text: `points of accuracy, beside the common gain of ${signed(100 * common)}` } } },
+        layout: { barmode: "group", height: 160 + 46 * names.length, margin: { l: 190, r: 20, t: 50, b: 50 }, legend: { orientation: "h", y: 1.02, yanchor: "bottom" }, yaxis: { autorange: "reversed" }, xaxis: { title: { text: innerWidth < 700 ? `points, beside a common gain of ${signed(100 * common)}` : `points of accuracy, beside the common gain of ${signed(100 * common)}`, font: { size: 12 } } } },
         columns: ["specialty", "common", "train set", "test specialty", "own adapter beyond both"],
         cells: D.specialties.map((name, i) => [name, common, train[i], test[i], rest[i]]),
       };
