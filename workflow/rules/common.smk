@@ -91,6 +91,19 @@ wildcard_constraints:
     seed=r"\d+",
 
 
+# The grid's tables.
+TABLE_NAMES = [
+    "transfer_matrix",
+    "diagonal",
+    "position_bias",
+    "term_shift",
+    "term_shift_grid",
+    "placebo_balance",
+    "training_checks",
+    "answer_mass",
+]
+
+
 def settings_file(stage, values):
     """The file in which a job finds its settings, written here unless this is a dry run.
 
@@ -181,10 +194,8 @@ def figure_names():
 
 def all_results():
     """Everything that the configuration asks for."""
-    tables = ["transfer_matrix", "diagonal", "position_bias", "term_shift", "term_shift_grid", "placebo_balance"]
-    tables += ["training_checks", "answer_mass"]
     return [
-        *expand(f"{TABLES}/{{table}}.csv", table=tables),
+        *expand(f"{TABLES}/{{table}}.csv", table=TABLE_NAMES),
         *expand(
             FIGURE,
             model=SETTINGS.grid.models,
@@ -193,5 +204,7 @@ def all_results():
             format=SETTINGS.figures.formats,
         ),
         f"{TABLES}/summary.txt",
+        f"{TABLES}/questions.csv",
+        f"{RESULTS}/report/index.html",
         f"{TERMS}/validity.csv",
     ]

@@ -12,11 +12,121 @@ if DRY_RUN and not (workflow.output_settings.printshellcmds or workflow.output_s
     logger.addFilter(lambda record: getattr(record, "event", None) not in (LogEvent.JOB_INFO, LogEvent.GROUP_INFO))
 
 
+PAGE = f"{RESULTS}/report/index.html"
+
+
+def page_settings(wildcards):
+    """The grid's axes, and the configuration without what changes no result."""
+    config = SETTINGS.model_dump(mode="json", exclude={"plan": True, "figures": True})
+    config["models"] = {name: {k: v for k, v in m.items() if k != "resources"} for name, m in config["models"].items()}
+    return settings_file("report", {"axes": axes(), "config": config})
+
+
+def page_assets():
+    """Digest of the page's template, style and script."""
+    folder = SCRIPTS / "neuro2cardio" / "report"
+    return provenance.text_digest(*map(provenance.sha256, sorted(folder.glob("page.*[!y]"))))
+
+
+rule published_tables:
+    """Write tables for readers: each test question with what every adapter made of it, and LaTeX for papers."""
+    input:
+        questions=QUESTIONS,
+        matrix=f"{TABLES}/transfer_matrix.csv",
+        base=expand(f"{PREDICTIONS}/{{model}}/base.parquet", model=SETTINGS.grid.models),
+        adapters=adapters(f"{PREDICTIONS}/{ADAPTER}.parquet"),
+    output:
+        csv=f"{TABLES}/questions.csv",
+        parquet=f"{TABLES}/questions.parquet",
+        latex=expand(
+            f"{TABLES}/latex/transfer-{{model}}-{{recipe}}-{{method}}.tex",
+            model=SETTINGS.grid.models,
+            recipe=SETTINGS.grid.recipes,
+            method=METHODS,
+        ),
+    log:
+        f"{LOGS}/tables/published_tables.log",
+    benchmark:
+        f"{BENCHMARKS}/tables/published_tables.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=per_attempt(2000),
+        runtime=per_attempt(20),
+    params:
+        settings=job_settings_of("published_tables", axes=axes(), methods=METHODS),
+        predictions=PREDICTIONS,
+        latex=f"{TABLES}/latex",
+        code=code_digest("published_tables"),
+    shell:
+        'python "$NEURO2CARDIO_SCRIPTS"/published_tables.py --settings {params.settings:q} --questions {input.questions:q}'
+        " --predictions {params.predictions:q} --matrix {input.matrix:q} --csv {output.csv:q}"
+        " --parquet {output.parquet:q} --latex {params.latex:q} > {log:q} 2>&1"
+
+
+rule report_page:
+    """Make the page that a run ends in: from the verdict down to the single question."""
+    input:
+        tables=expand(f"{TABLES}/{{table}}.csv", table=TABLE_NAMES),
+        summary=f"{TABLES}/summary.txt",
+        test_split=f"{TEST_SPLIT}/questions.parquet",
+        published=f"{TABLES}/questions.csv",
+    output:
+        report(PAGE, caption="../report/page.rst", category="Page", labels={"page": "the whole report"}),
+    log:
+        f"{LOGS}/report.log",
+    benchmark:
+        f"{BENCHMARKS}/report.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=per_attempt(4000),
+        runtime=per_attempt(20),
+    params:
+        settings=page_settings,
+        results=RESULTS,
+        assets=page_assets(),
+        code=code_digest("report"),
+    shell:
+        'python "$NEURO2CARDIO_SCRIPTS"/report.py --settings {params.settings:q} --results {params.results:q}'
+        " --out {output:q} > {log:q} 2>&1"
+
+
+rule report:
+    """Make the page from what is there so far, beside a run that is going on: snakemake report --nolock."""
+    localrule: True
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=per_attempt(4000),
+        runtime=per_attempt(20),
+    params:
+        settings=page_settings,
+        results=RESULTS,
+        page=f"{RESULTS}/report/so-far.html",
+    shell:
+        'python "$NEURO2CARDIO_SCRIPTS"/report.py --settings {params.settings:q} --results {params.results:q}'
+        " --out {params.page:q}"
+
+
+rule settings:
+    """Print the whole configuration as it was understood, defaults included."""
+    localrule: True
+    threads: 1
+    params:
+        settings=lambda wildcards: settings_file("settings", SETTINGS),
+    shell:
+        'python "$NEURO2CARDIO_SCRIPTS"/settings.py --settings {params.settings:q}'
+
+
 onsuccess:
     summary = Path(f"{TABLES}/summary.txt")
     # A run that did not touch the grid's tables (one specialty, a plan) has nothing to say about them.
     if summary.exists() and summary.stat().st_mtime > PARSED:
-        print(f"\n{summary.read_text(encoding='utf-8')}\nFigures: {FIGURES}\nTables:  {TABLES}")
+        print(f"\n{summary.read_text(encoding='utf-8')}\nReport:  {PAGE}\nFigures: {FIGURES}\nTables:  {TABLES}")
         # The licence of the Human Phenotype Ontology asks for its name and version wherever it was used.
         for what, path in {"Questions": "questions/source.json", "Terms": "terms/mentions.json"}.items():
             said = json.loads(Path(RESULTS, path).read_text(encoding="utf-8"))
