@@ -40,8 +40,8 @@ lock: setup
 
 # The main job on the embedded default: a real model, fine-tuned here.
 demo: setup
-	@echo "Each job tells its progress in logs/demo/. In another terminal: tail -f logs/demo/finetune/smollm2-135m/completion/*/*.log"
-	snakemake --configfile demo.yaml --cores $(CORES)
+	@echo "About 5 minutes on two cores. Each job's own log is in logs/demo/, the plain log of the whole run in .snakemake/log/."
+	snakemake --configfile demo.yaml --cores $(CORES) --logger rich
 
 # What CI runs: first what is quick to fail. The unit tests share the cores; the others start Snakemake, which does so itself.
 test: setup check unit

@@ -1,15 +1,21 @@
-# What a user sees: a short dry run, and what came out when the run is done.
+# What a user sees: a short dry run, a line for each finished job, and what came out when the run is done.
 import json
 from time import time
 
 from snakemake.logging import logger
 from snakemake_interface_logger_plugins.common import LogEvent
 
+from neuro2cardio.operations.progress import ProgressMessages
+
 PARSED = time()
 
 # A dry run of the full grid would print 600 jobs. It says how many of each rule there are and why; -p lists each.
 if DRY_RUN and not (workflow.output_settings.printshellcmds or workflow.output_settings.verbose):
     logger.addFilter(lambda record: getattr(record, "event", None) not in (LogEvent.JOB_INFO, LogEvent.GROUP_INFO))
+
+# Jobs parse the workflow too; only the process that the user started reports.
+if workflow.is_main_process and not any(isinstance(handler, ProgressMessages) for handler in logger.handlers):
+    logger.addHandler(ProgressMessages(logger))
 
 
 PAGE = f"{RESULTS}/report/index.html"
