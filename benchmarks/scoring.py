@@ -28,7 +28,7 @@ def main() -> None:
     model = registry.load(model_folder, "auto")
     prompter = prompting.for_model(model_folder, Usage(), Prompt())
     for method in ("cloze", "letter", "generate"):
-        inference = Inference(methods=[method], batch_questions=QUESTIONS)
+        inference = Inference(methods=[method], batch_tokens=None)
         scorer = scoring.Scorer(model, prompter, inference, TermReading(contexts=["prompt"]))
         rounds = sorted(
             (_naive(scorer, asked, mentions) / (t := _fast(scorer, asked, mentions)), t) for _ in range(ROUNDS)

@@ -1,14 +1,15 @@
-"""Fast equals naive for every architecture that is computed in batches; recurrent ones are computed alone."""
+"""Fast equals naive for every architecture, packed or not; recurrent ones are computed one sequence at a time."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from tiny_architectures import network
 
-from neuro2cardio.models import attention, logprobs
+from neuro2cardio.models import attention, logprobs, packed
 from neuro2cardio.models.attention import Path
-from neuro2cardio.models.logprobs import Query, Reading
+from neuro2cardio.models.logprobs import Continuation, Query, Reading
 from neuro2cardio.models.registry import LoadedModel
 
 ATTENTION = [
@@ -71,21 +72,8 @@ RECURRENT = [
     "minimax",
     "rwkv",
 ]
-WINDOWED = [
-    "gpt_neo",
-    "mistral",
-    "mixtral",
-    "ministral",
-    "gemma2",
-    "gemma3_text",
-    "phi3",
-    "phimoe",
-    "gpt_oss",
-    "olmo3",
-    "cohere2",
-    "starcoder2",
-    "exaone4",
-]
+OWN_ATTENTION = {"gpt_neo", "gptj", "bloom", "mpt", "codegen", "falcon"}
+"""Their attention doesn't go through the interface of transformers: computed one sequence at a time."""
 SHORT, LONG = [(12, (3, 5)), (7, (2, 9)), (18, (4, 4))], [(60, (3, 20)), (20, (40, 9))]
 
 
@@ -118,29 +106,25 @@ def test_fast_equals_naive(name, shape):
 
 @pytest.mark.parametrize("name", ATTENTION)
 def test_generated_texts_equal_naive_ones(name):
-    model = loaded(name)
-    prompts = [[query.ids for query in group] for group in groups(SHORT[:2])]
-    texts = logprobs.generate(model, prompts, 3)
-    assert texts == [[logprobs.generate_naive(model, prompt, 3) for prompt in group] for group in prompts]
+    model, continuation = loaded(name), Continuation(3)
+    asked = [[replace(query, readings=(), continued=True) for query in group] for group in groups(SHORT[:2])]
+    _, texts = logprobs.read_and_continue(model, asked, continuation)
+    assert texts == [[logprobs.generate_naive(model, query.ids, continuation) for query in group] for group in asked]
+
+
+@pytest.mark.parametrize("name", ATTENTION)
+def test_what_the_configuration_promises_is_what_is_done(name):
+    assert packed.can_pack(loaded(name)) == (name not in OWN_ATTENTION)
+    assert (attention.path(network(name), 20) is Path.PACKED) == (name not in OWN_ATTENTION)
 
 
 @pytest.mark.parametrize("name", RECURRENT)
 def test_recurrent_layers_are_computed_one_sequence_at_a_time(name):
     model, asked = loaded(name), groups(SHORT[:1])
-    assert attention.path(model.network, 20) is Path.NAIVE
+    assert attention.path(model.network, 20) is Path.ALONE
     assert np.isfinite(np.concatenate([v for values in logprobs.read(model, asked)[0] for v in values])).all()
 
 
-@pytest.mark.parametrize("name", [name for name in ATTENTION if name != "mpt"])
-def test_a_window_matters_only_where_a_sequence_is_longer(name):
-    assert attention.path(network(name), 32) is Path.TOGETHER
-    longer = {"llama4_text": Path.NAIVE, **dict.fromkeys(WINDOWED, Path.ALONE)}
-    assert attention.path(network(name), 33) is longer.get(name, Path.TOGETHER)
-
-
-def test_the_text_part_of_a_configuration_is_looked_at():
-    from transformers import Gemma3Config
-
-    config = Gemma3Config(text_config={"num_hidden_layers": 2, "sliding_window": 32})
-    assert attention.path(SimpleNamespace(config=config), 33) is Path.ALONE
-    assert attention.path(SimpleNamespace(config=config), 32) is Path.TOGETHER
+def test_chunks_of_attention_matter_only_where_a_sequence_is_longer():
+    assert attention.path(network("llama4_text"), 32) is Path.PACKED
+    assert attention.path(network("llama4_text"), 33) is Path.ALONE

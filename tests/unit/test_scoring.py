@@ -23,7 +23,7 @@ MODELS = {
     "llama with system": ("llama", "byte-level", tiny_models.CHAT, Prompt(system=SYSTEM)),
     "gpt2 with system": ("gpt2", "metaspace", None, Prompt(system=SYSTEM)),
 }
-ALL = Inference(methods=["cloze", "letter", "generate"], permutations=4, batch_questions=3, max_new_tokens=4)
+ALL = Inference(methods=["cloze", "letter", "generate"], permutations=4, batch_tokens=200, max_new_tokens=4)
 BOTH = TermReading(contexts=["prompt", "bare"])
 WORDS = ["chest", "pain", "dyspnea", "murmur", "aspirin", "seizure", "ataxia", "oxygen", "angina"]
 WORDS += ["(new)", "54-year-old", "man;", "has", "which?"]
@@ -96,7 +96,7 @@ def test_what_stands_before_every_stem_is_computed_once(tiny_model):
     scorer = Scorer(
         model,
         prompter,
-        Inference(methods=["letter"], permutations=1, batch_questions=8),
+        Inference(methods=["letter"], permutations=1, batch_tokens=4000),
         TermReading(contexts=["prompt"]),
     )
     passes: list[int] = []
@@ -115,7 +115,7 @@ def test_what_stands_before_every_stem_is_computed_once(tiny_model):
     assert sum(passes) <= sum(len(tokens.ids) for tokens in posed) - 7 * (head - 1)
 
 
-def test_padding_reaches_beyond_no_position_that_the_model_has(tiny_model):
+def test_no_position_lies_beyond_those_that_the_model_has(tiny_model):
     model = registry.load(tiny_model("gpt2", "metaspace", None), "float32")
     draw = np.random.default_rng(0)
 
@@ -135,8 +135,7 @@ def test_padding_reaches_beyond_no_position_that_the_model_has(tiny_model):
 
 def test_more_options_than_are_computed_at_once(scorer):
     question = Question("q", "chest pain which?", tuple(f"{a} {b}" for a in WORDS for b in WORDS[:8]), 0)
-    cloze = Scorer(scorer.model, scorer.prompter, Inference(methods=["cloze"]), BOTH)
-    assert len(question.options) > logprobs._ROWS
+    cloze = Scorer(scorer.model, scorer.prompter, Inference(methods=["cloze"], batch_tokens=50), BOTH)
     fast = cloze.score([question], {}).predictions["option_logprobs"].iloc[0]
     naive = cloze.score_naive(question, [])[0][0]["option_logprobs"]
     np.testing.assert_allclose(fast, naive, atol=2e-4)
@@ -220,12 +219,12 @@ def test_a_job_checks_itself_on_short_and_long_questions(scorer, monkeypatch, ca
 
 
 def test_a_fast_path_that_is_wrong_stops_the_job_with_the_numbers(scorer, monkeypatch):
-    read = logprobs.read
+    read = logprobs.read_and_continue
 
-    def off_by_one(model, groups):
-        return read(model, [[logprobs.Query((*q.ids[1:], q.ids[0]), q.readings) for q in g] for g in groups])
+    def off_by_one(model, groups, *more):
+        return read(model, [[logprobs.Query((*q.ids[1:], q.ids[0]), q.readings) for q in g] for g in groups], *more)
 
-    monkeypatch.setattr(logprobs, "read", off_by_one)
+    monkeypatch.setattr(logprobs, "read_and_continue", off_by_one)
     asked = [Question("q0", "chest pain which?", ("aspirin", "oxygen"), 0)]
     with pytest.raises(InputError, match=r"differs from the naive one by .* nats a token \(question q0, .*float32"):
         self_check.check(scorer, asked, {})

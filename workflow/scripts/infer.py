@@ -15,8 +15,7 @@ from neuro2cardio.config.models import Usage
 from neuro2cardio.config.terms import TermReading
 from neuro2cardio.core import errors, files, job_cache, provenance, tables
 from neuro2cardio.core.adapters import Adapter
-from neuro2cardio.models import prompting, registry, self_check, tokenizer_check
-from neuro2cardio.models.scoring import Scorer
+from neuro2cardio.models import prompting, registry, scoring, self_check, tokenizer_check
 from neuro2cardio.models.term_logprobs import by_question
 
 PREDICTIONS, TERM_LOGPROBS = "predictions.parquet", "term_logprobs.parquet"
@@ -88,9 +87,9 @@ def infer(
     model = registry.load(registry.location(args.record), settings.usage.dtype, args.threads)
     if args.adapter:
         model = registry.with_adapter(model, args.adapter)
-    scorer = Scorer(model, prompter, inference, settings.terms)
+    scorer = scoring.Scorer(model, prompter, inference, settings.terms)
     self_check.check(scorer, prompting.questions_of(questions), mentions)
-    bar = partial(tqdm, desc=f"batches of {inference.batch_questions} questions", unit="batch", mininterval=5)
+    bar = partial(tqdm, desc=f"batches of {scoring.QUESTIONS_AT_ONCE} questions", unit="batch", mininterval=5)
     scores = scorer.score(prompting.questions_of(questions), mentions, bar)
     tables.write(scores.predictions.assign(**keys), target / PREDICTIONS, tables.PREDICTIONS)
     tables.write(scores.term_logprobs.assign(**keys), target / TERM_LOGPROBS, tables.TERM_LOGPROBS)

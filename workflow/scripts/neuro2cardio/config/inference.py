@@ -29,5 +29,6 @@ class Inference(Section):
     """`letter`: log-probability of each option's letter. `cloze`: of its text, per token. `generate`: parse a text."""
     permutations: Literal[1, 4] = 4
     """Orders of the options: 1, or 4 cyclic ones, averaged in content order. `cloze` shows no options, needs one."""
-    batch_questions: Annotated[int, Field(ge=1)] = 16
+    batch_tokens: Annotated[int, Field(ge=1)] | None = None
+    """Tokens computed at once. None: 1,024 on a CPU, whose caches then hold them, and 16,384 on a GPU."""
     max_new_tokens: Annotated[int, Field(ge=1)] = 8

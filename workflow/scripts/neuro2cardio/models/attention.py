@@ -1,48 +1,40 @@
-"""Which sequences of a model can be computed together: what its layers remember of the text before decides it."""
+"""Which models can compute many sequences in one pass: what their layers remember of the text before decides it."""
 
 from enum import Enum
+import sys
 from typing import Any
 
-_ATTENTION = {"full_attention", "sliding_attention", "chunked_attention"}
-_PLACES = {"mpt"}
-"""Models whose positions are places in the cache, where padding would take some up."""
+_ATTENTION = {"full_attention", "sliding_attention", "chunked_attention", "attention"}
 
 
 class Path(Enum):
-    """How a batch is computed."""
+    """How sequences are computed."""
 
-    TOGETHER = "all starts in one padded batch"
-    ALONE = "one start at a time"
-    NAIVE = "one sequence at a time"
+    PACKED = "many sequences in one pass, each token once"
+    ALONE = "one sequence at a time"
 
 
-def path(network: Any, columns: int) -> Path:
-    """How sequences that fill ``columns`` places of the cache, padding included, are computed.
+def path(network: Any, tokens: int) -> Path:
+    """How sequences of up to ``tokens`` tokens are computed, as far as can be said without computing anything.
 
-    A window of the last tokens counts places in the cache, so padding must not take any up; where nothing is as long
-    as the window, it never matters. Recurrent layers keep a state, which padding would change and which can't be cut
-    at a common start.
+    Packed sequences need attention that goes through the library's attention interface. Recurrent layers keep a state
+    that can't be cut at a common start. Attention within chunks matters where a sequence is longer than a chunk.
     """
-    inner = _inner(network)
+    inner = network.get_base_model() if hasattr(network, "get_base_model") else network
     config = inner.config.get_text_config(decoder=True)
     kinds = set(getattr(config, "layer_types", None) or ())
-    if getattr(inner, "_is_stateful", False) or kinds - _ATTENTION:
-        return Path.NAIVE
-    if "chunked_attention" in kinds and columns > (getattr(config, "attention_chunk_size", None) or columns):
-        return Path.NAIVE
-    alone = config.model_type in _PLACES or columns > _window(config, kinds)
-    return Path.ALONE if alone else Path.TOGETHER
+    recurrent = getattr(inner, "_is_stateful", False) or kinds - _ATTENTION
+    own_attention = not hasattr(sys.modules[type(inner).__module__], "ALL_ATTENTION_FUNCTIONS")
+    chunked = "chunked_attention" in kinds and tokens > (getattr(config, "attention_chunk_size", None) or tokens)
+    return Path.ALONE if recurrent or own_attention or chunked else Path.PACKED
 
 
-def _window(config: Any, kinds: set[str]) -> float:
-    """Tokens that the shortest window of a model's layers holds; infinity where there is none."""
-    if kinds and "sliding_attention" not in kinds:
-        return float("inf")
-    if "local" in (getattr(config, "attention_layers", None) or ()):  # GPT-Neo
-        return float(config.window_size)
-    return float(getattr(config, "sliding_window", None) or "inf")
-
-
-def _inner(network: Any) -> Any:
-    """The network inside a PEFT model, or the network itself."""
-    return network.get_base_model() if hasattr(network, "get_base_model") else network
+def window(module: Any, given: dict[str, Any]) -> int | None:
+    """Tokens that an attention module sees, from the arguments it is called with or its configuration; None: all."""
+    if "sliding_window" in given:
+        return given["sliding_window"] or None
+    kinds = getattr(module.config, "layer_types", None)
+    slides = (
+        kinds[module.layer_idx] == "sliding_attention" if kinds else getattr(module.config, "use_sliding_window", True)
+    )
+    return getattr(module.config, "sliding_window", None) if slides else None

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+import inspect
 import json
 from math import ceil
 from pathlib import Path
@@ -33,7 +34,6 @@ from ..core.files import write_json
 from ..core.job_cache import is_whole, mark_whole
 from ..core.signals import on_signal
 from . import lora_targets
-from .logprobs import keeps_logits
 from .prompting import Prompter, Question, Tokens
 from .registry import LoadedModel
 from .training_checks import require_learning
@@ -325,6 +325,12 @@ def _curve(history: list[dict[str, float]], tokens: np.ndarray, batch_size: int)
     done = [int(tokens[min(int(row["step"]) * batch_size, len(tokens)) - 1]) for row in rows]
     columns = ("step", "loss", "learning_rate", "grad_norm", "seconds")
     return pd.DataFrame({**{c: [row[c] for row in rows] for c in columns}, "tokens": done})
+
+
+def keeps_logits(network: Any) -> bool:
+    """Whether a network, or the one inside a PEFT model, can leave out logits that nobody reads."""
+    inner = network.get_base_model() if hasattr(network, "get_base_model") else network
+    return "logits_to_keep" in inspect.signature(inner.forward).parameters
 
 
 def _chunks(values: np.ndarray, size: int) -> list[np.ndarray]:

@@ -1,7 +1,7 @@
 """Every question answered by one model, with or without an adapter, and its terms' log-probabilities on the way."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 import re
 from typing import Any
 
@@ -14,12 +14,15 @@ from ..config.terms import TermReading
 from ..core.errors import InputError
 from ..core.tables import KEYS, PREDICTIONS, TERM_LOGPROBS
 from . import logprobs
-from .logprobs import Query, Reading, Values
+from .logprobs import Continuation, Query, Reading, Values
+from .packed import Ids
 from .prompting import LETTERS, Prompter, Question, Tokens
 from .registry import LoadedModel
 from .term_logprobs import Mention, MentionSpans
 
 Mentions = Mapping[str, Sequence[Mention]]
+QUESTIONS_AT_ONCE = 16
+"""Questions handed to the model together; they are cut into passes by their tokens."""
 _BRACKETED = re.compile(r"\[\s*([A-Za-z])\s*\]")
 _LONE_LETTER = re.compile(r"^\W*([A-Z])(?![A-Za-z])")
 
@@ -34,13 +37,20 @@ class Scores:
 
 @dataclass(frozen=True)
 class _Posed:
-    """One question in all forms: queries to read, what each is, prompts to continue, and its mentions' places."""
+    """One question in all forms: what is asked of the model, and what each query is."""
 
     question: Question
-    queries: list[Query]
     parts: list[tuple[Method, int, Tokens]]
-    prompts: list[tuple[int, ...]]
+    """Method, permutation and tokens of each of the first queries."""
+    queries: list[Query]
+    """One for each of ``parts``, then one for each of ``bare``."""
     terms: MentionSpans
+    """The mentions in the first query."""
+    bare: list[MentionSpans]
+
+
+_Rows = tuple[list[dict[str, Any]], list[dict[str, Any]]]
+"""Rows of the predictions and of the term log-probabilities of one question."""
 
 
 @dataclass(frozen=True)
@@ -64,43 +74,33 @@ class Scorer:
         in the order of the questions. Raises `InputError` where the model's numbers are not finite.
         """
         order = sorted(range(len(questions)), key=lambda i: (-len(questions[i].stem), i))
-        size = self.inference.batch_questions
-        batches = [order[i : i + size] for i in range(0, len(order), size)]
-        answers: dict[int, list[dict[str, Any]]] = {}
-        terms: dict[int, list[dict[str, Any]]] = {}
+        batches = [order[i : i + QUESTIONS_AT_ONCE] for i in range(0, len(order), QUESTIONS_AT_ONCE)]
+        rows: dict[int, _Rows] = {}
         for batch in progress(batches):
             posed = [self._pose(questions[i], mentions.get(questions[i].question_id, ())) for i in batch]
-            for i, (rows, term_rows) in zip(batch, self._score_batch(posed), strict=True):
-                answers[i], terms[i] = rows, term_rows
-        return Scores(_frame(questions, answers, PREDICTIONS), _frame(questions, terms, TERM_LOGPROBS))
+            rows |= zip(batch, self._score_questions(posed), strict=True)
+        predictions = {i: found for i, (found, _) in rows.items()}
+        terms = {i: found for i, (_, found) in rows.items()}
+        return Scores(_frame(questions, predictions, PREDICTIONS), _frame(questions, terms, TERM_LOGPROBS))
 
-    def score_naive(
-        self, question: Question, mentions: Sequence[Mention]
-    ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    def score_naive(self, question: Question, mentions: Sequence[Mention]) -> _Rows:
         """The reference for `score`: one sequence at a time, nothing shared, nothing left out."""
         posed = self._pose(question, mentions)
         values = [logprobs.read_naive(self.model, query) for query in posed.queries]
-        texts = [
-            logprobs.generate_naive(self.model, p, self.inference.max_new_tokens, self._ends) for p in posed.prompts
-        ]
-        bare = [(s, logprobs.read_naive(self.model, s.query())) for s in self._bare(question, mentions)]
-        return self._answers(posed, values, texts), self._term_rows(posed, values, bare)
+        continued = [query for query in posed.queries if query.continued]
+        texts = [logprobs.generate_naive(self.model, query.ids, self._continuation) for query in continued]
+        return self._prediction_rows(posed, values, texts), self._term_rows(posed, values)
 
     @property
-    def _ends(self) -> tuple[int, ...]:
-        """The token with which the chat template ends an answer, which need not be the model's end-of-text token."""
-        return self.prompter.end_ids[-1:]
+    def _continuation(self) -> Continuation:
+        """Generated answers end with the chat template's own token, which need not be the model's end-of-text token."""
+        return Continuation(self.inference.max_new_tokens, self.prompter.end_ids[-1:])
 
-    def _score_batch(self, posed: list[_Posed]) -> Iterator[tuple[list[dict[str, Any]], list[dict[str, Any]]]]:
-        values = logprobs.read(self.model, [p.queries for p in posed])
-        texts: list[list[tuple[int, ...]]] = [[] for _ in posed]
-        if "generate" in self.inference.methods:
-            prompts = [p.prompts for p in posed]
-            texts = logprobs.generate(self.model, prompts, self.inference.max_new_tokens, self._ends)
-        bare = [[(s, s.query()) for s in self._bare(p.question, p.terms.mentions)] for p in posed]
-        flat = iter(logprobs.read(self.model, [[query] for row in bare for _, query in row])) if any(bare) else iter(())
-        for p, v, t, row in zip(posed, values, texts, bare, strict=True):
-            yield self._answers(p, v, t), self._term_rows(p, v, [(spans, next(flat)[0]) for spans, _ in row])
+    def _score_questions(self, posed: list[_Posed]) -> Iterator[_Rows]:
+        queries = [p.queries for p in posed]
+        values, texts = logprobs.read_and_continue(self.model, queries, self._continuation, self.inference.batch_tokens)
+        for p, v, t in zip(posed, values, texts, strict=True):
+            yield self._prediction_rows(p, v, t), self._term_rows(p, v)
 
     def _pose(self, question: Question, mentions: Sequence[Mention]) -> _Posed:
         forms = [(m, p) for m in self.inference.methods for p in range(permutations(self.inference, m, question))]
@@ -111,9 +111,11 @@ class Scorer:
         # The stem's tokens are the same in every form: its terms are read in the first.
         spans = MentionSpans.find(parts[0][2], mentions)
         if "prompt" in self.terms.contexts:
-            queries[0] = Query(queries[0].ids, (*spans.readings(), *queries[0].readings))
-        prompts = [tokens.ids for method, _, tokens in parts if method == "generate"]
-        return _Posed(question, queries, parts, prompts, spans)
+            queries[0] = replace(queries[0], readings=(*spans.readings(), *queries[0].readings))
+        bare = []
+        if "bare" in self.terms.contexts:
+            bare = [MentionSpans.find(self.prompter.bare(question.stem, self.terms.lowercase_bare), mentions)]
+        return _Posed(question, parts, [*queries, *(s.query() for s in bare)], spans, bare)
 
     def _ask(
         self, question: Question, method: Method, permutation: int, cut: int
@@ -131,32 +133,27 @@ class Scorer:
             yield method, permutation, tokens, Query(tokens.ids[: tokens.answer], (reading,))
         else:
             tokens = self.prompter.pose(question, method, "", permutation, cut)
-            yield method, permutation, tokens, Query(tokens.ids, ())
+            yield method, permutation, tokens, Query(tokens.ids, (), continued=True)
 
-    def _bare(self, question: Question, mentions: Sequence[Mention]) -> list[MentionSpans]:
-        if "bare" not in self.terms.contexts:
-            return []
-        return [MentionSpans.find(self.prompter.bare(question.stem, self.terms.lowercase_bare), mentions)]
-
-    def _answers(self, posed: _Posed, values: list[Values], texts: list[tuple[int, ...]]) -> list[dict[str, Any]]:
+    def _prediction_rows(self, posed: _Posed, values: list[Values], texts: Sequence[Ids]) -> list[dict[str, Any]]:
         rows: dict[tuple[Method, int], list[float]] = {}
         generated = iter(texts)
         chosen: dict[tuple[Method, int], int] = {}
-        for (method, p, tokens), read in zip(posed.parts, values, strict=True):
+        for (method, p, tokens), found in zip(posed.parts, values, strict=False):
             n = len(posed.question.options)
             if method == "cloze":
                 length = len(tokens.ids) - tokens.answer
-                rows.setdefault((method, p), []).append(float(np.mean([v[0] for v in read[-length:]])))
+                rows.setdefault((method, p), []).append(float(np.mean([v[0] for v in found[-length:]])))
             elif method == "letter":
-                rows[method, p] = [float(read[-1][(i + p) % n]) for i in range(n)]
+                rows[method, p] = [float(found[-1][(i + p) % n]) for i in range(n)]
             else:
                 text = self.prompter.tokenizer.decode(list(next(generated)), skip_special_tokens=True)
                 letter = parse_letter(str(text), n)
                 rows[method, p] = []
                 chosen[method, p] = -1 if letter is None else (letter - p) % n
-        return [self._answer(posed.question, key, logprobs, chosen.get(key)) for key, logprobs in rows.items()]
+        return [self._prediction(posed.question, key, logprobs, chosen.get(key)) for key, logprobs in rows.items()]
 
-    def _answer(
+    def _prediction(
         self, question: Question, key: tuple[Method, int], logprobs: list[float], chosen: int | None
     ) -> dict[str, Any]:
         if not np.isfinite(logprobs).all():
@@ -174,14 +171,12 @@ class Scorer:
             "correct": pick == question.answer,
         }
 
-    def _term_rows(
-        self, posed: _Posed, values: list[Values], bare: list[tuple[MentionSpans, Values]]
-    ) -> list[dict[str, Any]]:
+    def _term_rows(self, posed: _Posed, values: list[Values]) -> list[dict[str, Any]]:
         rows = []
         if "prompt" in self.terms.contexts:
             rows += posed.terms.rows("prompt", values[0][: len(posed.terms.places)])
-        for spans, read in bare:
-            rows += spans.rows("bare", read)
+        for spans, found in zip(posed.bare, values[len(posed.parts) :], strict=True):
+            rows += spans.rows("bare", found)
         return rows
 
 

@@ -1,0 +1,92 @@
+"""Sequences share what they start with: every token is computed once, and none for nothing."""
+
+from hypothesis import given, settings as hypothesis_settings, strategies as st
+import numpy as np
+import pytest
+
+from neuro2cardio.config.inference import Inference, Prompt
+from neuro2cardio.config.terms import TermReading
+from neuro2cardio.models import logprobs, packed, registry
+from neuro2cardio.models.prompting import Prompter, Question
+from neuro2cardio.models.scoring import Scorer
+
+SEQUENCES = st.lists(st.lists(st.integers(1, 3), min_size=1, max_size=30).map(tuple), min_size=1, max_size=8)
+STEM = " ".join(["chest pain and dyspnea after oxygen"] * 20) + "?"
+
+
+def ids_of(run: packed.Run) -> tuple[int, ...]:
+    return tuple(i for part in run.branch for i in part.ids)
+
+
+@given(SEQUENCES)
+@hypothesis_settings(max_examples=200, deadline=None)
+def test_every_sequence_is_its_branch_of_the_tree(sequences):
+    tree = packed.tree(sequences)
+    assert [ids_of(leaf) for leaf in tree.leaves] == sequences
+    assert tree.tokens <= sum(map(len, sequences))
+    for run in tree.runs:
+        assert run.parent is None or tree.runs.index(run.parent) < tree.runs.index(run)
+
+
+@given(SEQUENCES, st.lists(st.integers(1, 3), min_size=8, max_size=20).map(tuple))
+@hypothesis_settings(max_examples=50, deadline=None)
+def test_what_was_computed_before_is_not_computed_again(sequences, start):
+    root = packed.Run(start)
+    longer = [(*start, *ids) for ids in sequences]
+    tree = packed.tree([*longer, (9, *start)], root)
+    assert [ids_of(leaf) for leaf in tree.leaves] == [*longer, (9, *start)]
+    assert tree.tokens <= sum(map(len, sequences)) + 1 + len(start)
+
+
+def computed(model, scorer: Scorer, asked, mentions=None) -> int:
+    """Tokens that go through the network while questions are scored."""
+    scorer.score(asked[:1], {})
+    passes: list[int] = []
+
+    def count(_, positional, named):
+        passes.append(named["input_ids"].numel())
+
+    hook = model.network.register_forward_pre_hook(count, with_kwargs=True)
+    scorer.score(asked, mentions or {})
+    hook.remove()
+    return sum(passes)
+
+
+@pytest.mark.parametrize("batch_tokens", [100, 4000])
+def test_all_methods_of_a_question_compute_its_stem_once(tiny_model, batch_tokens):
+    model = registry.load(tiny_model(), "float32")
+    prompter = Prompter(model.tokenizer, Prompt(), 500)
+    methods = ["letter", "cloze", "generate"]
+    inference = Inference(methods=methods, permutations=4, batch_tokens=batch_tokens, max_new_tokens=1)
+    scorer = Scorer(model, prompter, inference, TermReading(contexts=["prompt"]))
+    asked = [Question(f"q{i}", f"{i} {STEM}", ("aspirin", "oxygen", "rest", "ice"), 0) for i in range(3)]
+    stem = len(prompter.bare(asked[0].stem, False).ids)
+    needed = 0
+    for question in asked:
+        posed = [prompter.pose(question, "letter", "A", p) for p in range(4)]
+        posed += [prompter.pose(question, "generate", "", p) for p in range(4)]
+        posed += [prompter.pose(question, "cloze", option) for option in question.options]
+        needed += stem + sum(len(tokens.ids) - stem for tokens in posed)
+    assert stem > 100
+    assert computed(model, scorer, asked) <= 1.1 * needed
+
+
+def test_the_same_numbers_come_out_of_passes_of_any_size(tiny_model):
+    model = registry.load(tiny_model(), "float32")
+    prompter = Prompter(model.tokenizer, Prompt(), 500)
+    asked = [Question(f"q{i}", STEM[: 40 + 30 * i], ("aspirin", "oxygen", "rest"), 0) for i in range(5)]
+    found = []
+    for batch_tokens in (1, 300, 100_000):
+        inference = Inference(methods=["letter", "cloze"], batch_tokens=batch_tokens)
+        scorer = Scorer(model, prompter, inference, TermReading(contexts=["prompt", "bare"]))
+        found.append(np.concatenate(scorer.score(asked, {}).predictions["option_logprobs"].to_list()))
+    np.testing.assert_allclose(found[1], found[0], atol=1e-4)
+    np.testing.assert_allclose(found[2], found[0], atol=1e-4)
+
+
+def test_recorded_attention_is_put_back_where_a_pass_fails(tiny_model):
+    model = registry.load(tiny_model(), "float32")
+    assert packed.can_pack(model)
+    with pytest.raises(IndexError):
+        logprobs.read(model, [[logprobs.Query((10**6, 1), (logprobs.Reading(2, (1,)),))]])
+    assert model.network.config._attn_implementation == "sdpa"

@@ -1,0 +1,270 @@
+"""Many sequences in one forward pass, each token once: shared starts are computed once, and nothing is padded.
+
+Sequences that start alike form a tree of runs of tokens. The runs of a pass stand one after the other in a single row;
+all layers but attention treat a token by itself, and attention is called for each run with the keys and values of the
+runs before it on its own branch. The model's own attention function does the rest, so soft-capping, sinks and sliding
+windows are as the model has them.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+import sys
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import torch
+from transformers import AttentionInterface
+
+from . import attention, output_head
+from .registry import LoadedModel
+
+Ids = tuple[int, ...]
+_NAME = "neuro2cardio_packed"
+SAVED_TOKENS = 8
+"""Tokens that a shared run must save: one more run costs as much time as computing a few tokens."""
+_CAN_PACK: WeakKeyDictionary[torch.nn.Module, bool] = WeakKeyDictionary()
+
+
+@dataclass(eq=False)
+class Run:
+    """Tokens that follow each other on one branch of the tree, behind the runs of ``parent``."""
+
+    ids: Ids
+    parent: "Run | None" = None
+    first: int = field(init=False)
+    """Position of its first token in the whole sequence."""
+    column: int = field(init=False, default=0)
+    """Where it stands in the row of its pass."""
+    kept: "dict[Any, tuple[torch.Tensor, torch.Tensor]] | None" = field(init=False, default=None)
+    """Keys and values of its whole pass by attention module, where later passes build upon it."""
+
+    def __post_init__(self) -> None:
+        self.first = self.parent.first + len(self.parent.ids) if self.parent else 0
+
+    @property
+    def branch(self) -> "list[Run]":
+        """The runs from the start of the sequence to this one."""
+        return [*(self.parent.branch if self.parent else []), self]
+
+    @property
+    def end(self) -> int:
+        """Tokens of the sequence up to the end of this run."""
+        return self.first + len(self.ids)
+
+
+@dataclass(frozen=True)
+class Tree:
+    """Sequences as runs. ``leaves`` has the last run of each sequence, in the order of the sequences."""
+
+    runs: list[Run]
+    leaves: list[Run]
+
+    @property
+    def tokens(self) -> int:
+        """Tokens to compute."""
+        return sum(len(run.ids) for run in self.runs)
+
+
+def tree(sequences: Sequence[Ids], root: Run | None = None) -> Tree:
+    """Runs of sequences that share what they start with, where sharing saves more than it costs.
+
+    Sequences that start with the whole branch of ``root``, computed before, go on behind it.
+    """
+    head = tuple(i for run in root.branch for i in run.ids) if root else ()
+    runs: list[Run] = []
+    leaves: dict[int, Run] = {}
+
+    def grow(members: list[int], parent: Run | None, start: int, agreed: int) -> None:
+        """``members`` are alike up to ``agreed``; their tokens from ``start`` on belong to no run yet."""
+        end = agreed + shared([sequences[m][agreed:] for m in members])
+        if len(members) == 1 or (end - start) * (len(members) - 1) >= SAVED_TOKENS:
+            ids = sequences[members[0]][start:end]
+            if ids or parent is None:
+                parent = Run(ids, parent)
+                runs.append(parent)
+            start = end
+        if len(members) == 1:
+            assert parent is not None
+            leaves[members[0]] = parent
+            return
+        branches: dict[int | None, list[int]] = {}
+        for m in members:
+            branches.setdefault(sequences[m][end] if end < len(sequences[m]) else None, []).append(m)
+        if len(branches) == 1 and None in branches:
+            # The same sequence several times.
+            grow(members[:1], parent, start, end)
+            leaves.update(dict.fromkeys(members, leaves[members[0]]))
+            return
+        for branch in branches.values():
+            grow(branch, parent, start, end)
+
+    below = [i for i, ids in enumerate(sequences) if root and ids[: len(head)] == head]
+    others = [i for i in range(len(sequences)) if i not in set(below)]
+    for members, parent, start in ((below, root, len(head)), (others, None, 0)):
+        if members:
+            grow(members, parent, start, start)
+    return Tree(runs, [leaves[i] for i in range(len(sequences))])
+
+
+def shared(rows: Sequence[Ids]) -> int:
+    """How many tokens all rows start with."""
+    first, last = min(rows), max(rows)
+    shorter = min(len(first), len(last))
+    return next((i for i in range(shorter) if first[i] != last[i]), shorter)
+
+
+def compute(
+    model: LoadedModel, runs: Sequence[Run], places: Sequence[tuple[Run, int]], keep: bool = False
+) -> torch.Tensor:
+    """One forward pass over ``runs``, whose parents are among them, before them, or were kept.
+
+    Args:
+        model: A model that `can_pack`.
+        runs: What to compute.
+        places: Where to read logits: a run of this pass, and the position of a token in its sequence.
+        keep: Keep keys and values, so that later passes can go on behind these runs.
+
+    Returns:
+        (places, vocabulary) float32 logits for the token that follows each place.
+    """
+    column = 0
+    kept: dict[Any, tuple[torch.Tensor, torch.Tensor]] = {}
+    for run in runs:
+        run.column, run.kept = column, kept
+        column += len(run.ids)
+    ids = torch.tensor([[i for run in runs for i in run.ids]], device=model.device)
+    positions = torch.tensor([[p for run in runs for p in range(run.first, run.end)]], device=model.device)
+    columns = torch.tensor([run.column + at - run.first for run, at in places], dtype=torch.long, device=model.device)
+    # Tried before the network's attention is replaced.
+    output_head.can_isolate(model.network)
+    with _packed(model.network, _Layout(runs, kept)):
+        _, logits = output_head.forward(
+            model.network, torch.zeros_like(columns), columns, input_ids=ids, position_ids=positions, use_cache=False
+        )
+    if not keep:
+        kept.clear()
+    return logits
+
+
+def can_pack(model: LoadedModel) -> bool:
+    """Whether packed sequences get the logits that the network gives them alone; tried once per network.
+
+    Recurrent layers and attention that doesn't go through the library's attention interface can't.
+    """
+    if model.network not in _CAN_PACK:
+        _CAN_PACK[model.network] = _try(model)
+    return _CAN_PACK[model.network]
+
+
+def _try(model: LoadedModel) -> bool:
+    implementation = model.network.config.get_text_config()._attn_implementation
+    if implementation not in ("sdpa", "eager") or attention.path(model.network, 1) is attention.Path.ALONE:
+        return False
+    start = tuple(range(1, 11))
+    sequences = [(*start, *more) for more in ((3, 5, 4, 1), (6, 2), (6, 4, 7))]
+    planned = tree(sequences)
+    try:
+        with torch.inference_mode():
+            alone = [model.network(torch.tensor([s], device=model.device)).logits[0, -1] for s in sequences]
+            places = [(leaf, leaf.end - 1) for leaf in planned.leaves]
+            packed = compute(model, planned.runs, places)
+    except (RuntimeError, ValueError, TypeError, IndexError, AttributeError, KeyError):
+        return False
+    return output_head.close(packed, torch.stack(alone).float(), model.network.dtype)
+
+
+@dataclass
+class _Layout:
+    """What attention has to know of the pass under way."""
+
+    runs: Sequence[Run]
+    kept: dict[Any, tuple[torch.Tensor, torch.Tensor]]
+    masks: dict[Any, torch.Tensor | None] = field(default_factory=dict)
+
+    def mask(self, run: Run, window: int | None, query: torch.Tensor, always: bool) -> torch.Tensor | None:
+        """Additive (1, 1, tokens, tokens of the branch): which tokens each token of a run sees. None: as usual."""
+        key = (run.first, len(run.ids), window, always)
+        if key not in self.masks:
+            self.masks[key] = _mask(run, window, query, always)
+        return self.masks[key]
+
+
+def _mask(run: Run, window: int | None, query: torch.Tensor, always: bool) -> torch.Tensor | None:
+    window = window if window and run.end > window else None
+    if window is None and not always and (run.first == 0 or len(run.ids) == 1):
+        return None
+    at = torch.arange(run.first, run.end, device=query.device)[:, None]
+    seen = torch.arange(run.end, device=query.device)[None]
+    hidden = seen > at
+    if window is not None:
+        hidden |= seen <= at - window
+    mask = torch.zeros(hidden.shape, dtype=query.dtype, device=query.device)
+    return mask.masked_fill_(hidden, torch.finfo(query.dtype).min)[None, None]
+
+
+_LAYOUT: ContextVar[tuple[_Layout, str] | None] = ContextVar("layout", default=None)
+
+
+@contextmanager
+def _packed(network: Any, layout: _Layout) -> Iterator[None]:
+    """While it lasts, the network's attention reads its input as the runs of a layout."""
+    configs = {id(m.config): m.config for m in network.modules() if hasattr(m, "config")}
+    before = {i: config._attn_implementation for i, config in configs.items()}
+    token = _LAYOUT.set((layout, network.config.get_text_config()._attn_implementation))
+    try:
+        for config in configs.values():
+            config._attn_implementation = _NAME
+        yield
+    finally:
+        for i, config in configs.items():
+            config._attn_implementation = before[i]
+        _LAYOUT.reset(token)
+
+
+def _attend(
+    module: Any,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: torch.Tensor | None,
+    **more: Any,
+) -> tuple[torch.Tensor, None]:
+    """The attention function of a packed pass: the network's own, one run at a time. Shapes as transformers' own."""
+    active = _LAYOUT.get()
+    assert active is not None
+    layout, implementation = active
+    own = _own(module, implementation)
+    layout.kept[module] = (key, value)
+    window = attention.window(module, more)
+    outputs = []
+    for run in layout.runs:
+        if run.ids:
+            part = slice(run.column, run.column + len(run.ids))
+            mask = layout.mask(run, window, query, always=implementation == "eager")
+            keys, values = _branch(run, module)
+            outputs.append(own(module, query[:, :, part], keys, values, mask, **more)[0])
+    return torch.cat(outputs, dim=1), None
+
+
+def _branch(run: Run, module: Any) -> tuple[torch.Tensor, torch.Tensor]:
+    """Keys and values of the tokens of a run and of all before it on its branch."""
+    parts = []
+    for part in run.branch:
+        assert part.kept is not None
+        columns = slice(part.column, part.column + len(part.ids))
+        parts.append(tuple(tensor[:, :, columns] for tensor in part.kept[module]))
+    if len(parts) == 1:
+        return parts[0][0], parts[0][1]
+    keys, values = (torch.cat(tensors, dim=2) for tensors in zip(*parts, strict=True))
+    return keys, values
+
+
+def _own(module: Any, implementation: str) -> Callable[..., Any]:
+    eager: Any = getattr(sys.modules[type(module).__module__], "eager_attention_forward", None)
+    found: Callable[..., Any] = AttentionInterface().get_interface(implementation, eager)
+    return found
+
+
+AttentionInterface.register(_NAME, _attend)
