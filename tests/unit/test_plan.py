@@ -33,12 +33,12 @@ def planned(grid: settings.Settings, **more) -> pd.DataFrame:
 
 def test_jobs_are_those_of_the_grid():
     table = planned(config())
-    # 15 specialties and one control, three seeds
+    # 15 specialties and four controls, three seeds
     assert table.set_index("rule")["jobs"].to_dict() == {
         "fetch_model": 1,
-        "finetune": 48,
+        "finetune": 57,
         "infer_base": 1,
-        "infer_adapter": 48,
+        "infer_adapter": 57,
     }
 
 
@@ -135,5 +135,5 @@ def test_the_next_plan_corrects_itself_by_what_was_measured():
 
 def test_the_summary_says_what_it_rests_on():
     text = plan.summary(planned(config()), plan.known_lengths(config()))
-    assert "98 jobs" in text
+    assert "116 jobs" in text
     assert "published sizes of S-MedQA" in text

@@ -4,7 +4,7 @@ import pytest
 
 from neuro2cardio.core import tables
 from neuro2cardio.core.errors import InputError
-from neuro2cardio.questions import train_sets
+from neuro2cardio.questions import general, train_sets
 
 GRID = ["Cardiology", "Neurology", "Obstetrics and gynecology"]
 SLUGS = ["cardiology", "neurology", "obstetrics-and-gynecology"]
@@ -97,3 +97,56 @@ def test_sets_hold_their_own_questions_once_in_order(own, train_size):
             assert all(specialty in names for names in rows["specialties"])
     if train_size == "matched":
         assert len({len(rows) for rows in sets.values()}) == 1
+
+
+CONTROLS = ["mixed", "shuffled-answers", "general", "random-1", "random-2", "without-neurology"]
+
+
+@pytest.mark.parametrize(("train_size", "size"), [("matched", 10), (15, 15), ("natural", 20)])
+def test_every_control_has_the_size_of_the_specialties(train_size, size):
+    sets = train_sets.build(single(30, 20, 10), GRID, CONTROLS, train_size)
+    assert {name: len(sets[name]) for name in CONTROLS} == dict.fromkeys(CONTROLS, size)
+
+
+def test_shuffled_answers_are_the_questions_of_mixed_and_say_nothing():
+    sets = train_sets.build(single(300, 300, 300), GRID, CONTROLS, 600)
+    assert sets["shuffled-answers"]["question_id"].tolist() == sets["mixed"]["question_id"].tolist()
+    agree = (sets["shuffled-answers"]["answer"] == sets["mixed"]["answer"]).mean()
+    # Of two options, either is drawn half of the time.
+    assert 0.42 < agree < 0.58
+
+
+def test_random_sets_share_no_question_while_there_are_enough():
+    sets = train_sets.build(single(30, 20, 10), GRID, CONTROLS, "matched")
+    first, second = (set(sets[name]["question_id"]) for name in ("random-1", "random-2"))
+    assert not first & second
+
+
+def test_without_a_specialty_there_is_none_of_its_questions():
+    both = table(*[("Cardiology", "Neurology")] * 5, *[("Cardiology",)] * 9, *[("Neurology",)] * 9)
+    held = train_sets.build(both, GRID[:2], ["without-neurology"], 9)["without-neurology"]
+    assert all("Neurology" not in own for own in held["specialties"])
+
+
+def test_general_questions_hold_their_answer_once_and_no_medicine():
+    made = general.questions(900)
+    assert made["question_id"].is_unique
+    assert made["options"].map(lambda options: len(set(options)) == 4).all()
+    assert set(made["answer"]) == {0, 1, 2, 3}
+    for stem, options, answer in zip(made["stem"], made["options"], made["answer"], strict=True):
+        assert options[answer] not in stem.casefold().split(" what is ")[0].split()
+    assert general.questions(50)["question_id"].tolist() == general.questions(900)["question_id"].tolist()[:50]
+
+
+def test_the_nouns_are_enough_and_of_twelve_categories():
+    nouns = pd.read_csv(general.NOUNS, sep="\t", quoting=3)
+    assert len(nouns) >= 400 and nouns["category"].nunique() == 12
+    assert nouns["noun"].is_unique and nouns["definition"].is_unique
+
+
+def test_too_small_a_table_of_general_questions_is_named():
+    def few(n: int) -> pd.DataFrame:
+        return general.questions(min(n, 5))
+
+    with pytest.raises(InputError, match=r"dataset.general: 5 questions are fewer than the 10"):
+        train_sets.build(single(30, 20, 10), GRID, ["general"], "matched", few)

@@ -151,6 +151,21 @@ rule questions:
         " --out {output.questions:q} --account {params.account:q} > {log:q} 2>&1"
 
 
+def general_table():
+    """The user's own table for the control `general`, where there is one."""
+    table = SETTINGS.dataset.general
+    return table.model_dump(mode="json") if table and "general" in SETTINGS.grid.controls else None
+
+
+def general_digest():
+    """Digest of what the control `general` is made from."""
+    if "general" not in SETTINGS.grid.controls:
+        return ""
+    own = SETTINGS.dataset.general
+    files = list(own.files.values()) if own else [SCRIPTS / "neuro2cardio" / "questions" / "general.tsv"]
+    return provenance.text_digest(*map(provenance.sha256, files))
+
+
 rule train_sets:
     """Cut the train set of each specialty and control from the question table."""
     input:
@@ -173,7 +188,9 @@ rule train_sets:
             specialties=SETTINGS.grid.specialties,
             controls=SETTINGS.grid.controls,
             train_size=SETTINGS.dataset.train_size,
+            general=general_table(),
         ),
+        general=general_digest(),
         folder=TRAIN_SETS,
         code=code_digest("train_sets"),
     shell:

@@ -1,19 +1,30 @@
 """Cut the train set of every specialty and control from the question table."""
 
 import argparse
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
+import pandas as pd
+
+from neuro2cardio.config.dataset import Dataset, Table
 from neuro2cardio.config.job_settings import JobSettings
 from neuro2cardio.config.sections import AnySpecialty
 from neuro2cardio.core import errors, tables
-from neuro2cardio.questions import train_sets
+from neuro2cardio.questions import general, sources, train_sets
 
 
 class Settings(JobSettings):
     specialties: list[AnySpecialty]
     controls: list[str]
     train_size: Literal["matched", "natural"] | int
+    general: Table | None
+
+
+def own_general(table: Table, n: int) -> pd.DataFrame:
+    """Questions without medicine from the user's own table."""
+    dataset = Dataset(origin=table)
+    return general.of_table(list(sources.read(dataset)), n)
 
 
 def main() -> None:
@@ -25,7 +36,9 @@ def main() -> None:
     settings = Settings.read(args.settings)
 
     table = tables.read(args.questions, tables.QUESTIONS)
-    for name, frame in train_sets.build(table, settings.specialties, settings.controls, settings.train_size).items():
+    make_general = partial(own_general, settings.general) if settings.general else general.questions
+    sets = train_sets.build(table, settings.specialties, settings.controls, settings.train_size, make_general)
+    for name, frame in sets.items():
         tables.write(frame, args.out / f"{name}.parquet", tables.QUESTIONS)
         print(f"{name}: {len(frame)} questions")
 

@@ -107,6 +107,9 @@ class Dataset(Section):
     """Give the questions specialties before anything else; null: the source has them."""
     unescape_html: bool = False
     """Turn HTML entities (`&lt;`, `&amp;`) into what they stand for. Their number is reported either way."""
+    general: Table | None = None
+    """A table of your own for the control `general`: questions of the same form without medicine (`files: {all: ...}`).
+    Null: everyday nouns and their definitions, which the project brings."""
     max_rejected: Fraction = 0.02
     """Share of refused rows above which the run stops."""
     min_train: Annotated[int, Field(ge=1)] = 100
