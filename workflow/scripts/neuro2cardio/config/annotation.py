@@ -1,4 +1,4 @@
-"""How questions without specialties get them."""
+"""How questions without specialties are annotated."""
 
 from pathlib import Path
 import re
@@ -34,7 +34,7 @@ def _base_url(url: str) -> str:
 
 
 def _variable(name: str) -> str:
-    """The name of an environment variable. What looks like a key is refused, and not shown."""
+    """The name of an environment variable. Values that look like a key are refused and not shown."""
     if not re.fullmatch(r"[A-Z_][A-Z0-9_]{0,63}", name):
         raise ValueError(
             "the name of an environment variable, in capitals like MY_API_KEY; the key itself stands in no file"
@@ -43,7 +43,7 @@ def _variable(name: str) -> str:
 
 
 class Prices(Section):
-    """What a million tokens cost, in any currency."""
+    """The price of a million tokens, in any currency."""
 
     input: Annotated[float, Field(ge=0)]
     output: Annotated[float, Field(ge=0)]
@@ -56,25 +56,25 @@ class OpenAIAnnotator(Section):
     model: str
     base_url: Annotated[str, AfterValidator(_base_url)] = "https://api.openai.com/v1"
     key_variable: Annotated[str, AfterValidator(_variable)] | None = None
-    """The environment variable that holds the key, which stands in no file. Null: `OPENAI_API_KEY` for OpenAI's own
+    """The environment variable with the API key, which no file contains. Null: `OPENAI_API_KEY` for OpenAI's own
     server, and no key for any other."""
     temperature: Annotated[float, Field(ge=0, le=2)] | None = 0.0
-    """Null: not sent, for models that take none."""
+    """Null: not sent, for models that do not accept one."""
     samples: Annotated[int, Field(ge=1)] = 1
-    """Answers for each prompt. More than one makes finer label probabilities, and needs a temperature above 0."""
+    """Answers per prompt. More than one gives finer label probabilities, and needs a temperature above 0."""
     max_tokens: Annotated[int, Field(ge=1)] = 200
-    """Of an answer. What is cut off there is paid for all the same."""
+    """Maximum length of an answer. Answers that are cut off are paid for as well."""
     limit_parameter: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
-    """What the server calls that limit; OpenAI's newer models take only the second."""
+    """The server's name for that limit; OpenAI's newer models accept only the second."""
     seed: Annotated[int, Field(ge=0)] | None = 0
-    """Sent along; the samples of a prompt count up from it. Null: not sent, for servers that refuse it."""
+    """Of a prompt's first sample; the others count up from it. Null: not sent, for servers that refuse it."""
     concurrency: Annotated[int, Field(ge=1, le=64)] = 4
     requests_per_minute: Annotated[float, Field(gt=0)] | None = None
     timeout_seconds: Annotated[float, Field(gt=0)] = 120
     attempts: Annotated[int, Field(ge=1)] = 6
-    """For each request, with growing waits, or the wait that the server asks for."""
+    """Retries of each request, with increasing waits, or the wait that the server asks for."""
     max_unanswered: Fraction = 0.01
-    """Share of requests that may stay without an answer; above it the run stops, and asks for them when run again."""
+    """Share of requests that may remain unanswered. Above it the run stops, and the next run asks for them again."""
     max_requests: Annotated[int, Field(ge=0)] | None = None
     """The run stops before it makes more, counted over the life of the response file."""
     prices: Prices | None = None
@@ -96,7 +96,7 @@ class ModelAnnotator(Section):
     backend: Literal["transformers"]
     model: Name
     prior: bool = True
-    """Subtract what the model thinks of each candidate before it sees a question."""
+    """Subtract each candidate's log-probability without a question (the model's prior)."""
 
 
 class LexiconAnnotator(Section):
@@ -109,15 +109,15 @@ class Conformal(Section):
     """Several specialties a question, with a guaranteed share of questions whose specialty is among them."""
 
     level: Annotated[float, Field(gt=0, lt=1)] = 0.9
-    """The share of questions whose set shall hold the specialty."""
+    """The share of questions whose set must contain the specialty."""
     target: Literal["primary", "all"] = "primary"
-    """What a set shall hold: the primary specialty, or every specialty of the question."""
+    """What a set must contain: the primary specialty, or all specialties of the question."""
     by_specialty: bool = False
-    """Keep the level within each specialty, not only over all questions. Wants a larger calibration set."""
+    """Keep the level within each specialty, not only over all questions. Needs a larger calibration set."""
     calibration: Annotated[float, Field(gt=0, lt=1)] = 0.5
     """Share of the labelled questions to calibrate on; coverage is measured on the others."""
     max_specialties: Annotated[int, Field(ge=1)] = 4
-    """A larger set says that the annotator does not know: its question is released with the winner alone."""
+    """Larger sets mean that the annotator does not know: the question is released with the winner alone."""
 
 
 class Verification(Section):
@@ -129,11 +129,11 @@ class Verification(Section):
     """More are drawn until each specialty that won has so many."""
     seed: Seed = 0
     experts: dict[Name, Path] = {}
-    """Expert -> the sheet that came back: the CSV, or a Label Studio export (JSON)."""
+    """Expert -> the completed sheet: the CSV, or a Label Studio export (JSON)."""
 
 
 class Annotation(Section):
-    """How questions without specialties get them. A source's own specialties become the truth to measure against."""
+    """How questions without specialties are annotated. A source's own specialties serve as the truth for measures."""
 
     annotator: Annotated[OpenAIAnnotator | ModelAnnotator | LexiconAnnotator, Field(discriminator="backend")]
     licence: str = ""
@@ -141,7 +141,7 @@ class Annotation(Section):
     prompts: Path | None = None
     """A folder with the five prompts and `shown.txt`; null: the project's own."""
     candidates: Annotated[list[str], NamedOnce] | None = None
-    """What may be answered, besides Others; null: the 55 specialties of the study."""
+    """The possible answers, besides Others; null: the 55 specialties of the study."""
     quorum: Annotated[int, Field(ge=1, le=5)] = 3
     """Votes of five that a specialty needs."""
     max_questions: Annotated[int, Field(ge=1)] | None = None

@@ -1,4 +1,4 @@
-"""Where questions come from, and how splits and train sets are cut from them."""
+"""Where questions come from, and how splits and train sets are made from them."""
 
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -29,7 +29,7 @@ class HPO(Section):
 
 
 class Columns(Section):
-    """Which column of a user's table holds what."""
+    """The columns of a user's table."""
 
     stem: str = "question"
     options: str | Annotated[list[str], NamedOnce] = "options"
@@ -42,7 +42,7 @@ class Columns(Section):
     """A column with one specialty or a list of them. Null: there is none; see `dataset.annotation`."""
     votes: str | None = None
     id: str | None = None
-    """A column with your own identifiers. They stand in every table, and splits follow them, so that a corrected typo
+    """A column with your own identifiers. They are in every table, and splits depend on them, so that correcting a typo
     moves no question. Null: an identifier is made from the text."""
 
 
@@ -55,10 +55,10 @@ class HuggingFace(Section):
     name: str | None = None
     """The data set's configuration, where it has several."""
     splits: Annotated[dict[str, Literal["train", "validation", "test"]], Field(min_length=1)]
-    """The hub's split name -> ours."""
+    """The data set's name of a split -> ours."""
     columns: Columns = Columns()
     specialties: dict[str, AnySpecialty | None] = {}
-    """What the data set calls a specialty -> ours; null leaves its questions out."""
+    """The data set's name of a specialty -> ours; null leaves its questions out."""
 
 
 class Table(Section):
@@ -69,11 +69,11 @@ class Table(Section):
     """`all`: one file, from which the splits are made."""
     columns: Columns = Columns()
     specialties: dict[str, AnySpecialty | None] = {}
-    """What the table calls a specialty -> ours; null leaves its questions out."""
+    """The table's name of a specialty -> ours; null leaves its questions out."""
 
 
 class Split(Section):
-    """How the splits that a source lacks are made: by hash of the question's id, stratified by specialty."""
+    """How splits are made if the source has none: by a hash of the question's id, stratified by specialty."""
 
     made_from: Literal["train", "validation", "test", "all"] | None = None
     """The only split to use, from which all are made anew. Null: the source's own splits."""
@@ -88,37 +88,37 @@ class Split(Section):
 
 
 class Leakage(Section):
-    """Train questions that also stand in test are dropped from train, and listed."""
+    """Train questions that are also in the test set are dropped and listed."""
 
     ngram: Annotated[int, Field(ge=1)] = 8
     jaccard: Annotated[float, Field(gt=0, le=1)] = 0.5
-    """Share of common word n-grams from which two questions count as one."""
+    """Jaccard similarity of word n-grams above which two questions count as the same."""
 
 
 class Dataset(Section):
-    """Where questions come from and how train sets are cut from them."""
+    """Where questions come from and how train sets are made from them."""
 
     origin: Annotated[SMedQA | HPO | HuggingFace | Table, Field(discriminator="source")]
     further_specialties: list[str] = []
-    """Specialties beyond the fifteen (Urology, Ophthalmology, one of your own). The lexicon has no terms of theirs."""
+    """Specialties beyond the fifteen (Urology, Ophthalmology, one of your own). The lexicon has no terms for them."""
     split: Split = Split()
     leakage: Leakage = Leakage()
     annotation: Annotation | None = None
-    """Give the questions specialties before anything else; null: the source has them."""
+    """Annotate the questions with specialties first; null: the source has them."""
     unescape_html: bool = False
-    """Turn HTML entities (`&lt;`, `&amp;`) into what they stand for. Their number is reported either way."""
+    """Replace HTML entities (`&lt;`, `&amp;`) by their characters. Their number is reported either way."""
     general: Table | None = None
     """A table of your own for the control `general`: questions of the same form without medicine (`files: {all: ...}`).
     Null: everyday nouns and their definitions, which the project brings."""
     max_rejected: Fraction = 0.02
-    """Share of refused rows above which the run stops."""
+    """Share of rejected rows above which the run stops."""
     min_train: Annotated[int, Field(ge=1)] = 100
     """A specialty with fewer train questions stops the run."""
     min_test: Annotated[int, Field(ge=1)] = 10
     train_size: Literal["matched", "natural"] | Annotated[int, Field(ge=1)] = "matched"
     """`matched`: every train set is cut to the smallest. A number: to that many, or fewer where there are fewer."""
     test_size: Annotated[int, Field(ge=1)] | None = None
-    """At most so many test questions a specialty; null: all."""
+    """Maximum number of test questions per specialty; null: all."""
 
     @model_validator(mode="after")
     def _declared(self) -> Self:

@@ -19,7 +19,7 @@ class Grid(Section):
     """The axes of the grid: an adapter for each model x recipe x train set x seed."""
 
     specialties: Annotated[list[AnySpecialty], NamedOnce] = list(specialties.SPECIALTIES)
-    """One train set for each; test questions of the others are left out."""
+    """One train set for each. Test questions of other specialties are left out."""
     controls: Annotated[list[Name], Unique] = ["mixed", "shuffled-answers", "general", "random-1"]
     """Train sets that are not a specialty, of the same size. `mixed`: an equal share of each specialty.
     `shuffled-answers`: the same questions with answers drawn at random, format without knowledge. `general`: questions

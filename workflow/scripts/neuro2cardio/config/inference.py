@@ -1,4 +1,4 @@
-"""The words of prompts, and how answers are read."""
+"""The wording of prompts, and how answers are read."""
 
 from typing import Annotated, Literal
 
@@ -10,10 +10,10 @@ Method = Literal["letter", "cloze", "generate"]
 
 
 class Prompt(Section):
-    """The words around a question. The stem always comes first, so that all methods share its computation."""
+    """The text around a question. The stem always comes first, so that all methods share its computation."""
 
     system: str = ""
-    """Given to models whose chat template knows the role; empty: none."""
+    """The system message; empty: none."""
     cloze: str = ""
     """Follows the stem where the options are not shown."""
     letter: str = "Answer with the letter of the correct option."
@@ -23,7 +23,7 @@ class Prompt(Section):
 
 
 class Inference(Section):
-    """How every adapter, and the base model once, answers the whole test set."""
+    """How the base model and every adapter answer the test set."""
 
     methods: Annotated[list[Method], NamedOnce] = ["letter", "cloze"]
     """`letter`: log-probability of each option's letter. `cloze`: of its text, per token. `generate`: parse a text."""

@@ -1,4 +1,4 @@
-"""The settings of one job, in a file: written by the Snakefile, read by the job's command."""
+"""The settings of one job, in a file that the Snakefile writes and the job's command reads."""
 
 import json
 from pathlib import Path
@@ -13,7 +13,7 @@ from .settings import canonical_json
 
 
 class JobSettings(BaseModel):
-    """What a command reads from the file that its ``--settings`` names. Each command declares its own fields."""
+    """The content of the file given by ``--settings``. Each command declares its own fields."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -54,5 +54,5 @@ def write(path: Path, settings: BaseModel | dict[str, Any]) -> None:
         if json.loads(path.read_text(encoding="utf-8")) == values:
             return
     except (OSError, ValueError):
-        pass  # Missing or damaged: written anew.
+        pass  # Missing or damaged: write it again.
     write_json(path, values)

@@ -1,4 +1,4 @@
-"""Errors of the configuration, in sentences."""
+"""Turns validation errors of the configuration into sentences."""
 
 import re
 from types import NoneType
@@ -10,7 +10,7 @@ from ..core.errors import nearest
 
 
 def explain(settings: type[BaseModel], error: Any) -> str:
-    """One sentence for one of pydantic's errors: the key, the value, and what would be right."""
+    """One of pydantic's errors as a sentence: the key, the value, and the remedy."""
     tags = {"s-medqa", "hpo", "huggingface", "table", "pypi", "hub", "path"}
     tags |= {"embedded", "scispacy", "snowstorm", "json", "openai", "transformers", "lexicon"}
     location = _without_tags(error["loc"], tags)
@@ -39,13 +39,13 @@ def _may_be_secret(location: list[str], value: Any) -> bool:
 
 
 def _without_tags(location: tuple[Any, ...], tags: set[str]) -> list[str]:
-    """Drop the union tags that pydantic puts into a location; a user never wrote them."""
+    """Drop the union tags that pydantic adds to a location; they are not keys of the user."""
     parts = [str(p) for p in location]
     return [p for i, p in enumerate(parts) if not (p in tags and i and i < len(parts) - 1)]
 
 
 def _keys_beside(settings: type[BaseModel], location: tuple[Any, ...]) -> list[str]:
-    """The keys that would be right where an unknown one stands."""
+    """The valid keys at the place of an unknown one."""
     annotation: Any = settings
     for part in location[:-1]:
         annotation = _step(annotation, part)
@@ -53,7 +53,7 @@ def _keys_beside(settings: type[BaseModel], location: tuple[Any, ...]) -> list[s
 
 
 def _step(annotation: Any, part: Any) -> Any:
-    """The type behind one part of an error's location: a field, a dict's value, a union's member."""
+    """The type at one part of an error's location: of a field, a dict's value, or a union's member."""
     if get_origin(annotation) is Annotated:
         annotation = get_args(annotation)[0]
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):

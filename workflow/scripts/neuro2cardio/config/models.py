@@ -1,4 +1,4 @@
-"""The registry of base models, and what their jobs ask for."""
+"""The registry of base models, and the resources that their jobs request."""
 
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -10,7 +10,7 @@ from .wheels import SMOLLM2_FILE, SMOLLM2_WHEEL, Wheel
 
 
 class Resources(Section):
-    """What a job of this model asks the cluster for; memory and time grow with each attempt."""
+    """Resources that a job with this model requests; memory and time increase with each attempt."""
 
     gpu: Annotated[int, Field(ge=0)] = 0
     threads: Annotated[int, Field(ge=1)] = 2
@@ -18,7 +18,7 @@ class Resources(Section):
     train_minutes: Annotated[int, Field(ge=1)] = 60
     infer_minutes: Annotated[int, Field(ge=1)] = 60
     parameters: Annotated[float, Field(gt=0)] | None = None
-    """In billions. Only `snakemake plan` reads it, and only where the weights are not there yet."""
+    """In billions. Only `snakemake plan` reads it, and only before the weights are downloaded."""
 
 
 class Usage(Section):
@@ -27,9 +27,9 @@ class Usage(Section):
     dtype: Literal["auto", "bfloat16", "float32"] = "auto"
     """`auto`: bfloat16 where the device computes in it, else float32."""
     max_tokens: Annotated[int, Field(ge=32)] = 2048
-    """Longer questions lose the start of their stem, never an option; the model's own window bounds it too."""
+    """Longer questions lose the start of their stem, never an option. The model's own window limits it too."""
     chat_template: bool = True
-    """Use the tokenizer's chat template where it has one; false: a plain prompt."""
+    """Use the tokenizer's chat template if it has one; false: a plain prompt."""
     chat_template_kwargs: dict[str, bool | int | float | str] = {}
     """Values for the chat template: `enable_thinking: false` (the default), `date_string: "26 Jul 2024"`, ..."""
 

@@ -8,7 +8,7 @@ from .sections import Section
 
 
 class Planning(Section):
-    """What `snakemake plan` takes a device to compute, until a run has measured it."""
+    """Speed of devices that `snakemake plan` assumes until a run has measured it."""
 
     gpu_tflops: Annotated[float, Field(gt=0)] = 100
     """TFLOP/s of one GPU in this work: about a third of an A100's data sheet (312 in bfloat16)."""

@@ -26,7 +26,7 @@ class Recipe(Section):
     """A learning rate above 0.1 is refused unless this is true: it is nearly always a typing error."""
     schedule: Literal["linear", "cosine", "constant"] = "linear"
     warmup: Fraction = 0.05
-    """Share of the steps over which the learning rate rises."""
+    """Share of the steps in which the learning rate warms up."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
     epochs: Annotated[int, Field(ge=1)] = 3
@@ -34,7 +34,7 @@ class Recipe(Section):
     micro_batch_size: Annotated[int, Field(ge=1)] = 4
     """Questions in memory at once; the batch is accumulated from them."""
     checkpoint_steps: Annotated[int, Field(ge=1)] = 50
-    """Optimiser steps between checkpoints, from which a killed job goes on."""
+    """Optimiser steps between checkpoints, from which a restarted job resumes."""
 
     @model_validator(mode="after")
     def _batches(self) -> Self:

@@ -1,4 +1,4 @@
-"""What every part of the configuration is built from."""
+"""Base class and types that all parts of the configuration share."""
 
 from typing import Annotated, Any
 
@@ -21,7 +21,7 @@ AnySpecialty = Annotated[str, AfterValidator(_any_specialty)]
 """One of the fifteen in any of its spellings, or one that `dataset.further_specialties` declares."""
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
-"""What torch and numpy both take as a seed."""
+"""A seed that both torch and numpy accept."""
 
 
 def _not_empty(values: list[Any]) -> list[Any]:
@@ -38,9 +38,9 @@ def _unique(values: list[Any]) -> list[Any]:
 
 
 Unique = AfterValidator(_unique)
-"""For a list: no value twice."""
+"""For a list: values are unique."""
 NamedOnce = AfterValidator(lambda values: _unique(_not_empty(values)))
-"""For a list: at least one value, and none of them twice."""
+"""For a list: at least one value, and all unique."""
 
 
 class Section(BaseModel):

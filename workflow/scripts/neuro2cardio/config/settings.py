@@ -1,4 +1,4 @@
-"""The whole configuration as one pydantic model. Unknown keys are fatal; each error names key, value and remedy."""
+"""The whole configuration as one pydantic model. Unknown keys are errors; each error names key, value and remedy."""
 
 import json
 from typing import Any, Self
@@ -20,7 +20,7 @@ from .sections import Name, Section
 from .terms import Terms
 
 RESERVED = frozenset({"base", "all"})
-"""Names that tables and paths use for the model without an adapter and for the whole test set."""
+"""Reserved in tables and paths for the model without an adapter and for the whole test set."""
 
 
 class Settings(Section):
@@ -77,14 +77,14 @@ def load(config: dict[str, Any]) -> Settings:
 
 
 def _declared(config: dict[str, Any]) -> list[str]:
-    """The specialties that a configuration declares, where it is right; where it is wrong, its own key says so."""
+    """The specialties that a configuration declares, if valid; if not, validation reports that key."""
     dataset = config.get("dataset")
     names = dataset.get("further_specialties") if isinstance(dataset, dict) else None
     return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
 
 
 def canonical_json(part: BaseModel | dict[str, Any]) -> str:
-    """JSON with sorted keys and no spaces: how a part of the configuration travels to a job."""
+    """JSON with sorted keys and no spaces, the form in which jobs get their part of the configuration."""
     data = part.model_dump(mode="json") if isinstance(part, BaseModel) else part
     return json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
 

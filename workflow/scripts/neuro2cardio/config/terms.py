@@ -26,7 +26,7 @@ class SciSpacy(Section):
 
 
 class Snowstorm(Section):
-    """A SNOMED CT terminology server of the user's."""
+    """The user's own SNOMED CT terminology server."""
 
     backend: Literal["snowstorm"]
     url: str
@@ -58,6 +58,6 @@ class Terms(TermReading):
     scope: Literal["strict", "broad"] = "strict"
     """The lexicon of the primary analysis; the other one is the sensitivity analysis."""
     max_specialties: Annotated[int, Field(ge=1)] = 3
-    """Terms of more specialties drop out, as in the paper."""
+    """Terms of more specialties are left out, as in the paper."""
     placebo: bool = True
-    """Words that are no term stand beside the terms, matched on tokens, frequency and position."""
+    """Compare terms with placebos: words that are not terms, matched on tokens, frequency and position."""

@@ -14,7 +14,7 @@ class Wheel(Section):
     """A name as the package index has it: no option of pip, no URL, no path."""
     version: Annotated[str, Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z.!+_-]*$")]
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    """Of the wheel. Another digest stops the run."""
+    """Digest of the wheel. If it differs, the run stops."""
 
 
 HPO_WHEEL = Wheel(

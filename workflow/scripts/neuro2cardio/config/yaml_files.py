@@ -1,4 +1,4 @@
-"""A configuration file as text: what YAML itself would let pass in silence."""
+"""Checks of configuration files that YAML itself does not make."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from ..core.errors import InputError
 
 
 def check(path: Path | str) -> None:
-    """Refuse a configuration file in which a key is given twice: the last would win in silence.
+    """Refuse a configuration file in which a key is given twice; YAML would silently use the last one.
 
     Raises:
         InputError: The file is not UTF-8 or not YAML, or a key is given twice; names the key and both lines.

@@ -1,4 +1,4 @@
-"""The files of a grid of adapters: where each one's lies, and that what it holds is of that adapter and no other."""
+"""The adapters of a grid: the paths of their tables, and a check that a table belongs to its adapter."""
 
 from itertools import product
 from pathlib import Path
@@ -29,14 +29,14 @@ class Adapter(NamedTuple):
         return cls(model, BASE, BASE, -1)
 
     def path(self, folder: Path, suffix: str = ".parquet") -> Path:
-        """Where this adapter's table lies under a stage's folder."""
+        """The path of this adapter's table in a stage's folder."""
         if self.recipe == BASE:
             return folder / self.model / f"{BASE}{suffix}"
         return folder / self.model / self.recipe / self.train_set / f"seed-{self.seed}{suffix}"
 
 
 class Axes(BaseModel):
-    """What is crossed with what, in the order of the configuration. Files beside the grid's are never looked at."""
+    """The axes of the grid, in the order of the configuration. Files that do not belong to it are ignored."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -45,11 +45,11 @@ class Axes(BaseModel):
     train_set: list[str]
     seed: list[int]
     specialty: list[str] = []
-    """Canonical names of the grid's specialties; the fifteen, where none are given."""
+    """Canonical names of the grid's specialties; all fifteen if empty."""
 
     @property
     def specialties(self) -> list[str]:
-        """Canonical names of the train sets that are a specialty: the columns of the transfer matrix."""
+        """Canonical names of the specialties among the train sets: the columns of the transfer matrix."""
         known = {specialties.slug(name): name for name in self.specialty or specialties.SPECIALTIES}
         return [known[name] for name in self.train_set if name in known]
 
@@ -59,7 +59,7 @@ class Axes(BaseModel):
         return [self.train_set.index(specialties.slug(name)) for name in self.specialties]
 
     def adapters(self, model: str, recipe: str) -> list[Adapter]:
-        """All train sets x seeds, seeds running fastest."""
+        """Every train set with every seed; the seed varies fastest."""
         return [Adapter(model, recipe, *point) for point in product(self.train_set, self.seed)]
 
     def everything(self) -> list[Adapter]:
@@ -73,7 +73,7 @@ class Axes(BaseModel):
 
 
 def read(folder: Path, adapter: Adapter, schema: pa.Schema) -> pd.DataFrame:
-    """An adapter's table. Raises `InputError` where it is missing, empty, or holds rows of another adapter."""
+    """Read an adapter's table. Raises `InputError` if it is missing, empty, or has rows of another adapter."""
     path = adapter.path(folder)
     frame = tables.read(path, schema)
     if frame.empty:

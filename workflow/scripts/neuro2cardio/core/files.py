@@ -1,4 +1,4 @@
-"""Outputs are written whole or not at all: to a temporary name beside them, then moved."""
+"""Atomic writes: outputs are written to a temporary name in the same folder and then renamed."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,10 +12,10 @@ from typing import Any
 
 @contextmanager
 def atomic_write(path: Path | str) -> Iterator[Path]:
-    """Yield a temporary path beside ``path``; what was written there becomes ``path`` when the block ends well.
+    """Yield a temporary path in the same folder, which is renamed to ``path`` if the block succeeds.
 
-    Works for a file or a folder. The temporary name differs for each writer, so that two never share a file; it
-    keeps the suffix, which writers such as matplotlib go by. The data is on the disk before the name is.
+    Works for a file or a folder. Every writer gets a different temporary name, so two of them never write to the same
+    file. The suffix is kept because writers such as matplotlib depend on it. Data is flushed to disk before renaming.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -32,7 +32,7 @@ def atomic_write(path: Path | str) -> Iterator[Path]:
 
 
 def _follow_umask(part: Path) -> None:
-    """Give files the mode that the user's umask asks for; some writers (safetensors) make them private."""
+    """Apply the user's umask to files; some writers (safetensors) create them as private."""
     umask = os.umask(0)
     os.umask(umask)
     for path in (part, *part.rglob("*")) if part.is_dir() else (part,):
@@ -41,11 +41,11 @@ def _follow_umask(part: Path) -> None:
 
 
 def write_text(path: Path | str, text: str) -> None:
-    """Write a text file whole, in UTF-8."""
+    """Write a text file in UTF-8, atomically."""
     with atomic_write(path) as part:
         part.write_text(text, encoding="utf-8")
 
 
 def write_json(path: Path | str, value: Any) -> None:
-    """Write JSON with sorted keys, so that equal values are equal bytes."""
+    """Write JSON atomically, with sorted keys, so that equal values give equal bytes."""
     write_text(path, json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n")

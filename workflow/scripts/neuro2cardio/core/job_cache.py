@@ -1,7 +1,7 @@
-"""What a job made, kept under the digest of all that it was made from, so that it is never computed twice.
+"""The results of jobs, stored under a digest of everything that they depend on, so that nothing is computed twice.
 
-Snakemake runs every job below one that ran, whether or not its inputs came out the same, and deletes its outputs first.
-A job whose inputs are the same takes what is kept, and costs no GPU time.
+Snakemake reruns every job downstream of one that ran, even if its inputs did not change, and first deletes its outputs.
+A job with unchanged inputs takes its results from this cache and needs no GPU time.
 """
 
 from collections.abc import Callable
@@ -15,14 +15,14 @@ from .files import atomic_write, write_json
 from .provenance import sha256, text_digest, versions
 
 MARK = "whole.json"
-"""Names the files of a folder that was written to its end, and their digests."""
+"""Lists the files of a completely written folder with their digests."""
 
 
 def cached(folder: Path, source: dict[str, Any], make: Callable[[Path, Path], None]) -> Path:
-    """A folder of files that were made from exactly ``source``: the one kept in ``folder``, or else a new one.
+    """The folder with the results for exactly this ``source``: from the cache in ``folder``, or computed now.
 
-    ``make(own, target)`` writes them to ``target``, at its end; what it wants to find again when it was killed stays in
-    ``own``, which is there for this ``source`` alone. Whatever else is in ``folder`` is removed.
+    ``make(own, target)`` computes them and, at the end, writes them to ``target``. In ``own``, a folder for this
+    ``source`` alone, it keeps checkpoints that a restarted job resumes from. Everything else in ``folder`` is removed.
     """
     own = folder / text_digest(json.dumps(source, sort_keys=True))
     finished = own / "finished"
@@ -34,13 +34,13 @@ def cached(folder: Path, source: dict[str, Any], make: Callable[[Path, Path], No
             make(own, part)
             mark_whole(part)
     for stale in {*folder.glob("*"), *own.glob("*")} - {own, finished}:
-        # A file that a network file system still holds open (.nfs...) goes by itself.
+        # Files that a network file system still holds open (.nfs...) disappear by themselves.
         shutil.rmtree(stale, ignore_errors=True)
     return finished
 
 
 def made_from(record: Path, script: str, **more: Any) -> dict[str, Any]:
-    """What a job of a model depends on: the model by its ``record``, the code of its script, packages, and more."""
+    """What a job with a model depends on: the model's ``record``, the script's code, package versions, and more."""
     return {
         "model": json.loads(record.read_text(encoding="utf-8")),
         "code": code_digest(script),
@@ -50,12 +50,12 @@ def made_from(record: Path, script: str, **more: Any) -> dict[str, Any]:
 
 
 def mark_whole(folder: Path) -> None:
-    """Write the digests of a folder's files into it, last: without them, it was not written to its end."""
+    """Write the digests of a folder's files into it, as the last file: a folder without it is incomplete."""
     write_json(folder / MARK, {p.name: sha256(p) for p in sorted(folder.iterdir()) if p.is_file()})
 
 
 def is_whole(folder: Path) -> bool:
-    """Whether a folder was written to its end and its files are still what they were."""
+    """Whether a folder was completely written and its files have not changed since."""
     mark = folder / MARK
     if not mark.is_file():
         return False

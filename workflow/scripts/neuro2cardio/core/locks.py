@@ -1,4 +1,4 @@
-"""Locks on folders that two jobs must never write at once. A lock dies with the process that holds it."""
+"""Locks on folders that two jobs must not write at the same time. A lock ends with the process that holds it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,17 +18,17 @@ _UNSUPPORTED = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL}
 def exclusive(folder: Path, what: str) -> Iterator[None]:
     """Hold the lock of a folder while the block runs.
 
-    Where the file system has no locks (Lustre without ``flock``, some NFS mounts), that is said, and the block runs.
+    If the file system has no locks (Lustre without ``flock``, some NFS mounts), a message says so and the block runs.
 
     Args:
-        folder: Made where it is missing. The lock is a file beside what is in it.
-        what: What is done there, for the message.
+        folder: Created if missing. The lock is a file in it.
+        what: What the block does, for the message.
 
     Raises:
-        InputError: Another process holds the lock; names it and its host.
+        InputError: Another process holds the lock. The message names it and its host.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    # Opened for appending: the holder's name stays until the lock is ours.
+    # Opened for appending, so that the holder's name stays readable until we hold the lock.
     with (folder / ".lock").open("a+", encoding="utf-8") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

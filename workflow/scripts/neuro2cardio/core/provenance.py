@@ -1,4 +1,4 @@
-"""Digests, versions and run records: what a file was made from. Light to import: the Snakefile does."""
+"""Digests and versions that record what a file was made from. Cheap to import, because the Snakefile does."""
 
 import hashlib
 from importlib import metadata
@@ -17,12 +17,12 @@ def git_blob_id(data: bytes) -> str:
 
 
 def text_digest(*texts: str) -> str:
-    """First 16 hex of the sha256 over texts, each ended so that no two lists of texts look alike."""
+    """First 16 hex digits of the sha256 over texts, each terminated so that different lists have different digests."""
     return hashlib.sha256(b"".join(t.encode() + b"\0" for t in texts)).hexdigest()[:16]
 
 
 def folder_state(folder: Path) -> str:
-    """Digest of the names, sizes and times of a folder's files: cheap, and another one where a file changed."""
+    """Digest of the names, sizes and times of a folder's files: a cheap way to notice changes."""
     files = sorted(path for path in folder.expanduser().glob("*") if path.is_file())
     return text_digest(*(f"{p.name} {p.stat().st_size} {p.stat().st_mtime_ns}" for p in files))
 

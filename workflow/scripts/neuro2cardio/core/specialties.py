@@ -1,4 +1,4 @@
-"""The 15 canonical specialties of S-MedQA. Nothing else knows how a specialty is spelled."""
+"""The 15 canonical specialties of S-MedQA. Spellings of specialties are defined only here."""
 
 from collections.abc import Collection
 import re
@@ -56,7 +56,7 @@ _ALIASES: dict[str, tuple[str, ...]] = {
     ),
     "Rheumatology": ("rheumatologist",),
 }
-"""Other names of each specialty, and of who practises it, in lower case: for tables, experts and annotators alike."""
+"""Other names of each specialty and of its practitioners, in lower case, for tables, experts and annotators."""
 
 
 def fold(name: str) -> str:
@@ -68,17 +68,17 @@ _BY_FOLD = {fold(other): name for name in SPECIALTIES for other in (name, *_ALIA
 
 
 def slug(specialty: str) -> str:
-    """The specialty's name in paths and targets: ``Obstetrics and gynecology`` -> ``obstetrics-and-gynecology``."""
+    """The name of a specialty in paths and targets: ``Obstetrics and gynecology`` -> ``obstetrics-and-gynecology``."""
     return fold(specialty).replace(" ", "-")
 
 
 def find(name: str) -> str | None:
-    """The canonical name of a name, slug or alias, whatever its case; None where it is no specialty."""
+    """The canonical name for a name, slug or alias in any case; None if it is not a specialty."""
     return _BY_FOLD.get(fold(name))
 
 
 def canonical(name: str) -> str:
-    """Like `find`, but raises `InputError` naming the nearest specialty."""
+    """Like `find`, but raises an `InputError` that names the nearest specialty."""
     found = find(name)
     if found is None:
         raise InputError(f"unknown specialty {name!r}{nearest(name, SPECIALTIES)}")

@@ -1,4 +1,4 @@
-"""The tables that stages hand each other. Their columns and types are the contract, checked on read and on write."""
+"""The tables that stages pass on to each other. Columns and types are checked on every read and write."""
 
 from pathlib import Path
 import re
@@ -30,7 +30,7 @@ QUESTIONS = pa.schema(
         "votes": _TEXTS,
     }
 )
-"""One row a question. `answer` indexes `options`; `specialties` contains the primary `specialty`."""
+"""One row per question. `answer` is an index into `options`; `specialties` includes the primary `specialty`."""
 
 MENTIONS = pa.schema(
     {
@@ -46,14 +46,14 @@ MENTIONS = pa.schema(
         "matched_to": pa.string(),
     }
 )
-"""One row a mention: `stem[start:end] == text`. `scope` is `strict` (in both lexicons) or `broad` (in that one alone);
-`matched_to` is, for a placebo, the `mention_id` of the term it stands beside, else empty."""
+"""One row per mention: `stem[start:end] == text`. `scope` is `strict` (in both lexicons) or `broad` (only in that one);
+`matched_to` is the `mention_id` of a placebo's term, and empty for terms."""
 
 SCOPES = ("strict", "broad")
 """The lexicons: each also has the terms of those before it."""
 
 KEYS = pa.schema({"model": pa.string(), "recipe": pa.string(), "train_set": pa.string(), "seed": pa.int64()})
-"""Which adapter a row is of. The base model has recipe and train set `base` and seed -1."""
+"""The adapter that a row belongs to. The base model has recipe and train set `base` and seed -1."""
 
 PREDICTIONS = pa.schema(
     [
@@ -90,7 +90,7 @@ start of a stem longer than the model's window."""
 
 
 def write(frame: pd.DataFrame, path: Path | str, schema: pa.Schema) -> None:
-    """Write a table as Parquet, whole or not at all. Raises `InputError` where columns or types differ."""
+    """Write a table as Parquet, atomically. Raises `InputError` if columns or types differ from the schema."""
     _check(set(frame.columns), schema, path)
     try:
         table = pa.Table.from_pandas(frame[schema.names], schema=schema, preserve_index=False)
@@ -101,7 +101,7 @@ def write(frame: pd.DataFrame, path: Path | str, schema: pa.Schema) -> None:
 
 
 def write_csv(frame: pd.DataFrame, path: Path | str) -> None:
-    """Write a result table for people to read, whole or not at all, with six digits and empty cells for NaN.
+    """Write a result table for people as CSV, atomically, with six digits and empty cells for NaN.
 
     Text goes through `no_formula`: users' questions and answers end up in these tables, and people open them in
     spreadsheets. Numbers are written as they are.
@@ -113,10 +113,10 @@ def write_csv(frame: pd.DataFrame, path: Path | str) -> None:
 
 
 def no_formula(cell: Any) -> Any:
-    """A cell that no spreadsheet runs: text that starts like a formula gets an apostrophe before it.
+    """A cell that no spreadsheet evaluates: text that starts like a formula gets a leading apostrophe.
 
     Spreadsheets take the apostrophe for "this is text"; a program that reads the table removes one leading apostrophe.
-    Text that is a number (``-1.5``) stays as it is, and so does all that is no text.
+    Text that is a number (``-1.5``) and values that are not text stay as they are.
     """
     if not isinstance(cell, str) or not cell.startswith(_FORMULA) or _NUMBER.fullmatch(cell):
         return cell
@@ -131,7 +131,7 @@ def _one_line_end(cell: Any) -> Any:
 def read(path: Path | str, schema: pa.Schema) -> pd.DataFrame:
     """Read a table written by `write`; list columns come back as Python lists.
 
-    Raises `InputError` where the file is missing, cut short, or has other columns than `schema`.
+    Raises `InputError` if the file is missing or truncated, or if its columns differ from `schema`.
     """
     try:
         table = pq.read_table(path, page_checksum_verification=True)

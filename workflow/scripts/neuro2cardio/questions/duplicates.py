@@ -7,9 +7,9 @@ from .validation import ValidQuestion, find_option, rejection
 
 
 def merge_duplicates(questions: Iterable[ValidQuestion]) -> tuple[list[ValidQuestion], list[dict[str, str]]]:
-    """One question for each id and split, with the specialties of all its doubles; a line for each double.
+    """One question for each id and split, with the specialties of all its duplicates; a line for each duplicate.
 
-    Doubles whose answers differ can't all be right: all of them are dropped.
+    Duplicates with different answers can't all be right, so all of them are dropped.
     """
     groups: dict[tuple[str, str], list[ValidQuestion]] = {}
     distinct, lines = [], []

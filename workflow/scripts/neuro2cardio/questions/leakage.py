@@ -1,4 +1,4 @@
-"""Questions that stand in two splits: the same text, or texts that share much of their word n-grams."""
+"""Questions that are in two splits: with the same text, or with similar texts by their word n-grams."""
 
 from collections.abc import Iterable, Mapping
 import re
@@ -12,18 +12,18 @@ from .sources import SPLITS
 from .validation import ValidQuestion
 
 COLUMNS = ("split", "source_row", "question_id", "stands_in", "as_source_row", "as_question_id", "jaccard")
-"""Of the list of leaks: the question that was dropped, and the one it equals."""
+"""Columns of the list of leaks: the question that was dropped, and the one that it is similar to."""
 
 CHUNK = 1000
-"""Texts compared at once: what bounds the memory."""
+"""Texts compared at once, which limits the memory."""
 
 
 def find(
     texts: Mapping[str, str], held: Mapping[str, str], *, ngram: int, threshold: float
 ) -> dict[str, tuple[str, float]]:
-    """Texts that also stand among the held ones: id -> (id of the most similar held text, Jaccard similarity).
+    """Find texts that are also among the held ones: id -> (id of the most similar held text, Jaccard similarity).
 
-    Texts are alike where the sets of their word n-grams have a Jaccard similarity of ``threshold`` or more; a text of
+    Texts are similar if the sets of their word n-grams have a Jaccard similarity of ``threshold`` or more; a text with
     fewer than ``ngram`` words counts as one n-gram. The same id is always found, with similarity 1. Of equally
     similar texts, the first by id is named. Both mappings are from id to normalised text.
     """
@@ -44,13 +44,13 @@ def find(
 
 
 def shingles(text: str, ngram: int) -> set[str]:
-    """The word n-grams of a text; the whole text where it has fewer words."""
+    """The word n-grams of a text; the whole text if it has fewer words."""
     words = re.findall(r"\w+", text)
     return {" ".join(words[i : i + ngram]) for i in range(max(1, len(words) - ngram + 1))}
 
 
 def _matrix(sets: list[set[str]], vocabulary: dict[str, int], *, grow: bool) -> tuple[sparse.csr_array, np.ndarray]:
-    """Sets as rows of a sparse 0/1 matrix over the vocabulary, and their sizes. Unknown members only count in size."""
+    """Sets as rows of a sparse 0/1 matrix over the vocabulary, and their sizes, which include unknown members."""
     indices: list[int] = []
     ends = [0]
     for members in sets:
@@ -65,7 +65,7 @@ def _matrix(sets: list[set[str]], vocabulary: dict[str, int], *, grow: bool) -> 
 
 
 def drop(questions: list[ValidQuestion], limits: Leakage) -> tuple[list[ValidQuestion], list[dict[str, object]]]:
-    """Drop from validation what stands in test, and from train what stands in either of them."""
+    """Drop validation questions that are in test, and train questions that are in either of them."""
     by_split = {split: [q for q in questions if q.split == split] for split in SPLITS}
     kept, leaked = list(by_split["test"]), []
     for split in ("validation", "train"):

@@ -15,16 +15,16 @@ from .validation import ValidQuestion
 
 @dataclass(frozen=True)
 class QuestionTable:
-    """The questions of an experiment, and an account of what did not become one."""
+    """The questions of an experiment, and an account of the rows that were left out."""
 
     questions: pd.DataFrame
     """Rows of `tables.QUESTIONS`, by split, then id. Ids are unique."""
     rejected: pd.DataFrame
-    """source, source_row, reason, excerpt: every row of the source that is no question of its own."""
+    """source, source_row, reason, excerpt: every row of the source that did not become a question."""
     leaked: pd.DataFrame
-    """The questions dropped because they stand in a split that must not be trained on; see `leakage.COLUMNS`."""
+    """The questions dropped because they are also in another split; see `leakage.COLUMNS`."""
     flow: pd.DataFrame
-    """step, n: how many rows came in, where they went, and how many questions are left."""
+    """step, n: the number of rows read, left out at each step, and remaining."""
     summary: pd.DataFrame
     """specialty, then the number of questions in each split. A question counts in each of its specialties."""
 
@@ -32,12 +32,13 @@ class QuestionTable:
 def build(raw: Iterable[RawQuestion], dataset: Dataset, grid: Sequence[str]) -> QuestionTable:
     """Make the question table of an experiment from the rows of its source.
 
-    In this order: rows are checked and doubles joined; splits are made where the source has none; questions of no
-    specialty of the grid are left out; the test set is cut to `test_size`; what also stands in test is dropped from
-    validation and train, and what stands in validation from train. So the splits do not depend on the grid.
+    The steps, in this order: validate rows and merge duplicates; make splits if the source has none; leave out the
+    questions of other specialties than the grid's; limit the test set to `test_size`; drop leaks from train and
+    validation. Splits therefore do not depend on the grid.
 
-    Raises `InputError` where more than `max_rejected` of the rows are refused, or a specialty of the grid has fewer
-    train or test questions than `min_train` or `min_test`.
+    Raises:
+        InputError: More than `max_rejected` of the rows were rejected, or a specialty of the grid has fewer train or
+            test questions than `min_train` or `min_test`.
     """
     rows, entities = validation.unescape_rows(list(raw), dataset.unescape_html)
     checked, refused = validation.validate(rows, dataset)
@@ -71,11 +72,13 @@ def build(raw: Iterable[RawQuestion], dataset: Dataset, grid: Sequence[str]) -> 
 
 
 def unlabelled(raw: Iterable[RawQuestion], dataset: Dataset) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Questions checked as `build` checks them, whatever their specialties: what is to be annotated, and what is not.
+    """Validate questions as `build` does, but with any specialties or none: those to annotate, and rejected rows.
 
-    The first table has the columns of `tables.QUESTIONS`, one row an id, by id, the split left open; `specialties` are
-    the source's own where it has any that are known. The second is like `QuestionTable.rejected`. Raises `InputError`
-    where more than `max_rejected` of the rows are refused.
+    The first table has the columns of `tables.QUESTIONS`, one row per id, sorted by id, without a split; `specialties`
+    are those of the source that are known. The second is like `QuestionTable.rejected`.
+
+    Raises:
+        InputError: More than `max_rejected` of the rows were rejected.
     """
     rows, _ = validation.unescape_rows(list(raw), dataset.unescape_html)
     checked, refused = validation.validate(rows, dataset, labelled=False)

@@ -10,9 +10,9 @@ from .validation import ValidQuestion
 
 
 def assign(questions: Sequence[ValidQuestion], split: Split) -> list[ValidQuestion]:
-    """Give a split to the questions that have none: in each primary specialty, the first by id go to test, and so on.
+    """Assign a split to questions without one: in each primary specialty, the first go to test, the next to validation.
 
-    The order is that of a hash of the id: as good as a random one, and the same for each seed, grid and machine.
+    They are ordered by a hash of the id, which is as good as random and the same for every seed, grid and machine.
     """
     done = [q for q in questions if q.split != UNSPLIT]
     for specialty in sorted({q.specialty for q in questions}):
@@ -26,7 +26,7 @@ def assign(questions: Sequence[ValidQuestion], split: Split) -> list[ValidQuesti
 
 
 def in_grid(questions: Iterable[ValidQuestion], grid: Sequence[str]) -> Iterator[ValidQuestion]:
-    """Questions with their specialties cut down to the grid's, without those that have none of them."""
+    """Restrict questions to the grid's specialties, and leave out those that have none of them."""
     for question in questions:
         own = tuple(s for s in question.specialties if s in grid)
         if own:
@@ -34,7 +34,7 @@ def in_grid(questions: Iterable[ValidQuestion], grid: Sequence[str]) -> Iterator
 
 
 def cap_test(questions: list[ValidQuestion], grid: Sequence[str], size: int | None) -> list[ValidQuestion]:
-    """Cut the test set to at most ``size`` questions a specialty, the first by id; rare specialties choose first."""
+    """Limit the test set to ``size`` questions per specialty, the first by id; rare specialties choose first."""
     if size is None:
         return questions
     tests = [q for q in questions if q.split == "test"]

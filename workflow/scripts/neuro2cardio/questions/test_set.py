@@ -1,4 +1,4 @@
-"""The test questions that every adapter answers, and which specialties each counts in."""
+"""The test questions that every adapter answers, and the specialties that each counts in."""
 
 from dataclasses import dataclass
 
@@ -9,12 +9,12 @@ import pandas as pd
 from ..core.errors import InputError
 
 ALL = "all"
-"""The test specialty that holds every test question."""
+"""The test specialty that contains all test questions."""
 
 
 @dataclass(frozen=True)
 class TestSet:
-    """The test questions, and which specialties each counts in.
+    """The test questions, and the specialties that each counts in.
 
     Attributes:
         question_ids: (questions,), the order of every array's last axis.
@@ -30,7 +30,7 @@ class TestSet:
 
     @classmethod
     def of(cls, questions: pd.DataFrame, specialties: list[str]) -> "TestSet":
-        """Cut the test set from the question table. Raises `InputError` where a specialty has no test question."""
+        """Select the test set from the question table. Raises `InputError` if a specialty has no test question."""
         test = questions[questions["split"] == "test"]
         members = {name: test["specialties"].map(lambda held, name=name: name in held) for name in specialties}
         empty = [name for name, member in members.items() if not member.any()]

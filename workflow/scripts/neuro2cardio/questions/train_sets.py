@@ -1,4 +1,4 @@
-"""What each adapter is trained on: one set for each specialty, and the controls beside them."""
+"""The questions that each adapter is trained on: a train set for each specialty, and the controls."""
 
 from collections.abc import Callable, Iterator, Sequence
 from statistics import median
@@ -113,7 +113,7 @@ def _limit(sizes: Sequence[int], train_size: TrainSize) -> int:
 
 
 def _mixed(groups: Sequence[Sequence[str]], size: int) -> list[str]:
-    """``size`` ids, or all there are, taken from each group in turn, none twice."""
+    """Take up to ``size`` unique ids, from each group in turn."""
     queues: list[Iterator[str]] = [iter(group) for group in groups]
     chosen: dict[str, None] = {}
     while queues and len(chosen) < size:

@@ -1,4 +1,4 @@
-"""Validate the rows of a source: each becomes a question or a line that says why not."""
+"""Validate the rows of a source: each becomes a question or a line with the reason why not."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,11 +19,11 @@ _ENTITY = re.compile(r"&(?:#\d+|#[xX][0-9a-fA-F]+|[a-zA-Z][a-zA-Z0-9]*);")
 
 @dataclass(frozen=True, slots=True)
 class ValidQuestion:
-    """A checked question: a row of `tables.QUESTIONS`, and what it is told apart and split by.
+    """A validated question: a row of `tables.QUESTIONS`, and the values that identify it and decide its split.
 
     Attributes:
-        content_id: Equal for questions that read the same; the question's id, where the source gives it none.
-        order: Decides the split. A hash, so that it is as good as a random number and stays the same.
+        content_id: Equal for questions with the same text; the question's id if the source has none.
+        order: Decides the split. A hash, which is as good as a random number and never changes.
     """
 
     question_id: str
@@ -41,11 +41,11 @@ class ValidQuestion:
 
 
 class _Refusal(Exception):
-    """Why a row is no question."""
+    """Why a row is rejected."""
 
 
 def unescape_rows(rows: list[RawQuestion], unescape: bool) -> tuple[list[RawQuestion], int]:
-    """The rows, with HTML entities turned into what they stand for where asked, and how many rows have any."""
+    """The rows, with HTML entities replaced if ``unescape`` is true, and the number of rows that have any."""
     changed = [_unescaped(row) for row in rows]
     entities = sum(new != old for new, old in zip(changed, rows, strict=True))
     return changed if unescape else rows, entities
@@ -62,7 +62,7 @@ def _unescaped(row: RawQuestion) -> RawQuestion:
 def validate(
     rows: Iterable[RawQuestion], dataset: Dataset, labelled: bool = True
 ) -> tuple[list[ValidQuestion], list[dict[str, str]]]:
-    """The rows that are questions, and a line for each that is not. Rows of specialties left out are in neither."""
+    """The valid questions, and a line for each rejected row. Rows that the user leaves out are in neither."""
     source, names = dataset.origin.source, _specialty_names(dataset)
     checked, refused = [], []
     for raw in rows:
@@ -76,7 +76,7 @@ def validate(
 
 
 def _question(raw: RawQuestion, source: str, names: Mapping[str, str | None], labelled: bool) -> ValidQuestion:
-    """Check a row. Raises `_Refusal` with the reason. No specialties means that `names` leaves the row out."""
+    """Validate a row. Raises `_Refusal` with the reason. A result without specialties is left out by ``names``."""
     if raw.problem:
         raise _Refusal(raw.problem)
     for text in (raw.stem, *raw.options, str(raw.answer), raw.own_id):
@@ -126,7 +126,7 @@ def _answer(answer: str | int, options: Sequence[str]) -> int:
 
 
 def find_option(answer: str, options: Sequence[str]) -> int | None:
-    """The option that reads like an answer; else the only one that differs from it in case or form alone."""
+    """The option that looks like the answer; otherwise the only one that differs in case or Unicode form alone."""
     looks = [appearance(option) for option in options]
     if appearance(answer) in looks:
         return looks.index(appearance(answer))
@@ -135,7 +135,7 @@ def find_option(answer: str, options: Sequence[str]) -> int | None:
 
 
 def _specialty_names(dataset: Dataset) -> dict[str, str | None]:
-    """What the configuration says that names of specialties mean: the user's own specialties, and the source's map."""
+    """The user's own names of specialties: those declared, and the map of the source."""
     named = {name: name for name in dataset.further_specialties} | getattr(dataset.origin, "specialties", {})
     return {_key(name): ours for name, ours in named.items()}
 
@@ -161,7 +161,7 @@ def _specialty_named(name: str, names: Mapping[str, str | None]) -> str | None:
 
 
 def _known_specialties(raw: RawQuestion, names: Mapping[str, str | None]) -> tuple[str, ...]:
-    """The specialties of a row that are known, without complaint about the others."""
+    """The known specialties of a row, ignoring others."""
     found = (_specialty_named(name, names) for name in raw.specialties)
     return tuple(dict.fromkeys(name for name in found if name))
 

@@ -1,6 +1,6 @@
-"""Data sets of questions. One file for each; each yields raw rows, and none knows the others.
+"""Data sets of questions. Each has its own module, which yields raw rows.
 
-Light to import: the Snakefile asks here which files a data set needs, and learns of missing ones before the first job.
+Cheap to import: the Snakefile asks it which files a data set needs, and learns of missing ones before the first job.
 """
 
 from collections.abc import Iterator
@@ -21,30 +21,32 @@ UNSPLIT = "all"
 
 @dataclass(frozen=True, slots=True)
 class RawQuestion:
-    """A question as its source has it, unchecked: any text may be empty and any specialty unknown."""
+    """A question as it is in its source, not yet validated: any text may be empty and any specialty unknown."""
 
     row: str
-    """Where it stands in the source, for people to find it again."""
+    """Its place in the source, for people to find it."""
     split: str
-    """`train`, `validation`, `test`, or `all` where the source has no splits."""
+    """`train`, `validation`, `test`, or `all` if the source has no splits."""
     stem: str
     options: tuple[str, ...]
     answer: str | int
-    """The text of an option, or its index from 0 (any index that does not exist where it could not be told)."""
+    """The text of an option, or its index from 0 (an index that does not exist if the answer is unknown)."""
     specialties: tuple[str, ...]
     """The source's own names, the primary one first."""
     votes: tuple[str, ...] = ()
     own_id: str = ""
-    """The identifier that the source gives the question; empty where it gives none."""
+    """The question's identifier in the source; empty if there is none."""
     problem: str = ""
-    """Why the row cannot be read; empty where it can."""
+    """Why the row can't be read; empty if it can."""
 
 
 def files(dataset: Dataset) -> dict[str, Path]:
-    """Which files the questions are read from: split (or `all`) -> path, only those that `split.made_from` asks for.
+    """The files that the questions are read from: split (or `all`) -> path, only those that `split.made_from` selects.
 
-    Raises `InputError` where a file or folder of the user's is missing, or the data set lacks a split that is needed.
-    Files that the workflow downloads need not be there yet.
+    Files that the workflow downloads need not exist yet.
+
+    Raises:
+        InputError: A file or folder of the user is missing, or the data set lacks a split that is needed.
     """
     found = _all_files(dataset.origin)
     _check_splits(dataset, set(found))
@@ -53,7 +55,7 @@ def files(dataset: Dataset) -> dict[str, Path]:
 
 
 def read(dataset: Dataset) -> Iterator[RawQuestion]:
-    """The rows of a data set. Where `split.made_from` is set, all of them are `all`: the splits are to be made anew."""
+    """The rows of a data set. If `split.made_from` is set, their split is `all`, because new splits will be made."""
     origin = dataset.origin
     for split, path in files(dataset).items():
         yield from _read_file(origin, path, UNSPLIT if dataset.split.made_from else split)
@@ -80,7 +82,7 @@ def describe(dataset: Dataset) -> dict[str, Any]:
 
 
 def hub_folder(origin: HuggingFace) -> Path:
-    """Where the files of a hub data set are kept, one Parquet file a split."""
+    """The folder of a hub data set, with one Parquet file per split."""
     name = "--".join([*origin.id.split("/"), *([origin.name] if origin.name else []), origin.revision])
     return Path("resources/datasets/huggingface") / name.replace("/", "-")
 
@@ -116,7 +118,7 @@ def _s_medqa_files(origin: SMedQA) -> dict[str, Path]:
 
 
 def _check_splits(dataset: Dataset, found: set[str]) -> None:
-    """Raise where neither the source's splits nor `split.made_from` lead to a train and a test split."""
+    """Raise if neither the source's splits nor `split.made_from` give a train and a test split."""
     wanted = dataset.split.made_from
     has = f"{dataset.origin.source} has {', '.join(sorted(found))}"
     if UNSPLIT in found and len(found) > 1:
@@ -146,6 +148,6 @@ def _read_file(origin: Any, path: Path, split: str) -> Iterator[RawQuestion]:
 
 
 def _beside(path: Path) -> str:
-    """The nearest name beside a path that is not there; nothing where its folder is not there either."""
+    """The nearest name in the folder of a missing path; nothing if the folder is missing too."""
     folder = path.parent
     return nearest(path.name, [p.name for p in folder.iterdir()]) if folder.is_dir() and any(folder.iterdir()) else ""

@@ -12,9 +12,9 @@ from . import RawQuestion
 WORDING = "{definition} What is this finding called?"
 DISTRACTORS = 3
 MIN_WORDS = 4
-"""Of a definition: shorter ones only say the term in other words."""
+"""Minimum length of a definition: shorter ones only rephrase the term."""
 MAX_SPECIALTIES = 3
-"""Terms of more specialties belong to none in particular, as in the paper."""
+"""Terms of more specialties are left out, as in the paper."""
 
 _GROUPS_OTHERS = re.compile(r"abnormal(ity)?\b", re.IGNORECASE)
 _PUBLISHED_AS = re.compile(r"\s*\[?PMID:\s*\d+\]?")
@@ -48,7 +48,7 @@ def rows(path: Path | str, split: str) -> Iterator[RawQuestion]:
 
 
 class _Family:
-    """Who is related to whom among the live terms."""
+    """Relations among the terms that are not obsolete."""
 
     def __init__(self, terms: Mapping[str, HPOTerm]) -> None:
         self._terms = terms
@@ -59,7 +59,7 @@ class _Family:
                 self._children.setdefault(parent, []).append(term.id)
 
     def distractors(self, term: HPOTerm) -> list[str]:
-        """Names of terms that are neither above nor below the term and share no name with it; siblings first."""
+        """Names of related terms, siblings first, without ancestors, descendants and terms that share a name."""
         chosen: dict[str, str] = {}
         taken = _names(term)
         for other in chain(self._siblings(term), self._cousins(term)):
@@ -80,7 +80,7 @@ class _Family:
         return _shuffled({c for uncle in uncles for c in self._children.get(uncle, ())}, term.id)
 
     def _in_line(self, one: str, others: Iterable[str]) -> bool:
-        """Whether a term is one of the others, or stands above or below one of them."""
+        """Whether a term is one of the others, or an ancestor or descendant of one."""
         return any(one == o or one in self._ancestors[o] or o in self._ancestors[one] for o in others)
 
 
@@ -89,7 +89,7 @@ def _groups(term: HPOTerm) -> bool:
 
 
 def _asks(term: HPOTerm) -> bool:
-    """Whether the term is a finding of its own, and its definition long enough without giving the name away."""
+    """Whether the term is a specific finding, with a definition that is long enough and does not contain the name."""
     definition = _words(term.definition)
     named = any(f" {name} " in f" {definition} " for name in _names(term))
     return not term.obsolete and not _groups(term) and len(definition.split()) >= MIN_WORDS and not named
@@ -111,5 +111,5 @@ def _sentence(definition: str) -> str:
 
 
 def _shuffled(values: Iterable[str], key: str) -> list[str]:
-    """Values in the order of a hash that differs from key to key; independent of the order they come in."""
+    """Shuffle values by a hash with a key; the result does not depend on their input order."""
     return sorted(values, key=lambda value: provenance.text_digest(key, value))

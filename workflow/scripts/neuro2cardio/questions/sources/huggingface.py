@@ -1,4 +1,4 @@
-"""Data sets of the Hugging Face hub: fetched once, pinned by revision, and kept as Parquet for `table` to read."""
+"""Data sets of the Hugging Face hub: downloaded once, pinned by revision, stored as Parquet for `table` to read."""
 
 from pathlib import Path
 from typing import Any

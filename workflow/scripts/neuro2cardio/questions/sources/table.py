@@ -27,8 +27,8 @@ def rows(path: Path | str, split: str, columns: Columns) -> Iterator[RawQuestion
     """The questions of one file, by its column map.
 
     A list (options, specialties, votes) may also be written as text, in JSON or as pandas and numpy print it; names of
-    specialties and votes may also be split by ``;``. What a row lacks comes out empty; a row that cannot be read comes
-    out with its problem.
+    specialties and votes may also be split by ``;``. Missing values become empty; a row that can't be read gets a
+    problem.
 
     Raises:
         InputError: The file can't be read or has no rows, or a mapped column is in no row.
@@ -43,7 +43,7 @@ def rows(path: Path | str, split: str, columns: Columns) -> Iterator[RawQuestion
 
 
 def _actual_columns(path: Path, found: Sequence[Record], columns: Columns) -> Columns:
-    """The column map in the file's own spelling. Raises for a column that no row has: a misspelling, not a gap."""
+    """The column map in the file's own spelling. Raises if no row has a column: its name is misspelled."""
     known = records.columns(found)
 
     def actual(name: str) -> str:
@@ -105,7 +105,7 @@ def _options(values: Mapping[str, Any], columns: Columns) -> list[Option]:
 
 
 def _labels(n: int) -> list[str]:
-    """Letters for options that have no labels; past Z they only tell the options apart."""
+    """Letters for options without labels; after Z, labels that only need to be unique."""
     return [ascii_uppercase[i] if i < len(ascii_uppercase) else f"option {i + 1}" for i in range(n)]
 
 
