@@ -131,13 +131,16 @@ def with_adapter(base: LoadedModel, adapter: Path) -> LoadedModel:
     from peft import PeftModel
     from safetensors import SafetensorError
 
+    from . import adapter_layers
+
     if wrong := adapter_files.problem(adapter):
         raise InputError(f"{adapter}: {wrong}; delete the folder and run again")
     try:
         network = PeftModel.from_pretrained(base.network, adapter, autocast_adapter_dtype=True)
     except (SafetensorError, OSError, ValueError, RuntimeError) as error:
         raise InputError(f"{adapter}: not a whole adapter of this model ({error}); delete it and run again") from error
-    return LoadedModel(network.eval(), base.tokenizer, base.device)
+    adapter_layers.simplify(network.eval())
+    return LoadedModel(network, base.tokenizer, base.device)
 
 
 def window(folder: Path, max_tokens: int) -> int:

@@ -1,0 +1,51 @@
+"""LoRA layers made for scoring give what PEFT's give."""
+
+import pytest
+import torch
+
+from neuro2cardio.models import adapter_layers, output_head, registry
+
+
+def adapted(folder, **more):
+    """A PEFT model whose adapter is not zero, as training would leave it."""
+    from peft import LoraConfig, get_peft_model
+
+    torch.manual_seed(1)
+    network = get_peft_model(
+        registry.load(folder, "float32").network,
+        LoraConfig(r=3, target_modules="all-linear", task_type="CAUSAL_LM", **more),
+    )
+    with torch.no_grad():
+        for name, weight in network.named_parameters():
+            if "lora_" in name:
+                weight.normal_(0, 0.3)
+    return network.eval()
+
+
+IDS = torch.arange(3, 33).view(2, 15)
+
+
+@pytest.mark.parametrize("architecture", ["llama", "gemma2"])
+def test_simplified_layers_give_the_same_logits(tiny_model, architecture):
+    network = adapted(tiny_model(architecture), lora_alpha=7, lora_dropout=0.1)
+    with torch.inference_mode():
+        expected = network(input_ids=IDS).logits
+        assert adapter_layers.simplify(network) == 14
+        found = network(input_ids=IDS).logits
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
+    assert output_head.can_isolate(network)
+
+
+@pytest.mark.parametrize("more", [{"use_dora": True}, {"lora_bias": True}])
+def test_other_kinds_of_adapters_are_left_to_peft(tiny_model, more):
+    network = adapted(tiny_model(), **more)
+    assert adapter_layers.simplify(network) == 0
+
+
+def test_base_weights_are_not_touched(tiny_model):
+    before = {n: w.clone() for n, w in registry.load(tiny_model(), "float32").network.state_dict().items()}
+    network = adapted(tiny_model())
+    adapter_layers.simplify(network)
+    after = network.state_dict()
+    weight = "model.layers.0.mlp.up_proj"
+    assert torch.equal(after[f"base_model.model.{weight}.base.weight"], before[f"{weight}.weight"])
