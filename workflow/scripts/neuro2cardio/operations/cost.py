@@ -1,4 +1,4 @@
-"""What a grid did cost beside what was planned: from Snakemake's benchmark files and, where there is one, Slurm."""
+"""Planned and measured cost of a grid, from Snakemake's benchmark files and, if available, Slurm's accounting."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -32,8 +32,8 @@ COLUMNS = (
 def measured(benchmarks: Path, models: Sequence[str]) -> pd.DataFrame:
     """Benchmark files by rule and model: `measured_jobs`, `measured_hours` of all, `max_rss_gb` of the largest.
 
-    ``benchmarks`` holds a folder for each rule, in which the first level is the model; other rules are left out. Raises
-    `InputError` where no job of a model was measured yet.
+    ``benchmarks`` holds a folder for each rule, in which the first level is the model; other rules are ignored. Raises
+    `InputError` if no job of a model has been measured yet.
     """
     rows = [
         {"rule": folder.name, "model": model, **_benchmarks(files)}
@@ -66,7 +66,7 @@ def _benchmark(file: Path) -> pd.DataFrame:
 
 
 def compare(plan: pd.DataFrame, seen: pd.DataFrame, slurm: pd.DataFrame) -> pd.DataFrame:
-    """Planned beside measured, one row a rule and model that ran.
+    """Compare planned with measured cost: one row for each rule and model that ran.
 
     `planned_hours` are those of as many jobs as were measured, by the plan's arithmetic alone, uncorrected by earlier
     measurements; `ratio` is measured by planned. `slurm_hours` and `slurm_jobs` count every attempt.
@@ -81,7 +81,7 @@ def compare(plan: pd.DataFrame, seen: pd.DataFrame, slurm: pd.DataFrame) -> pd.D
 
 
 def slurm(logs: Iterable[Path]) -> pd.DataFrame:
-    """What Slurm counted, by rule and model: `slurm_jobs` (attempts) and `slurm_hours`.
+    """Slurm's accounting by rule and model: `slurm_jobs` (attempts) and `slurm_hours`.
 
     Snakemake's own logs say which Slurm job was which; Slurm's accounting, or else its job completion file, how long
     it ran. Empty where neither can be read.
@@ -118,7 +118,7 @@ def _time(text: str) -> datetime:
 
 
 def _ask(*command: str) -> str:
-    """A Slurm command's answer; nothing where there is no such command, or it refuses."""
+    """The output of a Slurm command; empty if the command is missing or fails."""
     if shutil.which(command[0]) is None:
         return ""
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def planned_and_measured(costs: pd.DataFrame) -> "Figure":
-    """Hours that the jobs of each rule and model were planned to take, and took, on a logarithmic axis.
+    """Planned and measured hours of each rule and model, on a logarithmic axis.
 
     Args:
         costs: `cost.compare`.

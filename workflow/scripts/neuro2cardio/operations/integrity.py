@@ -1,4 +1,4 @@
-"""Result files that are not what was written: truncated, changed on disk, or copied from elsewhere."""
+"""Find result files that are truncated, changed since they were written, or copied from elsewhere."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +15,7 @@ _OF_ADAPTERS = ("predictions", "term_logprobs")
 
 
 def find(results: Path) -> Iterator[tuple[Path, str]]:
-    """Files and folders that the next run must make again, each with what is wrong about it.
+    """Files and folders that the next run has to make again, each with what is wrong with it.
 
     Parquet tables that are truncated, or in which a page differs from its checksum; tables of an adapter whose rows
     belong to another; adapters whose files are not what training wrote, or belong to another place.
@@ -29,7 +29,7 @@ def find(results: Path) -> Iterator[tuple[Path, str]]:
 
 
 def remove(path: Path) -> None:
-    """Remove what is damaged, so that the next run makes it again."""
+    """Remove damaged results, so that the next run makes them again."""
     if path.is_dir():
         shutil.rmtree(path)
     else:

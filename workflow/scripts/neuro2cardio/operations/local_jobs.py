@@ -1,4 +1,4 @@
-"""Processes of this host that belong to a run: its Snakemake, and jobs that a killed Snakemake left behind."""
+"""Processes on this host that belong to a run: its Snakemake, and jobs left behind by a killed Snakemake."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -17,13 +17,13 @@ def controllers(directory: Path) -> list[int]:
 def orphans(directory: Path) -> list[psutil.Process]:
     """Jobs that run in ``directory`` on this host outside Slurm: this workflow's commands, and Snakemake for one job.
 
-    Only to be asked where no controller is alive: its jobs would be among them.
+    Call it only if no controller is alive; its jobs would be among them.
     """
     return [p for p in _here(directory) if _is_job(_words(p)) and not _is_slurms(p) and p.pid != psutil.Process().pid]
 
 
 def end(jobs: Sequence[psutil.Process], patience: float = 30) -> None:
-    """End jobs and what they started: asked to stop first, so that training can say where it is, then killed."""
+    """End jobs and their children: SIGTERM first, so that training can write a checkpoint, then SIGKILL."""
     families = {p.pid: p for job in jobs for p in (job, *_children(job))}.values()
     for process in families:
         _signal(process, "terminate")
@@ -46,7 +46,7 @@ def _here(directory: Path) -> Iterator[psutil.Process]:
             if Path(process.cwd()) == here:
                 yield process
         except (psutil.Error, OSError):
-            # It ended while we looked, or is another user's.
+            # It has just ended, or belongs to another user.
             continue
 
 
@@ -63,7 +63,7 @@ def _is_controller(words: Sequence[str]) -> bool:
 
 
 def _is_job(words: Sequence[str]) -> bool:
-    # The documented way back is a command of the workflow too.
+    # `make recover` is a command of the workflow too.
     script = next((Path(word) for word in words[1:3] if word.endswith(".py")), None)
     commands = {path.name for path in SCRIPTS.glob("*.py")} - {"recover.py"}
     is_command = script is not None and script.parent.name == SCRIPTS.name and script.name in commands
@@ -96,5 +96,5 @@ def _signal(process: psutil.Process, name: str) -> None:
     try:
         getattr(process, name)()
     except psutil.Error:
-        # It ended by itself.
+        # It has ended by itself.
         return

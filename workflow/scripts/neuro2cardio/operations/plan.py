@@ -1,4 +1,4 @@
-"""What a grid will cost, before any GPU is used: jobs, tokens, FLOPs, hours, memory and disk, by rule and model.
+"""Estimate the cost of a grid before any GPU is used: jobs, tokens, FLOPs, hours, memory and disk, by rule and model.
 
 The arithmetic of decoder-only transformers: 2 FLOPs a parameter and token forward, and as many again backward through
 frozen weights, for which no gradient is made (Kaplan et al. 2020, section 2.1, without its weight gradients).
@@ -25,27 +25,27 @@ from ..models import model_files
 from ..questions import train_sets
 
 FORWARD, TRAINING = 2, 4
-"""FLOPs a parameter and token: one pass forward; forward and backward through frozen weights."""
+"""FLOPs per parameter and token: forward; forward and backward through frozen weights."""
 
 CHARACTERS_PER_TOKEN = 4.0
 TEMPLATE_TOKENS = 30
-"""Around a question by a chat template. With the line above: 258 tokens for a question of S-MedQA, of 254 counted."""
+"""Added to a question by a chat template. With the line above, a question of S-MedQA has 258 tokens; counted: 254."""
 
 START_SECONDS = 10.0
-"""Of each job, before it reads a weight: Snakemake, Python, PyTorch."""
+"""Memory of each job before it loads weights: Snakemake, Python, PyTorch."""
 
 LOAD_BYTES_PER_SECOND = 1e9
 
 ADAPTER_BYTES = 8
-"""A parameter of an adapter on disk, float32: in the adapter, and in the copy kept beside its checkpoints."""
+"""Bytes on disk per parameter of an adapter, in float32: in the adapter and in its copy in the job cache."""
 
 ANSWER_BYTES = 40
-"""An answered question in one order on disk, compressed."""
+"""Bytes on disk of an answered question in one order, compressed."""
 
 
 @dataclass(frozen=True)
 class Lengths:
-    """How many questions there are, and how long they are on average, in characters."""
+    """Number of questions, and their mean length in characters."""
 
     train: Mapping[str, int]
     """Train questions by train set, as the adapters see them."""
@@ -55,12 +55,12 @@ class Lengths:
     """All options of a question together."""
     n_options: float
     basis: str
-    """Where the numbers come from, in words."""
+    """The source of the numbers, in words."""
 
 
 @dataclass(frozen=True)
 class Size:
-    """What of a model's shape costs something."""
+    """The dimensions of a model that determine its cost."""
 
     parameters: float
     lora_per_rank: float
@@ -86,7 +86,7 @@ def known_lengths(settings: Settings) -> Lengths:
 
 
 def measured_lengths(questions: pd.DataFrame, settings: Settings) -> Lengths:
-    """Lengths of a question table (`tables.QUESTIONS`), and the train sets that are cut from it."""
+    """Lengths of a question table (`tables.QUESTIONS`) and of the train sets made from it."""
     grid, test = settings.grid, questions[questions["split"] == "test"]
     train = train_sets.build(questions, grid.specialties, grid.controls, settings.dataset.train_size)
     return Lengths(
@@ -112,9 +112,9 @@ def _test_size(by_specialty: Mapping[str, int], dataset: Dataset) -> int:
 
 
 def model_size(model: Model, record: Path) -> Size:
-    """Size of a model: from its weights where they were fetched, else from the registry's ``parameters``.
+    """Size of a model: from its weights if they were downloaded, otherwise from the registry's ``parameters``.
 
-    ``record`` is what fetching writes. Raises `InputError` where neither tells.
+    ``record`` is the file that `fetch_model` writes. Raises `InputError` if neither is available.
     """
     if record.is_file():
         said = json.loads(record.read_text(encoding="utf-8"))
@@ -142,7 +142,7 @@ def _is_linear(name: str, shape: list[int]) -> bool:
 def plan(
     settings: Settings, lengths: Lengths, sizes: Mapping[str, Size], costs: pd.DataFrame | None = None
 ) -> pd.DataFrame:
-    """One row a rule and model. What is no model's work (questions, terms, tables) takes CPU minutes and is left out.
+    """One row per rule and model. Jobs without a model (questions, terms, tables) take CPU minutes and are left out.
 
     Columns: `jobs`; `tokens` and `flops` of all of them; `hours`, job start included, and `gpu_hours`; `gpu_memory_gb`
     at the peak of one job; `memory_gb` that each asks for on the cluster (downloads run beside it); `disk_gb` of all
@@ -158,7 +158,7 @@ def plan(
 
 
 def calibrated(table: pd.DataFrame, costs: pd.DataFrame) -> pd.DataFrame:
-    """A plan whose hours are corrected by the measured ratio of the same rule and model, where there is one."""
+    """Correct a plan's hours by the measured ratio of the same rule and model, if there is one."""
     ratio = costs.set_index(["rule", "model"])["ratio"].dropna()
     keys = pd.MultiIndex.from_frame(table[["rule", "model"]])
     factor = ratio.reindex(keys).to_numpy()
@@ -295,7 +295,7 @@ def summary(table: pd.DataFrame, lengths: Lengths) -> str:
 
 
 def _short(value: float) -> str:
-    """Three digits that count, and a dash for nothing."""
+    """Three significant digits, and a dash for a missing value."""
     if value == 0:
         return "-"
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"

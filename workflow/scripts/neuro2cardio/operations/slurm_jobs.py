@@ -12,7 +12,7 @@ from ..core.errors import InputError
 from . import local_jobs
 
 JOB_NAME = "neuro2cardio_"
-"""Jobs of this workflow are named so, followed by the run's id (`slurm-jobname-prefix` in slurm/config.yaml)."""
+"""Prefix of the names of our jobs, followed by the run's id (`slurm-jobname-prefix` in slurm/config.yaml)."""
 
 
 SITE = {
@@ -24,7 +24,7 @@ SITE = {
 
 
 class Job(NamedTuple):
-    """A Slurm job that waits or runs. ``comment`` names its rule and wildcards."""
+    """A pending or running Slurm job. ``comment`` names its rule and wildcards."""
 
     job_id: str
     state: str
@@ -32,7 +32,7 @@ class Job(NamedTuple):
 
 
 def jobs(directory: Path) -> list[Job]:
-    """This user's unfinished Slurm jobs that were submitted from ``directory``; none where there is no Slurm."""
+    """This user's unfinished Slurm jobs submitted from ``directory``; empty without Slurm."""
     if shutil.which("squeue") is None:
         return []
     lines = _slurm("squeue", "--me", "--noheader", "--format=%i|%T|%j|%Z|%k").splitlines()
@@ -45,7 +45,7 @@ def jobs(directory: Path) -> list[Job]:
 
 
 def jobs_if_any(directory: Path) -> list[Job]:
-    """Like `jobs`; where Slurm's commands are installed and no cluster answers them, says so, and there are none."""
+    """Like `jobs`, but if Slurm is installed and no cluster answers, print that and return none."""
     try:
         return jobs(directory)
     except InputError as error:
@@ -55,9 +55,9 @@ def jobs_if_any(directory: Path) -> list[Job]:
 
 
 def cancel(found: Sequence[Job], directory: Path, patience: float = 120) -> None:
-    """Cancel jobs and wait until Slurm has let go of them.
+    """Cancel jobs and wait until Slurm has ended them.
 
-    Raises `InputError` where some are still there after ``patience`` seconds.
+    Raises `InputError` if some are still running after ``patience`` seconds.
     """
     if not found:
         return
@@ -70,7 +70,7 @@ def cancel(found: Sequence[Job], directory: Path, patience: float = 120) -> None
 
 
 def check_alone(directory: Path) -> None:
-    """Refuse to start beside the jobs of a controller that died: two writers would share checkpoints and outputs.
+    """Refuse to start while jobs of a dead controller run: two writers would share checkpoints and outputs.
 
     Where Slurm's commands are installed and no cluster answers them (a laptop, a workstation), that is said, and the
     run goes on.
@@ -93,14 +93,14 @@ def check_alone(directory: Path) -> None:
 def check_profile(environment: Mapping[str, str], default_resources: Sequence[str]) -> None:
     """Refuse to submit jobs without the account, partition or mail that the environment names.
 
-    A second profile with `default-resources` of its own replaces ours as a whole, and drops them in silence.
+    A second profile with its own `default-resources` replaces ours and silently drops these.
 
     Args:
         environment: The environment variables.
         default_resources: As Snakemake holds them: ``name=value``.
 
     Raises:
-        InputError: Names the variables whose resource is not there.
+        InputError: Names the variables whose resource is missing.
     """
     given = {resource.partition("=")[0] for resource in default_resources}
     dropped = [f"{name} ({key})" for name, key in SITE.items() if environment.get(name) and key not in given]

@@ -1,1 +1,1 @@
-"""Clinical terms: the lexicon, and where its terms and their placebos stand in questions."""
+"""Clinical terms: the lexicon, and the places of its terms and their placebos in questions."""

@@ -1,4 +1,4 @@
-"""The mentions table: clinical terms of every question, and the placebos that stand beside them."""
+"""The mentions table: the clinical terms of every question, and their placebos."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ def table(questions: pd.DataFrame, backend: Backend, *, with_placebos: bool) -> 
 
 
 def mention_id(question_id: str, start: int, end: int) -> str:
-    """The id of a mention: no two mentions of a question, placebos included, have the same place."""
+    """The id of a mention, which is unique because no two mentions of a question (or placebos) have the same place."""
     return text_digest(question_id, str(start), str(end))
 
 

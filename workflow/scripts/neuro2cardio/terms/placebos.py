@@ -1,4 +1,4 @@
-"""Placebo mentions: words of the same question that are no term, each matched to a term beside which it stands."""
+"""Placebo mentions: words of the same question that are not terms, each matched to a term."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,9 +19,9 @@ _GAPS = frozenset({" ", "-"})
 _EVERYDAY = 3.0
 """Zipf frequency from which a word is everyday English. Rarer words of clinical texts are mostly jargon."""
 _LETTERS_PER_TOKEN = 4
-"""Of a word that is not everyday English, in the vocabularies of language models."""
+"""Letters per token of a word that is not everyday English, in the vocabularies of language models."""
 _SCALES = np.array([0.25, 0.5])
-"""What counts as one step apart: log10 of document frequency, share of the stem's length."""
+"""Differences that count as one step: log10 of document frequency, share of the stem's length."""
 
 
 _REACH = 1000
@@ -39,12 +39,12 @@ class Placebo:
 
 
 def document_frequency(stems: Iterable[str]) -> Counter[str]:
-    """In how many of the stems each word stands, in lower case."""
+    """The number of stems that each word is in, in lower case."""
     return Counter(word for stem in stems for word in {w[0].lower() for w in _WORD.finditer(stem)})
 
 
 def commonness(text: str, frequency: Counter[str]) -> float:
-    """Mean of log10 (1 + document frequency) over the words of a text; 0 where it has none."""
+    """Mean of log10 (1 + document frequency) over the words of a text; 0 if it has none."""
     words = _WORD.findall(text.lower())
     return sum(math.log10(1 + frequency[word]) for word in words) / max(len(words), 1)
 

@@ -1,4 +1,4 @@
-"""What a lexicon is worth: how many questions it reaches, how ambiguous it is, and whether its terms know the label."""
+"""Lexicon coverage, ambiguity and agreement with labels."""
 
 import numpy as np
 import pandas as pd
@@ -26,7 +26,7 @@ def validity(questions: pd.DataFrame, lexicon: pd.DataFrame, mentions: pd.DataFr
 
 
 def votes(question_ids: pd.Series, mentions: pd.DataFrame) -> np.ndarray:
-    """What the terms of each question say of its specialty: questions x specialties, rows in the order of the ids.
+    """Votes of the terms of each question for specialties: questions x specialties, rows in the order of the ids.
 
     Each term of a question has one vote, shared evenly among its specialties and weighted by its inverse document
     frequency log(N / n): a term of every second question says little about any of them. How often a term is repeated
@@ -93,7 +93,7 @@ def _agreement(questions: pd.DataFrame, mentions: pd.DataFrame) -> list[_Measure
 
 
 def _placebo_balance(questions: pd.DataFrame, mentions: pd.DataFrame) -> list[_Measure]:
-    """How unlike their terms the placebos are, by mean difference of the first candidate from its term."""
+    """Mean difference between placebos (the first candidate) and their terms."""
     first = mentions[mentions["kind"] == "placebo"].drop_duplicates("matched_to")
     if first.empty:
         return []
@@ -110,7 +110,7 @@ def _placebo_balance(questions: pd.DataFrame, mentions: pd.DataFrame) -> list[_M
 
 
 def report(table: pd.DataFrame) -> str:
-    """The measures as text: one block for all questions, one line a specialty."""
+    """The measures as text: one block for all questions, one line per specialty."""
     wide = table.pivot_table(index=["measure", "specialty"], columns="scope", values="value", sort=False)[list(SCOPES)]
     overall = wide.xs("", level="specialty").to_string(float_format="{:.3f}".format)
     agreement = wide.loc[["top1_agreement", "top2_agreement"]].unstack("measure").drop(index="")

@@ -18,7 +18,7 @@ class Backend(Protocol):
         ...
 
     def versions(self) -> dict[str, str]:
-        """Names and versions of all that decides which terms are found."""
+        """Names and versions of everything that determines which terms are found."""
         ...
 
 
@@ -30,7 +30,7 @@ class LexiconBackend:
         self._versions = versions
 
     def extract(self, text: str) -> list[Mention]:
-        """See `Backend.extract`. Texts of no specialty have scope ``none``: they are no terms, and no placebos."""
+        """See `Backend.extract`. Texts without a specialty have scope ``none``: neither terms nor placebos."""
         return self._matcher.find(text)
 
     def versions(self) -> dict[str, str]:
@@ -41,7 +41,7 @@ class LexiconBackend:
 def backend(terms: Terms, lexicon: pd.DataFrame, versions: dict[str, str]) -> Backend:
     """The backend that the settings name. `lexicon` and its `versions` come from the rule `lexicon`.
 
-    Raises `InputError` where the backend's software or server is missing.
+    Raises `InputError` if the backend's software or server is missing.
     """
     chosen = terms.lexicon
     if isinstance(chosen, Embedded | Dictionary):

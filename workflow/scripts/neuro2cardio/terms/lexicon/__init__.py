@@ -26,7 +26,7 @@ class Lexicon:
 def embedded(hpo_file: Path | str | None, icd10cm_file: Path | str, *, max_specialties: int) -> Lexicon:
     """The project's own lexicon, from hp.obo (None: without it), the tabular list of ICD-10-CM and the supplement.
 
-    Raises `InputError` where a file is missing or not what it should be.
+    Raises `InputError` if a file is missing or invalid.
     """
     release, codes = icd10cm.read_icd10cm(icd10cm_file)
     entries = [*supplement.entries(), *icd10cm.entries(codes)]
@@ -40,7 +40,7 @@ def embedded(hpo_file: Path | str | None, icd10cm_file: Path | str, *, max_speci
 def dictionary(path: Path | str, *, max_specialties: int) -> Lexicon:
     """A lexicon from a JSON file that maps each term to the list of its specialties.
 
-    Raises `InputError` where the file is missing, is no such mapping, or names an unknown specialty.
+    Raises `InputError` if the file is missing, is not such a mapping, or names an unknown specialty.
     """
     try:
         content = json.loads(Path(path).read_text(encoding="utf-8-sig"), object_pairs_hook=_without_doubles)

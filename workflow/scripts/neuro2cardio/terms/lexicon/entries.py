@@ -1,4 +1,4 @@
-"""What one source says of one text, and the table that all sources become."""
+"""An entry of one source for one text, and the table that all entries are merged into."""
 
 from dataclasses import dataclass
 
@@ -17,20 +17,20 @@ LEXICON = pa.schema(
         "sources": pa.list_(pa.string()),
     }
 )
-"""One row a term. `forms` are all spellings matched, the term's own first. `scope` is `strict`, `broad`, or `none` for
-a clinical text that is no term (of no specialty, or of too many): it is not reported, but no placebo either.
-`reason` says by which rule a term is not `strict`."""
+"""One row per term. `forms` are all spellings that are matched, the term's own first. `scope` is `strict`, `broad`,
+or `none` for a clinical text that is not a term (it has no specialty, or too many): neither reported nor a placebo.
+`reason` names the rule by which a term is not `strict`."""
 
 PART = "part"
-"""Kind of a word that is no term, but a part of many: `renal`. Any term that it overlaps goes before it."""
+"""Kind of a word that is not a term but part of many: `renal`. Terms that overlap it have precedence."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What one source says of one text.
+    """The entry of one source for one text.
 
     `rank` orders the entries of one source: the lowest, that is the one which names the text most directly and most
-    generally, decides. `loose` marks texts that are wider than the concept they stand for. `secondary` entries
+    generally, decides. `loose` marks texts with a wider meaning than their concept. `secondary` entries
     speak only of texts that no other entry has.
     """
 

@@ -1,4 +1,4 @@
-"""Merge what the sources say of each text into one lexicon."""
+"""Merge the entries of all sources into one lexicon."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
@@ -17,7 +17,7 @@ _MAX_WORDS = 6
 _COMMON = 4.0
 """Zipf frequency (log10 of occurrences in a billion words) from which a word is common: pulse, fever, heart."""
 _VERY_COMMON = 5.0
-"""From here even the name of a condition is a word of everyday language."""
+"""Zipf frequency from which even the name of a condition counts as everyday language."""
 _CONDITIONS = frozenset({"disorder", "injury", "organism", "state"})
 _HEADED_TERMS, _HEADED_SHARE = 10, 0.5
 """A word that heads so many terms, of which no specialty has this share, is general: effusion, polyp, wound."""
@@ -35,7 +35,7 @@ def build(entries: Iterable[Entry], *, max_specialties: int) -> pd.DataFrame:
 
     The supplement decides alone where it speaks. Else each source speaks by its entries of lowest rank; two sources
     that share specialties mean what they share, others the union. Chapters of circumstance speak of what no other
-    entry names. A text of more than `max_specialties`, or of none, is no term (scope ``none``).
+    entry names. A text with more than `max_specialties`, or none, is not a term (scope ``none``).
     """
     groups: dict[_Key, list[Entry]] = defaultdict(list)
     for entry in entries:
@@ -53,7 +53,7 @@ def build(entries: Iterable[Entry], *, max_specialties: int) -> pd.DataFrame:
 
 
 def _key(entry: Entry) -> _Key | None:
-    """What a text is found by: folded, and in its case where it is an abbreviation. None for what cannot be a term."""
+    """The form by which a text is found: folded, or in its own case for abbreviations. None if it can't be a term."""
     text = " ".join(entry.text.split())
     case = is_abbreviation(text)
     folded = fold(text, case=case).strip()
@@ -100,7 +100,7 @@ def _deciding(group: list[Entry]) -> list[Entry]:
 
 
 def _agreed(deciding: list[Entry]) -> frozenset[str]:
-    """What the sources share; where they share nothing, all they say."""
+    """The specialties that the sources share; if there are none, all of them."""
     says: dict[str, frozenset[str]] = defaultdict(frozenset)
     for entry in deciding:
         says[entry.source] |= frozenset(entry.specialties)
@@ -110,7 +110,7 @@ def _agreed(deciding: list[Entry]) -> frozenset[str]:
 
 
 def _parts_of_terms(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Words that are no terms, but stand in many: rows of scope ``none``, which keep them from becoming placebos."""
+    """Words that are not terms but part of many: rows of scope ``none``, which keep them from becoming placebos."""
     terms = [row["term"].split(" ") for row in rows if row["scope"] != "none" and not row["case_sensitive"]]
     count = Counter(word for words in terms for word in set(words))
     known = {form for row in rows for form in row["forms"]}
@@ -123,7 +123,7 @@ def _parts_of_terms(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _limit_scope(rows: list[dict[str, Any]]) -> None:
-    """Keep over-general words to the broad lexicon, by rule; the user's own dictionary is taken as it is."""
+    """Restrict over-general words to the broad lexicon, by rule; the user's own dictionary is not changed."""
     headed = _specialties_of_headed_terms(rows)
     for row in rows:
         if row["scope"] == "strict" and " " not in row["term"] and "dictionary" not in row["sources"]:

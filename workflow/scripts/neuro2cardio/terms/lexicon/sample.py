@@ -9,7 +9,7 @@ from ...core.specialties import SPECIALTIES
 def sample(lexicon: pd.DataFrame, *, each: int, seed: int) -> pd.DataFrame:
     """At most `each` terms of every specialty, in its order: columns `drawn_for` and those of the lexicon.
 
-    The draw is the same for the same lexicon and seed. Texts that are no term (scope ``none``) are never drawn.
+    The draw is the same for the same lexicon and seed. Texts that are not terms (scope ``none``) are never drawn.
     """
     generator = np.random.default_rng(seed)
     terms = lexicon[lexicon["scope"] != "none"].sort_values(["term", "case_sensitive"], ignore_index=True)
@@ -22,7 +22,7 @@ def sample(lexicon: pd.DataFrame, *, each: int, seed: int) -> pd.DataFrame:
 
 
 def markdown(drawn: pd.DataFrame) -> str:
-    """One table a specialty: term, all its specialties, kind, scope with the rule behind it, and sources."""
+    """One table per specialty: term, all its specialties, kind, scope with the rule behind it, and sources."""
     return "\n".join(_section(specialty, rows) for specialty, rows in drawn.groupby("drawn_for", sort=False))
 
 

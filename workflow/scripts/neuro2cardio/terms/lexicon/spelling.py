@@ -1,4 +1,4 @@
-"""How a term may stand in a text: folded (no accents, one kind of hyphen), in the plural, in British, as an eponym."""
+"""Spellings of a term: folded (no accents, one kind of hyphen), plural, British, eponyms."""
 
 from collections.abc import Iterator
 from functools import cache, partial
@@ -43,12 +43,12 @@ _ANY_AMERICAN, _ANY_BRITISH = (
 )
 _IRREGULAR = {"bacterium": "bacteria", "diverticulum": "diverticula", "vertebra": "vertebrae", "fungus": "fungi"}
 _SAME_LENGTH = {ord(quote): "'" for quote in "’‘ʼ`´"} | {ord(joint): " " for joint in "-‐‑‒–−\u00a0"}
-"""Em dashes and tabs part what they stand between, so they stay."""
+"""Em dashes and tabs separate words, so they are kept."""
 
 
 @cache
 def _base(letter: str) -> str:
-    """The letter without its accent, where that leaves one letter: offsets must stay what they are."""
+    """The letter without its accent if that leaves one letter, so that offsets stay the same."""
     base = unicodedata.normalize("NFD", letter)[0]
     return base if unicodedata.category(letter)[0] == "L" and base.isascii() else letter
 
@@ -59,9 +59,9 @@ def _lower(letter: str) -> str:
 
 
 def fold(text: str, *, case: bool = False) -> str:
-    """A text as it is compared: without accents, hyphens as spaces, in lower case unless `case` counts.
+    """A text in the form that is compared: without accents, hyphens as spaces, in lower case unless `case` counts.
 
-    Of the same length as `text`, so that offsets into one are offsets into the other.
+    It has the same length as `text`, so that offsets are the same in both.
     """
     plain = text.translate(_SAME_LENGTH)
     if not plain.isascii():
