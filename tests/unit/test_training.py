@@ -123,7 +123,7 @@ def test_one_question_that_does_not_fit_says_what_to_do(train, monkeypatch):
 def test_a_run_killed_half_way_goes_on_to_the_same_bytes(train, monkeypatch, tmp_path, half_written):
     undisturbed, _ = train(name="whole")
     saves = Counter()
-    real = fine_tuning._Watch.on_save
+    real = fine_tuning.ProgressCallback.on_save
 
     def power_cut(self, args, state, control, **more):
         saves[state.global_step] += 1
@@ -134,10 +134,10 @@ def test_a_run_killed_half_way_goes_on_to_the_same_bytes(train, monkeypatch, tmp
                 os.truncate(weights, weights.stat().st_size // 2)
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(fine_tuning._Watch, "on_save", power_cut)
+    monkeypatch.setattr(fine_tuning.ProgressCallback, "on_save", power_cut)
     with pytest.raises(KeyboardInterrupt):
         train(name="cut")
-    monkeypatch.setattr(fine_tuning._Watch, "on_save", real)
+    monkeypatch.setattr(fine_tuning.ProgressCallback, "on_save", real)
     resumed, trained = train(name="cut")
     assert trained.record["resumed_from_step"] == (None if half_written else 4)
     assert resumed == undisturbed

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-import inspect
 import json
 from math import ceil
 from pathlib import Path
@@ -33,7 +32,7 @@ from ..core.errors import InputError
 from ..core.files import write_json
 from ..core.job_cache import is_whole, mark_whole
 from ..core.signals import on_signal
-from . import lora_targets
+from . import lora_targets, packed_loss
 from .prompting import Prompter, Question, Tokens
 from .registry import LoadedModel
 from .training_checks import require_learning
@@ -108,9 +107,11 @@ def train(
     steps what they were. Raises `InputError` where a single question does not fit.
     """
     micro = recipe.micro_batch_size
+    # Tried before the adapter and its dropout exist.
+    packed_loss.can_pack(model)
     # Before the adapter exists: its matrices are drawn when it is made.
     set_seed(seed)
-    network = get_peft_model(model.network, _lora(recipe, model.network))
+    network = _adapted(model.network, recipe)
     while True:
         try:
             return _train(model, network, learned, recipe, seed, checkpoints, micro, show)
@@ -124,8 +125,7 @@ def train(
             torch.cuda.empty_cache()
             print(f"out of memory: going on with {micro} questions in memory, the same batch", flush=True)
             set_seed(seed)
-            base = network.unload()
-            network = get_peft_model(base, _lora(recipe, base))
+            network = _adapted(network.unload(), recipe)
 
 
 def save_adapter(network: PeftModel, folder: Path, base: str) -> None:
@@ -152,20 +152,22 @@ def _train(
 ) -> Trained:
     sequence = order([len(e.input_ids) for e in learned], recipe.epochs, recipe.batch_size, seed)
     steps = ceil(len(sequence) / recipe.batch_size)
-    watch = _Watch(steps, show)
+    progress = ProgressCallback(steps, show)
     resumed = newest_whole(checkpoints)
     trainer = _Trainer(
+        base=model,
+        packs=packed_loss.can_pack(model),
         model=network,
         args=_arguments(model, recipe, seed, checkpoints, micro, steps),
         train_dataset=[learned[i] for i in sequence],  # type: ignore[arg-type]
         data_collator=_collate,
-        callbacks=[watch],
+        callbacks=[progress],
     )
     trainer.remove_callback(PrinterCallback)
     # A preempted or cancelled job gets SIGTERM: it writes a checkpoint after the step under way.
-    with on_signal(watch.stop, signal.SIGTERM, signal.SIGINT):
+    with on_signal(progress.stop, signal.SIGTERM, signal.SIGINT):
         trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
-    if watch.stopped and trainer.state.global_step < steps:
+    if progress.stopped and trainer.state.global_step < steps:
         raise SystemExit(
             f"stopped by signal at step {trainer.state.global_step} of {steps}; a rerun goes on from there"
         )
@@ -196,10 +198,11 @@ def newest_whole(checkpoints: Path) -> Path | None:
 
 
 class _Trainer(Trainer):
-    """Trainer with a loss that makes logits only where there are labels, and an order fixed beforehand."""
+    """Trainer with a loss that pads nothing and never holds all logits, and an order fixed beforehand."""
 
-    def __init__(self, **arguments: Any) -> None:
+    def __init__(self, base: LoadedModel, packs: bool, **arguments: Any) -> None:
         super().__init__(**arguments)
+        self._base, self._packs = base, packs
         # Makes Trainer count the labels of a whole batch, by which `compute_loss` divides: the sum over micro-batches
         # is then the batch's mean, however it is cut.
         self.model_accepts_loss_kwargs = True
@@ -217,16 +220,27 @@ class _Trainer(Trainer):
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> Any:
         """Cross-entropy summed over the labels, divided by the labels of the whole batch."""
-        labels = inputs.pop("labels")
-        columns = (labels != _IGNORED).any(0).nonzero()[:, 0]
-        keep = {"logits_to_keep": columns - 1} if keeps_logits(self.model) else {}
-        out = model(**inputs, use_cache=False, **keep)
-        logits = out.logits if keep else out.logits[:, columns - 1]
-        total = torch.nn.functional.cross_entropy(
-            logits.float().flatten(0, 1), labels[:, columns].flatten(), ignore_index=_IGNORED, reduction="sum"
-        )
+        labels = inputs["labels"]
+        with torch.autocast(labels.device.type, torch.bfloat16, enabled=self.args.bf16):
+            total = self._packed_loss(inputs) if self._packs else self._padded_loss(model, inputs)
         loss = total / num_items_in_batch if num_items_in_batch is not None else total / (labels != _IGNORED).sum()
-        return (loss, out) if return_outputs else loss
+        return (loss, {"loss": loss}) if return_outputs else loss
+
+    def _packed_loss(self, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
+        lengths = inputs["attention_mask"].sum(1).tolist()
+        ids, labels = (
+            [tuple(row[:n]) for row, n in zip(inputs[key].tolist(), lengths, strict=True)]
+            for key in ("input_ids", "labels")
+        )
+        return packed_loss.summed(self._base, ids, labels, _IGNORED)
+
+    def _padded_loss(self, model: Any, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
+        """The loss of a network that can't be packed, with logits where there are labels alone."""
+        labels = inputs["labels"]
+        rows, columns = (labels != _IGNORED).nonzero(as_tuple=True)
+        given = {key: inputs[key] for key in ("input_ids", "attention_mask")}
+        logits = model(**given, use_cache=False).logits[rows, columns - 1]
+        return torch.nn.functional.cross_entropy(logits.float(), labels[rows, columns], reduction="sum")
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Add the seconds of training to each entry, those of the runs that this one goes on from included."""
@@ -235,8 +249,8 @@ class _Trainer(Trainer):
         super().log({**logs, "seconds": self._before + time.monotonic() - self._started}, start_time)
 
 
-class _Watch(TrainerCallback):
-    """Progress for the log, a mark on checkpoints that are whole, and a stop between two steps."""
+class ProgressCallback(TrainerCallback):
+    """Shows progress, marks complete checkpoints, and stops between two steps."""
 
     def __init__(self, steps: int, show: bool) -> None:
         self.stopped = False
@@ -265,6 +279,16 @@ class _Watch(TrainerCallback):
 
     def on_train_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         self._bar.close()
+
+
+def _adapted(network: Any, recipe: Recipe) -> PeftModel:
+    """A network with a new adapter, whose layers take their input as autocast gives it."""
+    adapted: PeftModel = get_peft_model(network, _lora(recipe, network))
+    for module in adapted.modules():
+        if hasattr(module, "lora_A"):
+            # PEFT would convert every input to float32, and autocast at once back to bfloat16.
+            module.cast_input_dtype_enabled = False  # type: ignore[assignment]
+    return adapted
 
 
 def _lora(recipe: Recipe, network: Any) -> LoraConfig:
@@ -325,12 +349,6 @@ def _curve(history: list[dict[str, float]], tokens: np.ndarray, batch_size: int)
     done = [int(tokens[min(int(row["step"]) * batch_size, len(tokens)) - 1]) for row in rows]
     columns = ("step", "loss", "learning_rate", "grad_norm", "seconds")
     return pd.DataFrame({**{c: [row[c] for row in rows] for c in columns}, "tokens": done})
-
-
-def keeps_logits(network: Any) -> bool:
-    """Whether a network, or the one inside a PEFT model, can leave out logits that nobody reads."""
-    inner = network.get_base_model() if hasattr(network, "get_base_model") else network
-    return "logits_to_keep" in inspect.signature(inner.forward).parameters
 
 
 def _chunks(values: np.ndarray, size: int) -> list[np.ndarray]:

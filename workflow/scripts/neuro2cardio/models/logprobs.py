@@ -150,18 +150,13 @@ def _read_batch(model: LoadedModel, batch: _Batch) -> tuple[list[list[Values]], 
     branches = [leaf.branch for leaf in tree.leaves]
     wanted = [(i, r.at - 1, r.tokens) for i, q in enumerate(queries) for r in q.readings]
     ends = [i for i, q in enumerate(queries) if q.continued]
-    places = [(_run_at(branches[i], at), at) for i, at, _ in wanted]
-    places += [(_run_at(branches[i], len(queries[i].ids) - 1), len(queries[i].ids) - 1) for i in ends]
+    places = [(packed.run_at(branches[i], at), at) for i, at, _ in wanted]
+    places += [(packed.run_at(branches[i], len(queries[i].ids) - 1), len(queries[i].ids) - 1) for i in ends]
     logits = packed.compute(model, tree.runs, places, keep=bool(ends))
     found = iter(_read_logits(logits, [tokens for *_, tokens in wanted]))
     values = [[[next(found) for _ in query.readings] for query in group] for group in groups]
     following = logits[len(wanted) :].argmax(-1).tolist()
     return values, [(branches[i][-1], token) for i, token in zip(ends, following, strict=True)]
-
-
-def _run_at(branch: Sequence[Run], at: int) -> Run:
-    """The run of a branch that holds the token at a position."""
-    return next(run for run in branch if run.first <= at < run.end)
 
 
 def _read_alone(model: LoadedModel, query: Query) -> Values:

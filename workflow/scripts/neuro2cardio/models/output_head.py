@@ -14,6 +14,7 @@ import torch
 _VOCABULARY_CHUNK = 16_384
 """Rows of the head's weight converted to float32 at once, to bound the memory of the copy."""
 _ISOLATED: WeakKeyDictionary[torch.nn.Module, bool] = WeakKeyDictionary()
+_PLAIN: WeakKeyDictionary[torch.nn.Module, bool] = WeakKeyDictionary()
 
 
 def forward(network: Any, rows: torch.Tensor, columns: torch.Tensor, **inputs: Any) -> tuple[Any, torch.Tensor]:
@@ -31,9 +32,44 @@ def forward(network: Any, rows: torch.Tensor, columns: torch.Tensor, **inputs: A
     if not can_isolate(network):
         out = network(**inputs)
         return out, out.logits[rows, columns].float()
-    with _selecting(_head(network), rows, columns):
+    with _selecting(head_of(network), rows, columns):
         out = network(**inputs)
     return out, out.logits[0].float()
+
+
+def hidden_states(network: Any, rows: torch.Tensor, columns: torch.Tensor, **inputs: Any) -> tuple[Any, torch.Tensor]:
+    """As `forward`, but (n, hidden) hidden states, as they enter the head, in place of logits; gradients flow."""
+    found: list[torch.Tensor] = []
+
+    def take(_: torch.nn.Module, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+        hidden, *more = arguments
+        found.append(hidden[rows.to(hidden.device), columns.to(hidden.device)])
+        return (hidden[:, :0], *more)
+
+    hook = head_of(network).register_forward_pre_hook(take)
+    try:
+        out = network(**inputs)
+    finally:
+        hook.remove()
+    return out, found[0]
+
+
+def is_plain(network: Any) -> bool:
+    """Whether logits are what a linear head makes of hidden states, and nothing more; tried once per network."""
+    if network not in _PLAIN:
+        head = head_of(network)
+        _PLAIN[network] = type(head) is torch.nn.Linear and can_isolate(network) and _is_plain(network, head)
+    return _PLAIN[network]
+
+
+def _is_plain(network: Any, head: torch.nn.Linear) -> bool:
+    ids = torch.arange(3, device=head.weight.device)[None]
+    rows, columns = torch.zeros_like(ids[0]), ids[0]
+    with torch.inference_mode():
+        expected = network(input_ids=ids, use_cache=False).logits[0].float()
+        _, hidden = hidden_states(network, rows, columns, input_ids=ids, use_cache=False)
+        found = torch.nn.functional.linear(hidden.to(head.weight.dtype), head.weight, head.bias).float()
+    return close(found, expected, network.dtype)
 
 
 def can_isolate(network: Any) -> bool:
@@ -47,7 +83,7 @@ def can_isolate(network: Any) -> bool:
 
 
 def _try(network: Any) -> bool:
-    head = _head(network)
+    head = head_of(network)
     if head is None:
         return False
     embeddings = network.get_input_embeddings()
@@ -70,7 +106,8 @@ def close(found: torch.Tensor, expected: torch.Tensor, dtype: torch.dtype) -> bo
     return bool(((found - expected).abs() <= tolerance * scale).all())
 
 
-def _head(network: Any) -> Any:
+def head_of(network: Any) -> Any:
+    """The layer that projects onto the vocabulary, or None."""
     inner = network.get_base_model() if hasattr(network, "get_base_model") else network
     return inner.get_output_embeddings()
 

@@ -24,6 +24,9 @@ Ids = tuple[int, ...]
 _NAME = "neuro2cardio_packed"
 SAVED_TOKENS = 8
 """Tokens that a shared run must save: one more run costs as much time as computing a few tokens."""
+_Kept = dict[Any, list[tuple[torch.Tensor, torch.Tensor]]]
+"""Keys and values of each run of a pass, by attention module."""
+Forward = Callable[..., tuple[Any, torch.Tensor]]
 _CAN_PACK: WeakKeyDictionary[torch.nn.Module, bool] = WeakKeyDictionary()
 
 
@@ -35,10 +38,12 @@ class Run:
     parent: "Run | None" = None
     first: int = field(init=False)
     """Position of its first token in the whole sequence."""
+    index: int = field(init=False, default=0)
+    """Which run of its pass it is."""
     column: int = field(init=False, default=0)
     """Where it stands in the row of its pass."""
-    kept: "dict[Any, tuple[torch.Tensor, torch.Tensor]] | None" = field(init=False, default=None)
-    """Keys and values of its whole pass by attention module, where later passes build upon it."""
+    kept: "_Kept | None" = field(init=False, default=None)
+    """Keys and values of all runs of its pass, where later passes build upon it."""
 
     def __post_init__(self) -> None:
         self.first = self.parent.first + len(self.parent.ids) if self.parent else 0
@@ -115,8 +120,17 @@ def shared(rows: Sequence[Ids]) -> int:
     return next((i for i in range(shorter) if first[i] != last[i]), shorter)
 
 
+def run_at(branch: Sequence[Run], at: int) -> Run:
+    """The run of a branch that holds the token at a position."""
+    return next(run for run in branch if run.first <= at < run.end)
+
+
 def compute(
-    model: LoadedModel, runs: Sequence[Run], places: Sequence[tuple[Run, int]], keep: bool = False
+    model: LoadedModel,
+    runs: Sequence[Run],
+    places: Sequence[tuple[Run, int]],
+    keep: bool = False,
+    forward: Forward = output_head.forward,
 ) -> torch.Tensor:
     """One forward pass over ``runs``, whose parents are among them, before them, or were kept.
 
@@ -125,14 +139,15 @@ def compute(
         runs: What to compute.
         places: Where to read logits: a run of this pass, and the position of a token in its sequence.
         keep: Keep keys and values, so that later passes can go on behind these runs.
+        forward: What to read at the places: logits, or `output_head.hidden_states`.
 
     Returns:
-        (places, vocabulary) float32 logits for the token that follows each place.
+        (places, vocabulary) float32 logits for the token that follows each place; or (places, hidden) hidden states.
     """
     column = 0
-    kept: dict[Any, tuple[torch.Tensor, torch.Tensor]] = {}
-    for run in runs:
-        run.column, run.kept = column, kept
+    kept: _Kept = {}
+    for index, run in enumerate(runs):
+        run.index, run.column, run.kept = index, column, kept
         column += len(run.ids)
     ids = torch.tensor([[i for run in runs for i in run.ids]], device=model.device)
     positions = torch.tensor([[p for run in runs for p in range(run.first, run.end)]], device=model.device)
@@ -140,12 +155,12 @@ def compute(
     # Tried before the network's attention is replaced.
     output_head.can_isolate(model.network)
     with _packed(model.network, _Layout(runs, kept)):
-        _, logits = output_head.forward(
+        _, read = forward(
             model.network, torch.zeros_like(columns), columns, input_ids=ids, position_ids=positions, use_cache=False
         )
     if not keep:
         kept.clear()
-    return logits
+    return read
 
 
 def can_pack(model: LoadedModel) -> bool:
@@ -180,7 +195,7 @@ class _Layout:
     """What attention has to know of the pass under way."""
 
     runs: Sequence[Run]
-    kept: dict[Any, tuple[torch.Tensor, torch.Tensor]]
+    kept: _Kept
     masks: dict[Any, torch.Tensor | None] = field(default_factory=dict)
 
     def mask(self, run: Run, window: int | None, query: torch.Tensor, always: bool) -> torch.Tensor | None:
@@ -236,15 +251,15 @@ def _attend(
     assert active is not None
     layout, implementation = active
     own = _own(module, implementation)
-    layout.kept[module] = (key, value)
+    # Split, not sliced: the gradients of slices would each be as large as the whole.
+    lengths = [len(run.ids) for run in layout.runs]
+    layout.kept[module] = list(zip(key.split(lengths, dim=2), value.split(lengths, dim=2), strict=True))
     window = attention.window(module, more)
     outputs = []
-    for run in layout.runs:
+    for run, part in zip(layout.runs, query.split(lengths, dim=2), strict=True):
         if run.ids:
-            part = slice(run.column, run.column + len(run.ids))
             mask = layout.mask(run, window, query, always=implementation == "eager")
-            keys, values = _branch(run, module)
-            outputs.append(own(module, query[:, :, part], keys, values, mask, **more)[0])
+            outputs.append(own(module, part, *_branch(run, module), mask, **more)[0])
     return torch.cat(outputs, dim=1), None
 
 
@@ -253,10 +268,9 @@ def _branch(run: Run, module: Any) -> tuple[torch.Tensor, torch.Tensor]:
     parts = []
     for part in run.branch:
         assert part.kept is not None
-        columns = slice(part.column, part.column + len(part.ids))
-        parts.append(tuple(tensor[:, :, columns] for tensor in part.kept[module]))
+        parts.append(part.kept[module][part.index])
     if len(parts) == 1:
-        return parts[0][0], parts[0][1]
+        return parts[0]
     keys, values = (torch.cat(tensors, dim=2) for tensors in zip(*parts, strict=True))
     return keys, values
 
