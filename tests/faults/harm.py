@@ -1,5 +1,6 @@
 """One adapter of the tiny grid, and what the tests of faults do to it."""
 
+from contextlib import suppress
 import json
 import os
 from pathlib import Path
@@ -8,6 +9,7 @@ import signal
 import subprocess
 import sys
 
+import psutil
 from tiny_grid import Checkout, environment, wait_for
 
 ADAPTER = "results/tiny/adapters/tiny/completion/cardiology/seed-1"
@@ -19,14 +21,12 @@ CHECKPOINTS = "results/tiny/job_cache/finetune/tiny/completion/cardiology/seed-1
 
 def process(grid: Checkout, script: str) -> int | None:
     """The process that runs a script of the workflow in this checkout."""
-    for folder in Path("/proc").iterdir():
-        try:
-            if folder.name.isdecimal() and (folder / "cwd").readlink() == grid.directory:
-                words = (folder / "cmdline").read_bytes().split(b"\0")
-                if words[0].endswith(b"python") and words[1].endswith(script.encode()):
-                    return int(folder.name)
-        except OSError:
-            continue
+    for candidate in psutil.process_iter():
+        with suppress(psutil.Error, OSError):
+            if Path(candidate.cwd()) == grid.directory:
+                words = [*candidate.cmdline(), "", ""]
+                if words[0].endswith("python") and words[1].endswith(script):
+                    return candidate.pid
     return None
 
 

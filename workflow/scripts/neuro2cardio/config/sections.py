@@ -7,8 +7,6 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInf
 from ..core import specialties
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]*$")]
-Specialty = Annotated[str, AfterValidator(specialties.canonical)]
-"""One of the fifteen, in any of its spellings."""
 
 
 def _any_specialty(name: str, info: ValidationInfo) -> str:

