@@ -14,7 +14,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 PY := workflow tests benchmarks
 SMK := Snakefile workflow/rules
 
-.PHONY: setup demo test check unit workflow slurm slow format schema lock recover licences clean
+.PHONY: setup bench demo test check unit workflow slurm slow format schema lock recover licences clean
 
 setup: $(READY)
 
@@ -57,6 +57,18 @@ check: setup
 	codespell .
 	snakemake --lint
 	snakemake --lint --configfile demo.yaml
+
+# Speed and memory against lm-eval and TRL, which get an environment of their own; writes docs/performance.md.
+# make bench QUESTIONS=S-MedQA_validation.json [LONG=1]
+bench: setup .venv-peers/.ready
+	@test -n "$(QUESTIONS)" || { echo "name S-MedQA's JSON file: make bench QUESTIONS=..."; exit 1; }
+	snakemake --configfile demo.yaml --cores 1 --quiet all resources/models/smollm2-135m/model.json
+	PYTHONPATH=workflow/scripts python benchmarks/performance/bench.py --questions $(QUESTIONS) $(if $(LONG),--long)
+
+.venv-peers/.ready: benchmarks/performance/peers.txt
+	$(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
 
 unit: setup
 	pytest tests/unit -n $(CORES)
