@@ -8,7 +8,7 @@ import pandas as pd
 import planted
 import pytest
 
-from neuro2cardio.analysis import figures, summary, transfer
+from neuro2cardio.analysis import effect_tables, figures, transfer
 from neuro2cardio.analysis.formatting import signed
 from neuro2cardio.annotation import quorum_figure, votes
 from neuro2cardio.config.analysis import Statistics
@@ -32,7 +32,7 @@ def tables_of(axes, seed=0):
     setup = Statistics(draws=100)
     return {
         "transfer_matrix": transfer.matrix([block], axes, exam, setup),
-        "diagonal": transfer.diagonal([block], axes, exam, setup),
+        "diagonal": effect_tables.diagonal([block], axes, exam, setup),
         "position_bias": letters_of(axes, rng),
         "term_shift": shifts_of(axes, rng),
         "term_shift_grid": shift_grid_of(axes, rng),
@@ -144,19 +144,6 @@ def test_an_unknown_figure_is_an_error(grid_and_tables):
     axes, tables = grid_and_tables
     with pytest.raises(InputError, match="unknown figure 'transfr-cloze'; did you mean 'transfer'"):
         draw("transfr-cloze", axes, tables)
-
-
-def test_the_summary_says_what_is_not_told_from_zero(grid_and_tables):
-    axes, tables = grid_and_tables
-    shifts = tables["term_shift"].copy()
-    shifts.loc[shifts["group"] == "own_minus_other", ["shift", "low", "high"]] = [0.02, -0.03, 0.07]
-    shifts.loc[shifts["group"] == "terms_minus_placebo", ["shift", "low", "high"]] = [-0.2, -0.3, -0.1]
-    lines = summary.summary(tables["transfer_matrix"], tables["diagonal"], shifts, "prompt", "strict").splitlines()
-    assert len(lines) == 3
-    cells = len(axes.train_set) * len(axes.specialties)
-    assert lines[0].startswith(f"Largest of {cells} changes against base")
-    assert "own minus other +0.020 [−0.030, +0.070], not told from zero" in lines[2]
-    assert "terms minus placebo −0.200 [−0.300, −0.100] (" in lines[2]
 
 
 def test_quorums_that_come_to_the_same_share_a_label():

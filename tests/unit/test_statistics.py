@@ -111,12 +111,6 @@ def test_sign_flip_passes_over_questions_that_are_not_there():
     assert np.isnan(resampling.sign_flip(np.full((1, 3), np.nan), 10, rng())[0])
 
 
-def test_tukey_margin_of_two_cells_is_the_interval_of_their_difference():
-    samples = rng().normal(size=(100_000, 2))
-    margin = resampling.tukey_margin(samples, np.zeros(2), 0.95)
-    assert margin == pytest.approx(stats.norm.ppf(0.975) * np.sqrt(2), rel=0.02)
-
-
 def test_generators_of_different_names_are_different_and_of_one_name_the_same():
     first, again = (resampling.generator(0, "matrix", "Cardiology").random() for _ in range(2))
     assert first == again != resampling.generator(0, "matrix", "Neurology").random()

@@ -95,6 +95,7 @@ wildcard_constraints:
 TABLE_NAMES = [
     "transfer_matrix",
     "diagonal",
+    "effects",
     "position_bias",
     "term_shift",
     "term_shift_grid",

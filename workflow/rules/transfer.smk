@@ -34,6 +34,7 @@ rule transfer_matrix:
     output:
         matrix=report_table("transfer_matrix", "transfer"),
         diagonal=report_table("diagonal", "diagonal"),
+        effects=report_table("effects", "effects"),
         position_bias=report_table("position_bias", "position-bias"),
         answer_mass=report_table("answer_mass", "answer-mass"),
         checks=report_table("training_checks", "training"),
@@ -55,7 +56,7 @@ rule transfer_matrix:
     shell:
         'python "$NEURO2CARDIO_SCRIPTS"/transfer_matrix.py --settings {params.settings:q} --questions {input.questions:q}'
         " --predictions {params.predictions:q} --adapters {params.adapters:q} --matrix {output.matrix:q}"
-        " --diagonal {output.diagonal:q} --position-bias {output.position_bias:q} --answer-mass {output.answer_mass:q}"
+        " --diagonal {output.diagonal:q} --effects {output.effects:q} --position-bias {output.position_bias:q} --answer-mass {output.answer_mass:q}"
         " --checks {output.checks:q} > {log:q} 2>&1"
 
 
@@ -128,24 +129,26 @@ rule figures:
         " --figures {params.figures:q} --out {params.folder:q} > {log:q} 2>&1"
 
 
-rule summary:
-    """Say in three lines what came out."""
+rule verdict:
+    """Say what the grid found, sentence by sentence: for programs, and in words."""
     input:
-        matrix=f"{TABLES}/transfer_matrix.csv",
+        effects=f"{TABLES}/effects.csv",
         diagonal=f"{TABLES}/diagonal.csv",
         term_shift=f"{TABLES}/term_shift.csv",
+        checks=f"{TABLES}/training_checks.csv",
         answer_mass=f"{TABLES}/answer_mass.csv",
     output:
-        report(
+        json=f"{TABLES}/verdict.json",
+        text=report(
             f"{TABLES}/summary.txt",
             caption="../report/summary.rst",
             category="Summary",
             labels={"table": "summary"},
         ),
     log:
-        f"{LOGS}/tables/summary.log",
+        f"{LOGS}/tables/verdict.log",
     benchmark:
-        f"{BENCHMARKS}/tables/summary.tsv"
+        f"{BENCHMARKS}/tables/verdict.tsv"
     conda:
         "../../envs/analysis.yaml"
     threads: 1
@@ -153,9 +156,11 @@ rule summary:
         mem_mb=per_attempt(1000),
         runtime=per_attempt(10),
     params:
-        settings=job_settings_of("summary", context=SETTINGS.terms.contexts[0], scope=SETTINGS.terms.scope),
-        code=code_digest("summary"),
+        settings=job_settings_of(
+            "verdict", context=SETTINGS.terms.contexts[0], scope=SETTINGS.terms.scope, statistics=SETTINGS.statistics
+        ),
+        code=code_digest("verdict"),
     shell:
-        'python "$NEURO2CARDIO_SCRIPTS"/summary.py --settings {params.settings:q} --matrix {input.matrix:q}'
-        " --diagonal {input.diagonal:q} --term-shift {input.term_shift:q}"
-        " --answer-mass {input.answer_mass:q} --out {output:q} > {log:q} 2>&1"
+        'python "$NEURO2CARDIO_SCRIPTS"/verdict.py --settings {params.settings:q} --effects {input.effects:q}'
+        " --diagonal {input.diagonal:q} --term-shift {input.term_shift:q} --checks {input.checks:q}"
+        " --answer-mass {input.answer_mass:q} --json {output.json:q} --out {output.text:q} > {log:q} 2>&1"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 from tqdm import tqdm
 
-from neuro2cardio.analysis import adapter_checks, answer_mass, answers, position_bias, transfer
+from neuro2cardio.analysis import adapter_checks, answer_mass, answers, effect_tables, position_bias, transfer
 from neuro2cardio.config.analysis import Statistics
 from neuro2cardio.config.inference import Method
 from neuro2cardio.config.job_settings import JobSettings
@@ -29,6 +29,7 @@ def main() -> None:
     parser.add_argument("--adapters", type=Path, required=True, help="folder with training.csv and run.json of each")
     parser.add_argument("--matrix", type=Path, required=True)
     parser.add_argument("--diagonal", type=Path, required=True)
+    parser.add_argument("--effects", type=Path, required=True)
     parser.add_argument("--position-bias", type=Path, required=True)
     parser.add_argument("--answer-mass", type=Path, required=True)
     parser.add_argument("--checks", type=Path, required=True)
@@ -51,7 +52,8 @@ def main() -> None:
             trained.append(adapter_checks.of_training(adapter, pd.read_csv(folder / "training.csv"), record))
     blocks = transfer.scores(marks, axes, settings.methods)
     tables.write_csv(transfer.matrix(blocks, axes, exam, statistics), args.matrix)
-    tables.write_csv(transfer.diagonal(blocks, axes, exam, statistics), args.diagonal)
+    tables.write_csv(effect_tables.diagonal(blocks, axes, exam, statistics), args.diagonal)
+    tables.write_csv(effect_tables.effects_table(blocks, axes, exam, statistics), args.effects)
     tables.write_csv(position_bias.table(letters, statistics), args.position_bias)
     tables.write_csv(answer_mass.table(masses), args.answer_mass)
     checks = adapter_checks.table(answered, trained)

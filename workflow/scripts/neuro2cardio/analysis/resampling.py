@@ -82,16 +82,6 @@ def percentile_interval(samples: Floats, confidence: float) -> tuple[Floats, Flo
     return low, high
 
 
-def tukey_margin(samples: Floats, estimates: Floats, confidence: float) -> float:
-    """Half-width that holds for the differences of all pairs of cells at once, and so for whichever is picked as best.
-
-    The ``confidence`` quantile of the range of bootstrap deviations: Tukey's studentised range with the distribution
-    resampled. Hsu 1996, Multiple Comparisons, ch. 5.
-    """
-    deviations = samples - estimates
-    return float(np.quantile(deviations.max(axis=1) - deviations.min(axis=1), confidence))
-
-
 def sign_flip(values: Floats, draws: int, rng: np.random.Generator) -> Floats:
     """Two-sided p of mean zero for each cell, by flipping the signs of whole questions (Fisher 1935, The Design ch. 3).
 

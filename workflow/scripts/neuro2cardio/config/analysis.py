@@ -20,6 +20,15 @@ def _colour_map(name: str) -> str:
     return name
 
 
+class SmallestEffect(Section):
+    """Differences that matter, in points of accuracy: a smaller one counts as none."""
+
+    all: Annotated[float, Field(gt=0, lt=100)] = 2.0
+    """Over all test questions."""
+    specialty: Annotated[float, Field(gt=0, lt=100)] = 5.0
+    """On the questions of one specialty."""
+
+
 class Statistics(Section):
     """Intervals and tests."""
 
@@ -27,6 +36,7 @@ class Statistics(Section):
     draws: Annotated[int, Field(ge=100, le=1_000_000)] = 5000
     """Bootstrap samples of the test questions."""
     seed: Seed = 0
+    smallest_effect: SmallestEffect = SmallestEffect()
 
 
 class Figures(Section):

@@ -15,7 +15,7 @@ from ..core.errors import InputError
 from . import packed_answers
 
 RESULT_TABLES = (
-    *("transfer_matrix", "decomposition", "best_of_others", "diagonal", "equivalence", "term_shift", "term_shift_grid"),
+    *("transfer_matrix", "effects", "diagonal", "term_shift", "term_shift_grid"),
     *("position_bias", "answer_mass", "training_checks", "placebo_balance", "probes", "dose", "power", "controls"),
 )
 """Tables of `tables/` that the page knows how to show. Others are listed by name."""

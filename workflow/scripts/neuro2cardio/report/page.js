@@ -229,7 +229,7 @@
 
   // ---------------------------------------------------------------- verdict
   const SECTION_OF = {
-    transfer_matrix: "transfer", decomposition: "decomposition", specialty_knowledge: "decomposition", best_of_others: "claim-1", diagonal: "claim-1",
+    transfer_matrix: "transfer", effects: "decomposition", decomposition: "decomposition", specialty_knowledge: "decomposition", best_of_others: "claim-1", diagonal: "claim-1",
     equivalence: "claim-1", term_shift: "terms", term_shift_grid: "terms", power: "power", training_checks: "training", probes: "probes", controls: "controls",
   };
   (function verdict() {
@@ -381,7 +381,7 @@
     };
     const [shown, redraw] = figure("decomposition", "What each change is made of: common gain, train set, test specialty, and what is left on the diagonal", true, draw);
     section("decomposition", "Decomposition", make("p", { class: "soft" }, "Change against the base model = common gain + effect of the train set + effect of the test specialty + what the own adapter adds beyond both."),
-      shown, D.tables.decomposition ? tableOf("decomposition", "Tests of the decomposition") : null);
+      shown, D.tables.effects ? tableOf("effects", "Common gain, controls and specialty knowledge") : null);
     redraw();
   })();
 
@@ -390,7 +390,7 @@
     const there = names.filter((name) => of[name] && of[name].rows.length);
     if (there.length) section(id, title, note ? make("p", { class: "soft" }, note) : null, ...there.map((name) => tableOf(name, name.replace(/_/g, " "), of)));
   }
-  tablesSection("claim-1", "Is the own adapter the best?", "Own adapter against the best of the others, and against the others' mean, by specialty.", ["best_of_others", "diagonal", "equivalence"]);
+  tablesSection("claim-1", "Is the own adapter the best?", "Own adapter against the best of the others, and against the others' mean, by specialty.", ["diagonal"]);
 
   // ---------------------------------------------------------------- questions
   let openQuestions = () => {};

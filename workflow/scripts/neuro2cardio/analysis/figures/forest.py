@@ -76,10 +76,10 @@ def _look(group: str) -> dict[str, Any]:
 
 
 def diagonal_forest(diagonal: pd.DataFrame, axes: Axes, key: dict[str, str]) -> "Figure":
-    """Own specialty's adapter minus the others', in points, for each test specialty and over all.
+    """What the own adapter adds on each test specialty and over all, in points, and whether it is the best.
 
     Args:
-        diagonal: `transfer.diagonal`.
+        diagonal: `effect_tables.diagonal`.
         axes: The grid, for the order of rows.
         key: `model`, `recipe` and `method` to draw.
     """
@@ -91,32 +91,30 @@ def diagonal_forest(diagonal: pd.DataFrame, axes: Axes, key: dict[str, str]) -> 
         figure, panel = style.new_figure(5.8, 1.5 + 0.24 * max(tops.values()))
         style.add_bands(panel, tops)
         for name, top in tops.items():
-            row = rows.loc[name]
-            spread = 100 * np.array([[row["advantage"] - row["low"]], [row["high"] - row["advantage"]]])
-            look = _look("own" if name != ALL else "own_adapter_minus_others")
-            panel.errorbar([100 * row["advantage"]], [top], xerr=spread, **style.POINT, **look)
-            panel.text(1.02, top, _standing(row), transform=panel.get_yaxis_transform(), va="center", fontsize=7)
+            _draw_advantage(panel, rows.loc[name], top, "own" if name != ALL else "own_adapter_minus_others")
         panel.set_yticks(
             list(tops.values()), [f"{style.label(name)} (n={rows.loc[name, 'n_questions']})" for name in tops]
         )
         panel.get_yticklabels()[-1].set_fontweight("bold")
-        panel.text(1.02, -0.85, "Best adapter", transform=panel.get_yaxis_transform(), va="center", fontweight="bold")
-        panel.set_xlabel("Own adapter − other specialties' adapters (points of accuracy)")
+        panel.text(1.02, -0.85, "Own the best?", transform=panel.get_yaxis_transform(), va="center", fontweight="bold")
+        panel.set_xlabel("Own adapter beyond train set and test specialty (points)")
         note = (
-            "Diagonal advantage with bootstrap intervals over questions and seeds "
-            f"({style.count(rows['n_seeds'].iloc[0], 'seed')}). Best: highest accuracy; tied with others where a "
-            "simultaneous interval over all pairs does not tell them apart."
+            "All: specialty knowledge, with the error of train sets and questions "
+            f"({style.count(rows['n_seeds'].iloc[0], 'seed')}). No interval where there are too few specialties. "
+            "Own the best: against the best of the others, by multiple comparisons with the best."
         )
-        style.add_title_and_note(figure, style.title(key, "diagonal advantage"), note)
+        style.add_title_and_note(figure, style.title(key, "own adapter"), note)
     return figure
 
 
-def _standing(row: pd.Series) -> str:
-    """Which adapter is best on a test specialty, and how many cannot be told from it."""
-    if not isinstance(row["best_train_set"], str):
-        return ""
-    tied = len(str(row["tied_with_best"]).split()) if isinstance(row["tied_with_best"], str) else 0
-    return f"{style.label(row['best_train_set'])}" + (f" (tied with {tied})" if tied else "")
+def _draw_advantage(panel: "Panel", row: pd.Series, top: float, look: str) -> None:
+    if np.isfinite(row["advantage"]):
+        spread = 100 * np.array([[row["advantage"] - row["low"]], [row["high"] - row["advantage"]]])
+        known = np.isfinite(spread).all()
+        panel.errorbar([100 * row["advantage"]], [top], xerr=spread if known else None, **style.POINT, **_look(look))
+    answer = {"not better by more than the margin": "not by the margin"}.get(row["answer"], row["answer"])
+    shown = answer if isinstance(answer, str) else ""
+    panel.text(1.02, top, shown, transform=panel.get_yaxis_transform(), va="center", fontsize=7)
 
 
 def position_bias(table: pd.DataFrame, axes: Axes, key: dict[str, str]) -> "Figure":

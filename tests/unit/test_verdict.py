@@ -1,0 +1,132 @@
+"""The verdict is right in a world with specialty knowledge and in a world without, and its words follow its numbers."""
+
+from math import nan
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from neuro2cardio.analysis import effect_tables, effects, verdict, worlds
+from neuro2cardio.analysis.worlds import World
+from neuro2cardio.config.analysis import Statistics
+
+SETUP = Statistics()
+SHIFTS = pd.DataFrame(columns=["seed", "measure", "context", "scope", "model", "recipe", "train_set", "group", "low"])
+CHECKS = pd.DataFrame(columns=["model", "recipe", "train_set", "seed", "method", "flags", "broken"])
+NUISANCES = {"train_sets": 0.03, "adapters": 0.02}
+
+
+def said(world: World, seed: int, specialties: int = 15, seeds: int = 3, each: int = 60) -> dict:
+    grid = worlds.axes(specialties, seeds)
+    asked = worlds.exam(grid, np.full(specialties, each))
+    block = worlds.scores(world, grid, asked, np.random.default_rng(seed))
+    found = effect_tables.effects_table([block], grid, asked, SETUP)
+    diagonal = effect_tables.diagonal([block], grid, asked, SETUP)
+    return verdict.verdict(found, diagonal, SHIFTS, CHECKS, SETUP, "prompt", "strict")
+
+
+def answers(world: World, n: int, **grid: int) -> list[str]:
+    return [said(world, seed, **grid)["combinations"][0]["answer"] for seed in range(n)]
+
+
+def test_knowledge_that_carries_only_to_itself_is_found():
+    world = World(common=0.05, own=0.10, formats=0.05, **NUISANCES)
+    assert answers(world, 20) == [verdict.SPECIALTY_KNOWLEDGE] * 20
+
+
+def test_with_it_no_specialty_is_said_not_to_be_better():
+    found = [said(World(own=0.10, **NUISANCES), seed)["combinations"][0]["statements"] for seed in range(10)]
+    each = [s["answer"] for statements in found for s in statements if s["id"].startswith("best_own:")]
+    assert len(each) == 150
+    # 5% may be, and its Monte Carlo error.
+    assert np.mean([answer == effects.NOT_BETTER for answer in each]) <= 0.08
+
+
+@pytest.mark.parametrize(
+    ("world", "answer"),
+    [
+        (World(common=0.12, formats=0.12, train_sets=0.01), verdict.FORMAT),
+        (World(common=0.12, formats=0.0, train_sets=0.01), verdict.NOT_FORMAT),
+    ],
+)
+def test_a_common_gain_is_explained_by_format_or_not(world, answer):
+    assert answers(world, 5) == [answer] * 5
+
+
+def test_train_sets_of_different_quality_are_no_specialty_knowledge():
+    found = answers(World(train_sets=0.05, adapters=0.03, interactions=0.02), 100, each=30)
+    assert np.mean([answer == verdict.SPECIALTY_KNOWLEDGE for answer in found]) <= 0.09
+
+
+def test_where_nothing_is_there_it_is_undecided_or_equivalent_by_its_power():
+    small = answers(World(), 10, specialties=5, seeds=1, each=20)
+    large = answers(World(), 10, each=600)
+    assert set(small) <= {verdict.UNDECIDED, verdict.SPECIALTY_KNOWLEDGE} and small.count(verdict.UNDECIDED) >= 8
+    assert large.count("no specialty knowledge larger than 2 points (equivalent)") >= 8
+
+
+def test_an_undecided_grid_is_never_worded_as_support_for_claim_1():
+    entry = said(World(), 0, specialties=5, seeds=1, each=20)["combinations"][0]
+    (best,) = [s for s in entry["statements"] if s["id"] == "best_own"]
+    assert best["answer"] == "undecided" and "tied" not in best["sentence"]
+    assert "would have been found with 80%" in best["sentence"]
+
+
+def test_interval_and_p_of_one_statement_never_contradict_each_other():
+    for seed in range(30):
+        for statement in said(World(own=0.03, **NUISANCES), seed, each=40)["combinations"][0]["statements"]:
+            if statement["p"] is not None and statement["low"] is not None:
+                assert (statement["p"] < 0.05) == (statement["low"] > 0 or statement["high"] < 0)
+
+
+def test_each_statement_names_the_row_that_it_is_read_from():
+    grid = worlds.axes(5, 2)
+    asked = worlds.exam(grid, np.full(5, 30))
+    block = worlds.scores(World(common=0.1), grid, asked, np.random.default_rng(0))
+    tables = {
+        "effects.csv": effect_tables.effects_table([block], grid, asked, SETUP),
+        "diagonal.csv": effect_tables.diagonal([block], grid, asked, SETUP),
+    }
+    made = verdict.verdict(*tables.values(), SHIFTS, CHECKS, SETUP, "prompt", "strict")
+    for statement in made["combinations"][0]["statements"]:
+        rows = tables[statement["table"]].fillna({"of": ""})
+        for key, value in statement["row"].items():
+            rows = rows[rows[key].astype(str) == value]
+        assert len(rows) == 1, statement
+
+
+def test_broken_adapters_are_no_result():
+    grid = worlds.axes(15, 3)
+    asked = worlds.exam(grid, np.full(15, 60))
+    block = worlds.scores(World(own=0.2), grid, asked, np.random.default_rng(0))
+    checks = pd.DataFrame([["m", "r", "neurology", 1, "letter", "no_gradient", True]], columns=CHECKS.columns)
+    found = effect_tables.effects_table([block], grid, asked, SETUP)
+    diagonal = effect_tables.diagonal([block], grid, asked, SETUP)
+    made = verdict.verdict(found, diagonal, SHIFTS, checks, SETUP, "prompt", "strict")
+    assert made["combinations"][0]["answer"] == verdict.UNDECIDED and made["combinations"][0]["broken"] == 1
+    assert made["broken"]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "answer"),
+    [(0.1, 3, "up"), (-3, -0.1, "down"), (-1.9, 1.9, "none"), (-2.1, 1, "undecided"), (nan, nan, "undecided")],
+)
+def test_words_follow_from_an_interval(low, high, answer):
+    assert verdict.direction(low, high, 2, ("up", "down", "none")) == answer
+
+
+def test_three_specialties_say_what_they_could_have_seen_and_two_say_that_they_cannot():
+    three, two = (said(World(), 1, specialties=n) for n in (3, 2))
+    sentences = [
+        next(s for s in made["combinations"][0]["statements"] if s["id"] == "specialty_knowledge")["sentence"]
+        for made in (three, two)
+    ]
+    assert "would have been found with 80%" in sentences[0]
+    assert "fewer than three specialties cannot tell it" in sentences[1]
+
+
+def test_over_models_their_differences_are_the_error():
+    alike = effects.over_models([effects.Estimate(0.1, 0.01, 100)] * 4)
+    apart = effects.over_models([effects.Estimate(v, 0.01, 100) for v in (-0.1, 0.3, 0.1, 0.1)])
+    assert alike.interval(0.95)[0] > 0 > apart.interval(0.95)[0]
+    assert np.isnan(effects.over_models([effects.Estimate(0.1, 0.01, 100)]).se)

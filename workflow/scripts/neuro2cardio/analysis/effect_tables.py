@@ -1,0 +1,181 @@
+"""The tables of effects: what the change is made of, and the own adapter against the others on each specialty."""
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+import numpy as np
+import pandas as pd
+
+from ..config.analysis import Statistics
+from ..core.adapters import Axes
+from ..questions.test_set import ALL, TestSet
+from . import effects, resampling
+from .effects import NONE, Estimate
+from .transfer import Scores
+
+COMMON_GAIN, KNOWLEDGE, GAIN_OF, GAIN_BEYOND = "common_gain", "specialty_knowledge", "gain_of", "gain_beyond"
+OVER_MODELS = "all"
+"""The model of rows in which models are random effects."""
+
+EFFECTS = (
+    *("model", "recipe", "method", "effect", "of", "estimate", "low", "high", "p", "p_holm", "smallest_detectable"),
+    *("df", "n_questions", "n_train_sets", "n_adapters", "given"),
+)
+"""`effect` is one of the four above, `of` the control it is about; shares, not points. `given` says what an inference
+is conditional on. `p_holm` is Holm's over the models, recipes and methods of one effect."""
+
+DIAGONAL = (
+    *("model", "recipe", "method", "test_specialty", "n_questions", "n_seeds", "own_accuracy", "others_accuracy"),
+    *("advantage", "low", "high", "p", "p_holm", "best_other", "own_minus_best", "best_low", "best_high", "answer"),
+    "smallest_detectable",
+)
+"""`advantage` is `effects.knowledge_of`; `answer` and the columns before it are `effects.against_best`."""
+
+
+def effects_table(blocks: Sequence[Scores], axes: Axes, exam: TestSet, setup: Statistics) -> pd.DataFrame:
+    """Common gain, controls and specialty knowledge of each model, recipe and method, and over models.
+
+    Args:
+        blocks: `transfer.scores`.
+        axes: The grid.
+        exam: The test questions.
+        setup: Confidence.
+    """
+    rows = [row for block in blocks for row in _effects(block, axes, exam, setup)]
+    if len(axes.model) > 1:
+        rows += _over_models(blocks, axes, exam, setup)
+    table = pd.DataFrame(rows, columns=list(EFFECTS))
+    family = [table["effect"], table["of"], table["model"] == OVER_MODELS]
+    table["p_holm"] = table.groupby(family)["p"].transform(resampling.holm)
+    return table
+
+
+def estimates(block: Scores, axes: Axes, exam: TestSet) -> Iterator[tuple[str, str, Estimate, int, str]]:
+    """Effect, what of, estimate, number of train sets, and what it is conditional on."""
+    n = len(axes.specialties)
+    yield COMMON_GAIN, "", effects.common_gain(block, axes), n, ""
+    controls = [name for i, name in enumerate(axes.train_set) if i not in axes.specialty_rows]
+    for control in controls:
+        yield GAIN_OF, control, effects.gain_of(block, axes, control), 1, "this train set and these adapters"
+        yield GAIN_BEYOND, control, effects.gain_beyond(block, axes, control), n, "the control's train set and adapters"
+    knowledge = effects.specialty_knowledge(effects.cells(block, axes, exam)) if n > 1 else NONE
+    yield KNOWLEDGE, "", knowledge, n, ""
+
+
+def _effects(block: Scores, axes: Axes, exam: TestSet, setup: Statistics) -> Iterator[dict[str, object]]:
+    for effect, of, estimate, n, given in estimates(block, axes, exam):
+        yield (
+            block.key
+            | _row(effect, of, estimate, setup)
+            | {
+                "n_questions": block.adapters.shape[2],
+                "n_train_sets": n,
+                "n_adapters": n * len(axes.seed),
+                "given": given,
+            }
+        )
+
+
+def _over_models(blocks: Sequence[Scores], axes: Axes, exam: TestSet, setup: Statistics) -> Iterator[dict[str, object]]:
+    ordered = sorted(blocks, key=lambda b: (b.recipe, b.method))
+    for (recipe, method), group in groupby(ordered, key=lambda b: (b.recipe, b.method)):
+        held = [list(estimates(block, axes, exam)) for block in group]
+        for parts in zip(*held, strict=True):
+            effect, of, _, n, _ = parts[0]
+            pooled = effects.over_models([part[2] for part in parts])
+            key = {"model": OVER_MODELS, "recipe": recipe, "method": method}
+            yield (
+                key
+                | _row(effect, of, pooled, setup)
+                | {
+                    "n_questions": blocks[0].adapters.shape[2],
+                    "n_train_sets": n,
+                    "n_adapters": n * len(axes.seed) * len(axes.model),
+                    "given": "",
+                }
+            )
+
+
+def _row(effect: str, of: str, estimate: Estimate, setup: Statistics) -> dict[str, object]:
+    low, high = estimate.interval(setup.confidence)
+    return {
+        "effect": effect,
+        "of": of,
+        "estimate": estimate.value,
+        "low": low,
+        "high": high,
+        "p": estimate.p,
+        "smallest_detectable": estimate.detectable(setup.confidence),
+        "df": estimate.df,
+    }
+
+
+def diagonal(blocks: Sequence[Scores], axes: Axes, exam: TestSet, setup: Statistics) -> pd.DataFrame:
+    """The own adapter on each specialty, and over all: how it stands out, and whether it is the best.
+
+    Args:
+        blocks: `transfer.scores`.
+        axes: The grid.
+        exam: The test questions.
+        setup: Confidence, and the smallest effect that matters.
+    """
+    names = axes.specialties if len(axes.specialties) > 1 else []
+    rows = [row for block in blocks for row in _diagonal(block, names, axes, exam, setup)]
+    table = pd.DataFrame(rows, columns=list(DIAGONAL))
+    family = [table["model"], table["recipe"], table["method"], table["test_specialty"] == ALL]
+    table["p_holm"] = table.groupby(family)["p"].transform(resampling.holm)
+    return table
+
+
+def _diagonal(
+    block: Scores, names: Sequence[str], axes: Axes, exam: TestSet, setup: Statistics
+) -> Iterator[dict[str, object]]:
+    adapters = block.adapters[axes.specialty_rows]
+    slugs = [axes.train_set[i] for i in axes.specialty_rows]
+    matrix = effects.cells(block, axes, exam)
+    luck = effects.adapter_variance(adapters)
+    own_all, others_all = [], []
+    for i, name in enumerate(names):
+        right = adapters[:, :, exam.members[name]]
+        accuracy = right.mean(axis=(1, 2))
+        rng = resampling.generator(setup.seed, "against best", name)
+        margin = setup.smallest_effect.specialty / 100
+        best = effects.against_best(right, i, slugs, luck, margin, setup.confidence, rng)
+        own_all.append(accuracy[i])
+        others_all.append(np.delete(accuracy, i).mean())
+        yield (
+            block.key
+            | _stands(effects.knowledge_of(matrix, i), setup)
+            | {
+                "test_specialty": name,
+                "n_questions": right.shape[2],
+                "n_seeds": right.shape[1],
+                "own_accuracy": accuracy[i],
+                "others_accuracy": others_all[-1],
+                "best_other": best.best,
+                "own_minus_best": best.difference,
+                "best_low": best.low,
+                "best_high": best.high,
+                "answer": best.answer,
+                "smallest_detectable": best.detectable,
+            }
+        )
+    if names:
+        knowledge = effects.specialty_knowledge(matrix)
+        yield (
+            block.key
+            | _stands(knowledge, setup)
+            | {
+                "test_specialty": ALL,
+                "n_questions": adapters.shape[2],
+                "n_seeds": adapters.shape[1],
+                "own_accuracy": float(np.mean(own_all)),
+                "others_accuracy": float(np.mean(others_all)),
+                "smallest_detectable": knowledge.detectable(setup.confidence),
+            }
+        )
+
+
+def _stands(estimate: Estimate, setup: Statistics) -> dict[str, float]:
+    low, high = estimate.interval(setup.confidence)
+    return {"advantage": estimate.value, "low": low, "high": high, "p": estimate.p}
