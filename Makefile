@@ -40,7 +40,7 @@ lock: setup
 
 # The main job on the embedded default: a real model, fine-tuned here.
 demo: setup
-	@echo "About 5 minutes on two cores. Each job's own log is in logs/demo/, the plain log of the whole run in .snakemake/log/."
+	@echo "Some minutes on two cores. Each job's own log is in logs/demo/, the plain log of the whole run in .snakemake/log/."
 	snakemake --configfile demo.yaml --cores $(CORES) --logger rich
 
 # What CI runs: first what is quick to fail. The unit tests share the cores; the others start Snakemake, which does so itself.

@@ -2,8 +2,11 @@
 
 import ast
 from pathlib import Path
+import re
 import subprocess
 import sys
+
+import pytest
 
 from neuro2cardio.core.code_digest import LIBRARY
 
@@ -50,3 +53,16 @@ def test_a_script_with_the_name_of_a_module_serves_that_module():
         for path in [*MODULES, *packages]:
             if path.stem == script.stem:
                 assert ".".join(path.relative_to(SCRIPTS).with_suffix("").parts) in imported, (script, path)
+
+
+def test_the_readme_names_every_folder():
+    table = (CHECKOUT / "README.md").read_text(encoding="utf-8").split("## Where things are")[1]
+    named = set(re.findall(r"`(?:workflow/|\.\.\./)?([\w.]+)/(?:scripts/|neuro2cardio/)*`", table))
+    named |= set(re.findall(r"`([\w.]+)/`", table)) | {"scripts", "neuro2cardio"}
+    done = subprocess.run(["git", "ls-files"], cwd=CHECKOUT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip("not a git checkout")
+    folders = {path.split("/")[0] for path in done.stdout.splitlines() if "/" in path} - {"workflow"}
+    folders |= {path.parent.name for path in LIBRARY.glob("*/__init__.py")}
+    folders |= {path.name for path in (CHECKOUT / "workflow").iterdir() if path.is_dir()}
+    assert folders - named == set()
