@@ -16,6 +16,7 @@ include: "workflow/rules/models.smk"
 
 if SETTINGS.dataset.annotation:
 
+    include: "workflow/rules/annotator.smk"
     include: "workflow/rules/annotation.smk"
 
 

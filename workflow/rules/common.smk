@@ -7,15 +7,16 @@ from pathlib import Path
 CHECKOUT = Path(str(workflow.current_basedir)).parents[1]
 SCRIPTS = CHECKOUT / "workflow" / "scripts"
 if not SCRIPTS.is_dir():
-    raise WorkflowError(f"{SCRIPTS} is not a folder: the workflow is used from a local clone, not from a URL")
+    raise SystemExit(f"error: {SCRIPTS} is not a folder: use the workflow from a local clone, not from a URL")
 
 # A job finds its command through this variable: the shell text does not hold the checkout's place, so that a moved
 # checkout reruns nothing. Every process of a run reads this file first, on a cluster's nodes too.
-os.environ["NEURO2CARDIO_SCRIPTS"] = str(SCRIPTS)
+os.environ.update(NEURO2CARDIO_SCRIPTS=str(SCRIPTS))
 # Jobs use the Python that runs Snakemake, whether its environment was activated or not; an environment of Snakemake's own
 # (--sdm conda) still comes before it.
-if (Path(sys.executable).parent / "python").exists():
-    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+PYTHON_FOLDER = str(Path(sys.executable).parent)
+if (Path(PYTHON_FOLDER) / "python").exists() and os.get_exec_path()[0] != PYTHON_FOLDER:
+    os.environ.update(PATH=os.pathsep.join([PYTHON_FOLDER, *os.get_exec_path()]))
 # Threads that wait for each other give up their core meanwhile. Where a node is shared, spinning costs several times the work.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 # No job asks anything of a person, and none but those that fetch asks the hub. Not where this is a module: it would hold
@@ -26,7 +27,7 @@ if workflow.modifier.is_main_snakefile():
 sys.path.insert(0, str(SCRIPTS))
 
 from neuro2cardio.config import job_settings, models, settings, yaml_files
-from neuro2cardio.core import provenance, specialties
+from neuro2cardio.core import ontologies, provenance, specialties
 from neuro2cardio.core.code_digest import code_digest
 from neuro2cardio.core.errors import InputError
 
@@ -35,11 +36,17 @@ from neuro2cardio.core.errors import InputError
 SHIPPED_CONFIG = "config.yaml" if Path("config.yaml").exists() else str(CHECKOUT / "config.yaml")
 GIVEN_CONFIG = workflow.modifier.skip_configfile
 
+
+def stop(error):
+    """End with a sentence for the user, and with nothing after it."""
+    raise SystemExit(f"error: {error}")
+
+
 try:
     for file in [] if GIVEN_CONFIG else workflow.overwrite_configfiles or [SHIPPED_CONFIG]:
         yaml_files.check(file)
 except InputError as error:
-    raise WorkflowError(str(error))
+    stop(error)
 
 if not GIVEN_CONFIG and not workflow.overwrite_configfiles:
 
@@ -49,7 +56,7 @@ if not GIVEN_CONFIG and not workflow.overwrite_configfiles:
 try:
     SETTINGS = settings.load(config)
 except InputError as error:
-    raise WorkflowError(str(error))
+    stop(error)
 
 # Paths: what is fetched, shared by all experiments,
 MODELS = "resources/models"
@@ -180,6 +187,57 @@ def prompt_for(*forms):
     return SETTINGS.prompt.model_dump(mode="json", include={"system", "answer_cue", *forms})
 
 
+def lexicon_sources():
+    """The files a lexicon is built from."""
+    if SETTINGS.terms.lexicon.backend == "json":
+        return {"dictionary": SETTINGS.terms.lexicon.path}
+    return {"hpo": f"{ONTOLOGIES}/hp.obo", "icd10cm": f"{ONTOLOGIES}/icd10cm.xml"}
+
+
+def mappings_digest():
+    """Digest of the supplement and the tables from branch to specialty: a change of any rebuilds the lexicon."""
+    tables = sorted(ontologies.MAPPINGS.glob("*.tsv"))
+    return provenance.text_digest(*map(provenance.sha256, tables))
+
+
+def scoring_settings(model):
+    """What scoring one model depends on."""
+    return {
+        "usage": usage(model),
+        "prompt": prompt_for(*METHODS),
+        "inference": SETTINGS.inference.model_dump(mode="json"),
+        "terms": SETTINGS.terms.model_dump(mode="json", include={"contexts", "lowercase_bare"}),
+    }
+
+
+def general_table():
+    """The user's own table for the control `general`, where there is one."""
+    table = SETTINGS.dataset.general
+    return table.model_dump(mode="json") if table and "general" in SETTINGS.grid.controls else None
+
+
+def general_digest():
+    """Digest of what the control `general` is made from."""
+    if "general" not in SETTINGS.grid.controls:
+        return ""
+    own = SETTINGS.dataset.general
+    files = list(own.files.values()) if own else [SCRIPTS / "neuro2cardio" / "questions" / "general.tsv"]
+    return provenance.text_digest(*map(provenance.sha256, files))
+
+
+def page_settings(wildcards):
+    """The grid's axes, and the configuration without what changes no result."""
+    config = SETTINGS.model_dump(mode="json", exclude={"plan": True, "figures": True})
+    config["models"] = {name: {k: v for k, v in m.items() if k != "resources"} for name, m in config["models"].items()}
+    return settings_file("report", {"axes": axes(), "config": config})
+
+
+def page_assets():
+    """Digest of the page's template, style and script."""
+    folder = SCRIPTS / "neuro2cardio" / "report"
+    return provenance.text_digest(*map(provenance.sha256, sorted(folder.glob("page.*[!y]"))))
+
+
 def figure_names():
     """File names, without suffix, of the figures that each model and recipe has."""
     kinds = {
@@ -191,6 +249,29 @@ def figure_names():
         "training": ["loss"],
     }
     return [f"{kind}-{variant}" for kind, variants in kinds.items() for variant in variants]
+
+
+def report_table(name, caption):
+    """A table of the grid that the report shows (workflow/report has the captions)."""
+    return report(
+        f"{TABLES}/{name}.csv",
+        caption=f"../report/{caption}.rst",
+        category="Tables",
+        labels={"table": name.replace("_", " ")},
+    )
+
+
+def report_figure(name):
+    """A figure in the first of the formats, which is the one that the report shows."""
+    kind, variant = name.rsplit("-", 1)
+    path = expand(FIGURE, figure=name, format=SETTINGS.figures.formats[0], allow_missing=True)
+    return report(
+        *path,
+        caption=f"../report/{kind}.rst",
+        category="Figures",
+        subcategory="{model}, {recipe}",
+        labels={"figure": kind.replace("-", " "), "of": variant},
+    )
 
 
 def all_results():
@@ -209,3 +290,22 @@ def all_results():
         f"{RESULTS}/report/index.html",
         f"{TERMS}/validity.csv",
     ]
+
+
+def planned_questions():
+    """The question table, except where it was not made yet and the source's published size will do."""
+    origin, split = SETTINGS.dataset.origin, SETTINGS.dataset.split
+    published = origin.source == "s-medqa" and origin.directory is None and split.made_from is None
+    return [] if published and not Path(QUESTIONS).exists() else QUESTIONS
+
+
+def plan_basis():
+    """What a plan reads outside the DAG, where it is there: records of fetched models and costs of earlier runs."""
+    records = [path for name in SETTINGS.grid.models if (path := Path(RECORD.format(model=name))).exists()]
+    return records, sorted(Path("results").glob("*/plan/cost.csv"))
+
+
+def benchmarks_digest():
+    """Digest of the jobs that were measured so far, by which `cost` is made anew."""
+    files = sorted(Path(BENCHMARKS).glob("*/**/*.tsv"))
+    return provenance.text_digest(*(f"{path} {path.stat().st_mtime_ns}" for path in files))

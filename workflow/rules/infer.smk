@@ -1,16 +1,6 @@
 # Scoring: every adapter, and each base model once, on the whole test set; specialties are sliced afterwards.
 
 
-def scoring_settings(model):
-    """What scoring one model depends on."""
-    return {
-        "usage": usage(model),
-        "prompt": prompt_for(*METHODS),
-        "inference": SETTINGS.inference.model_dump(mode="json"),
-        "terms": SETTINGS.terms.model_dump(mode="json", include={"contexts", "lowercase_bare"}),
-    }
-
-
 # All that inference depends on, so that other train questions rerun none of it.
 rule test_split:
     """Cut the test split out of the question table and the mentions."""
@@ -38,7 +28,7 @@ rule test_split:
 
 
 rule infer_base:
-    """Score the whole test set with the base model: once per model, never once per adapter."""
+    """Score the whole test set: with each adapter, and once with each base model."""
     input:
         record=RECORD,
         questions=f"{TEST_SPLIT}/questions.parquet",

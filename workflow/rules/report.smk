@@ -21,19 +21,6 @@ if workflow.is_main_process and not any(isinstance(handler, ProgressMessages) fo
 PAGE = f"{RESULTS}/report/index.html"
 
 
-def page_settings(wildcards):
-    """The grid's axes, and the configuration without what changes no result."""
-    config = SETTINGS.model_dump(mode="json", exclude={"plan": True, "figures": True})
-    config["models"] = {name: {k: v for k, v in m.items() if k != "resources"} for name, m in config["models"].items()}
-    return settings_file("report", {"axes": axes(), "config": config})
-
-
-def page_assets():
-    """Digest of the page's template, style and script."""
-    folder = SCRIPTS / "neuro2cardio" / "report"
-    return provenance.text_digest(*map(provenance.sha256, sorted(folder.glob("page.*[!y]"))))
-
-
 rule published_tables:
     """Write tables for readers: each test question with what every adapter made of it, and LaTeX for papers."""
     input:
@@ -62,8 +49,8 @@ rule published_tables:
         runtime=per_attempt(20),
     params:
         settings=job_settings_of("published_tables", axes=axes(), methods=METHODS),
-        predictions=PREDICTIONS,
-        latex=f"{TABLES}/latex",
+        predictions=lambda wildcards: PREDICTIONS,
+        latex=lambda wildcards: f"{TABLES}/latex",
         code=code_digest("published_tables"),
     shell:
         'python "$NEURO2CARDIO_SCRIPTS"/published_tables.py --settings {params.settings:q} --questions {input.questions:q}'
@@ -92,7 +79,7 @@ rule report_page:
         runtime=per_attempt(20),
     params:
         settings=page_settings,
-        results=RESULTS,
+        results=lambda wildcards: RESULTS,
         assets=page_assets(),
         code=code_digest("report"),
     shell:
@@ -102,6 +89,8 @@ rule report_page:
 
 rule report:
     """Make the page from what is there so far, beside a run that is going on: snakemake report --nolock."""
+    log:
+        f"{LOGS}/report-so-far.log",
     localrule: True
     conda:
         "../../envs/analysis.yaml"
@@ -111,21 +100,25 @@ rule report:
         runtime=per_attempt(20),
     params:
         settings=page_settings,
-        results=RESULTS,
+        results=lambda wildcards: RESULTS,
         page=f"{RESULTS}/report/so-far.html",
     shell:
         'python "$NEURO2CARDIO_SCRIPTS"/report.py --settings {params.settings:q} --results {params.results:q}'
-        " --out {params.page:q}"
+        " --out {params.page:q} 2>&1 | tee {log:q}"
 
 
 rule settings:
     """Print the whole configuration as it was understood, defaults included."""
+    log:
+        f"{LOGS}/settings.log",
     localrule: True
+    conda:
+        "../../envs/analysis.yaml"
     threads: 1
     params:
         settings=lambda wildcards: settings_file("settings", SETTINGS),
     shell:
-        'python "$NEURO2CARDIO_SCRIPTS"/settings.py --settings {params.settings:q}'
+        'python "$NEURO2CARDIO_SCRIPTS"/settings.py --settings {params.settings:q} 2>&1 | tee {log:q}'
 
 
 onsuccess:

@@ -1,19 +1,6 @@
 # Which texts are clinical terms, where they stand in the questions, and how far the lexicon can be trusted.
 
 
-def lexicon_sources():
-    """The files a lexicon is built from."""
-    if SETTINGS.terms.lexicon.backend == "json":
-        return {"dictionary": SETTINGS.terms.lexicon.path}
-    return {"hpo": f"{ONTOLOGIES}/hp.obo", "icd10cm": f"{ONTOLOGIES}/icd10cm.xml"}
-
-
-def mappings_digest():
-    """Digest of the supplement and the tables from branch to specialty: a change of any rebuilds the lexicon."""
-    tables = sorted(ontologies.MAPPINGS.glob("*.tsv"))
-    return provenance.text_digest(*map(provenance.sha256, tables))
-
-
 rule lexicon:
     """Build the lexicon: clinical term -> specialties."""
     input:

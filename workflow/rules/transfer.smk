@@ -1,29 +1,6 @@
 # From predictions to what they say: tables with intervals, figures, and three lines in plain words.
 
 
-def report_table(name, caption):
-    """A table of the grid that the report shows (workflow/report has the captions)."""
-    return report(
-        f"{TABLES}/{name}.csv",
-        caption=f"../report/{caption}.rst",
-        category="Tables",
-        labels={"table": name.replace("_", " ")},
-    )
-
-
-def report_figure(name):
-    """A figure in the first of the formats, which is the one that the report shows."""
-    kind, variant = name.rsplit("-", 1)
-    path = expand(FIGURE, figure=name, format=SETTINGS.figures.formats[0], allow_missing=True)
-    return report(
-        *path,
-        caption=f"../report/{kind}.rst",
-        category="Figures",
-        subcategory="{model}, {recipe}",
-        labels={"figure": kind.replace("-", " "), "of": variant},
-    )
-
-
 rule transfer_matrix:
     """Compare every adapter's answers with the base model's: train set x test specialty."""
     input:
@@ -50,8 +27,8 @@ rule transfer_matrix:
         runtime=per_attempt(20),
     params:
         settings=job_settings_of("transfer_matrix", axes=axes(), methods=METHODS, statistics=SETTINGS.statistics),
-        predictions=PREDICTIONS,
-        adapters=ADAPTERS,
+        predictions=lambda wildcards: PREDICTIONS,
+        adapters=lambda wildcards: ADAPTERS,
         code=code_digest("transfer_matrix"),
     shell:
         'python "$NEURO2CARDIO_SCRIPTS"/transfer_matrix.py --settings {params.settings:q} --questions {input.questions:q}'
@@ -85,7 +62,7 @@ rule term_shift:
         settings=job_settings_of(
             "term_shift", axes=axes(), contexts=SETTINGS.terms.contexts, statistics=SETTINGS.statistics
         ),
-        term_logprobs=TERM_LOGPROBS,
+        term_logprobs=lambda wildcards: TERM_LOGPROBS,
         code=code_digest("term_shift"),
     shell:
         'python "$NEURO2CARDIO_SCRIPTS"/term_shift.py --settings {params.settings:q} --questions {input.questions:q}'
@@ -119,7 +96,7 @@ rule figures:
     params:
         settings=job_settings_of("figures", axes=axes(), scope=SETTINGS.terms.scope, figures=SETTINGS.figures),
         figures=figure_names(),
-        tables=TABLES,
+        tables=lambda wildcards: TABLES,
         adapters=ADAPTERS,
         folder=f"{FIGURES}/{{model}}/{{recipe}}",
         code=code_digest("figures"),
