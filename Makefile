@@ -14,7 +14,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 PY := workflow tests benchmarks
 SMK := Snakefile workflow/rules
 
-.PHONY: setup bench demo test check unit workflow slurm slow format schema lock recover licences clean
+.PHONY: calibration setup bench demo test check unit workflow slurm slow format schema lock recover licences clean
 
 setup: $(READY)
 
@@ -95,6 +95,10 @@ schema: setup
 # docs/licences.md, from what the installed packages state.
 licences: setup
 	$(BIN)/python workflow/scripts/licences.py
+
+# Every test of the verdict on simulated grids, as docs/calibration.md: about half an hour on one core.
+calibration: setup
+	PYTHONPATH=workflow/scripts python benchmarks/calibration.py
 
 clean:
 	rm -rf .snakemake logs results/*

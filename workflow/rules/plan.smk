@@ -59,3 +59,30 @@ rule cost:
         'python "$NEURO2CARDIO_SCRIPTS"/cost.py --settings {params.settings:q} --questions {input.questions:q}'
         " --models {params.models:q} --benchmarks {params.benchmarks:q} --logs .snakemake/log --out {output.table:q}"
         " --figure {params.figure:q} 2>&1 | tee {log:q}"
+
+
+rule power:
+    """Print which effects the grid can find with 80%, before any GPU is used."""
+    input:
+        questions=QUESTIONS,
+    output:
+        f"{PLAN}/power.csv",
+    log:
+        f"{LOGS}/power.log",
+    benchmark:
+        f"{BENCHMARKS}/power.tsv"
+    localrule: True
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=per_attempt(1000),
+        runtime=per_attempt(5),
+    params:
+        settings=lambda wildcards: settings_file("power", SETTINGS),
+        predictions=lambda wildcards: PREDICTIONS,
+        pilot=lambda wildcards: benchmarks_digest(),
+        code=code_digest("power"),
+    shell:
+        'python "$NEURO2CARDIO_SCRIPTS"/power.py --settings {params.settings:q} --questions {input.questions:q}'
+        " --predictions {params.predictions:q} --out {output:q} 2>&1 | tee {log:q}"

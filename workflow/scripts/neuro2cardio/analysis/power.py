@@ -1,0 +1,125 @@
+"""What a grid can find, before any GPU is used: smallest effects with 80%, from sizes, seeds and agreement."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil, sqrt
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from ..config.analysis import SmallestEffect
+
+POWER = 0.8
+
+
+@dataclass(frozen=True)
+class Assumptions:
+    """What the noise of a grid depends on.
+
+    Attributes:
+        accuracy: Share of right answers.
+        between: Correlation of right answers to one question between adapters of different train sets.
+        within: The same between seeds of one train set.
+        basis: Where these come from, in words.
+    """
+
+    accuracy: float = 0.45
+    between: float = 0.33
+    within: float = 0.49
+    basis: str = "accuracy and agreement assumed as in the simulated worlds; no pilot was found"
+
+
+def measured(right: np.ndarray) -> Assumptions:
+    """Assumptions from a pilot.
+
+    Args:
+        right: (train sets, seeds, questions) of right answers.
+    """
+    train_sets, seeds, _ = right.shape
+    flat = right.reshape(train_sets * seeds, -1)
+    known = flat.std(axis=1) > 0
+    correlation = np.corrcoef(flat[known])
+    of = np.repeat(np.arange(train_sets), seeds)[known]
+    same, upper = of[:, None] == of, np.triu(np.ones(correlation.shape, bool), 1)
+    between = float(correlation[upper & ~same].mean()) if (upper & ~same).any() else Assumptions.between
+    within = float(correlation[upper & same].mean()) if (upper & same).any() else between
+    basis = f"accuracy and agreement measured on {flat.shape[1]} questions and {len(flat)} adapters"
+    return Assumptions(float(right.mean()), between, max(within, between), basis)
+
+
+def table(
+    sizes: Sequence[int], seeds: int, families: int, smallest: SmallestEffect, given: Assumptions, confidence: float
+) -> pd.DataFrame:
+    """One row a statement of the verdict.
+
+    The part of an answer's variance that is a train set's own decides: what adapters share cancels, and seeds average
+    the rest. Interactions of train sets with specialties, beyond chance, are not known beforehand and left out.
+
+    Args:
+        sizes: Test questions of each specialty.
+        seeds: Adapters of each train set.
+        families: Models, recipes and methods over which p-values are corrected.
+        smallest: What matters, in points.
+        given: The noise.
+        confidence: Of the intervals.
+
+    Returns:
+        `statement`, `found` (points, with 80%), `found_corrected` (after Holm, at worst), `matters` (points),
+        `questions_needed` (a specialty, for what matters to be found).
+    """
+    t, alpha = len(sizes), 1 - confidence
+    spread = given.accuracy * (1 - given.accuracy)
+    own = spread * ((given.within - given.between) + (1 - given.within) / seeds)
+    each = own * float(np.mean(1 / np.asarray(sizes)))
+    median = float(np.median(sizes))
+    rows = []
+    if t >= 3:
+        df = (t - 1) ** 2 - 1
+        se = sqrt(each / (t - 1))
+        rows.append(_row("specialty knowledge, over all", se, df, alpha, families, smallest.all, median))
+        width = stats.t.ppf(1 - alpha / 2, df) + stats.norm.ppf((1 + POWER) / 2)
+        rows.append(_numbers("no specialty knowledge (equivalence)", width * se, width * se, smallest.all, median))
+    if t >= 4:
+        se = sqrt(own / median * (1 + 1 / (t - 1)) * (1 + 1 / (t - 2)))
+        rows.append(_row("one specialty's own adapter stands out", se, t - 2, alpha, t, smallest.specialty, median))
+    if t >= 2:
+        lead = stats.norm.ppf(1 - alpha / (t - 1)) + stats.norm.ppf(POWER)
+        found = float(lead) * sqrt(2 * own / median)
+        rows.append(_numbers("own adapter ahead of every other (claim 1)", found, found, smallest.specialty, median))
+    columns = ["statement", "found", "found_corrected", "matters", "questions_needed"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _row(
+    name: str, se: float, df: float, alpha: float, families: int, matters: float, questions: float
+) -> tuple[str, float, float, float, int]:
+    found, corrected = (
+        float(stats.t.ppf([1 - a / 2, POWER], df).sum()) * se for a in (alpha, alpha / max(families, 1))
+    )
+    return _numbers(name, found, corrected, matters, questions)
+
+
+def _numbers(
+    name: str, found: float, corrected: float, matters: float, questions: float
+) -> tuple[str, float, float, float, int]:
+    needed = ceil(questions * (100 * found / matters) ** 2)
+    return name, round(100 * found, 1), round(100 * corrected, 1), matters, needed
+
+
+def text(rows: pd.DataFrame, sizes: Sequence[int], seeds: int, given: Assumptions) -> str:
+    """The table in words, with a warning for each statement that the grid cannot decide."""
+    head = (
+        f"{len(sizes)} specialties of {min(sizes)} to {max(sizes)} test questions, {seeds} "
+        f"{'seed' if seeds == 1 else 'seeds'}; {given.basis} ({given.accuracy:.0%}, {given.between:.2f} between and "
+        f"{given.within:.2f} within train sets). Points of accuracy that are found with 80%:\n\n"
+    )
+    shown = rows.rename(columns={"found_corrected": "corrected", "questions_needed": "questions a specialty needed"})
+    blind = rows[rows["found"] > rows["matters"]]
+    warnings = "".join(
+        f"This grid cannot answer: {row.statement}. Differences that matter ({row.matters:g} points) need about "
+        f"{row.questions_needed:,} test questions a specialty.\n"
+        for row in blind.itertuples()
+    )
+    ending = warnings or "What matters can be found.\n"
+    return f"{head}{shown.to_string(index=False)}\n\n{ending}"
