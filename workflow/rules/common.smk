@@ -161,6 +161,12 @@ def adapter_outputs(**fixed):
     ]
 
 
+def few_shot_predictions():
+    """Predictions of the base models after worked examples, where the configuration asks for them."""
+    models = SETTINGS.grid.models if SETTINGS.inference.base_shots else []
+    return expand(f"{PREDICTIONS}/{{model}}/few-shot.parquet", model=models)
+
+
 def axes():
     """The axes of the grid. Files are read by them: neither stray ones, nor 600 paths on a command line."""
     return {
@@ -200,12 +206,12 @@ def mappings_digest():
     return provenance.text_digest(*map(provenance.sha256, tables))
 
 
-def scoring_settings(model):
-    """What scoring one model depends on."""
+def scoring_settings(model, base_shots=0):
+    """What scoring one model depends on. Only the few-shot row depends on the number of worked examples."""
     return {
         "usage": usage(model),
         "prompt": prompt_for(*METHODS),
-        "inference": SETTINGS.inference.model_dump(mode="json"),
+        "inference": SETTINGS.inference.model_dump(mode="json") | {"base_shots": base_shots},
         "terms": SETTINGS.terms.model_dump(mode="json", include={"contexts", "lowercase_bare"}),
     }
 

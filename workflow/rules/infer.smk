@@ -79,3 +79,27 @@ use rule infer_base as infer_adapter with:
         adapter=f"--adapter {ADAPTERS}/{ADAPTER}",
         job_cache=f"{JOB_CACHE}/infer/{ADAPTER}",
         code=code_digest("infer"),
+
+
+# Worked examples in place of an adapter: a base row that costs no training.
+use rule infer_base as infer_few_shot with:
+    input:
+        record=RECORD,
+        questions=f"{TEST_SPLIT}/questions.parquet",
+        mentions=f"{TEST_SPLIT}/mentions.parquet",
+        shots=QUESTIONS,
+    output:
+        predictions=f"{PREDICTIONS}/{{model}}/few-shot.parquet",
+        term_logprobs=f"{TERM_LOGPROBS}/{{model}}/few-shot.parquet",
+    log:
+        f"{LOGS}/infer_few_shot/{{model}}.log",
+    benchmark:
+        f"{BENCHMARKS}/infer_few_shot/{{model}}.tsv"
+    params:
+        settings=lambda wildcards: settings_file(
+            "infer", scoring_settings(wildcards.model, SETTINGS.inference.base_shots)
+        ),
+        key="{model} base few-shot -1",
+        adapter=f"--shots {QUESTIONS}",
+        job_cache=f"{JOB_CACHE}/infer/{{model}}/few-shot",
+        code=code_digest("infer"),

@@ -6,6 +6,7 @@ rule transfer_matrix:
     input:
         questions=QUESTIONS,
         base=expand(f"{PREDICTIONS}/{{model}}/base.parquet", model=SETTINGS.grid.models),
+        few_shot=few_shot_predictions(),
         adapters=adapters(f"{PREDICTIONS}/{ADAPTER}.parquet"),
         training=adapters(f"{ADAPTERS}/{ADAPTER}/training.csv"),
     output:
@@ -26,7 +27,13 @@ rule transfer_matrix:
         mem_mb=per_attempt(2000),
         runtime=per_attempt(20),
     params:
-        settings=job_settings_of("transfer_matrix", axes=axes(), methods=METHODS, statistics=SETTINGS.statistics),
+        settings=job_settings_of(
+            "transfer_matrix",
+            axes=axes(),
+            methods=METHODS,
+            few_shot=SETTINGS.inference.base_shots > 0,
+            statistics=SETTINGS.statistics,
+        ),
         predictions=lambda wildcards: PREDICTIONS,
         adapters=lambda wildcards: ADAPTERS,
         code=code_digest("transfer_matrix"),

@@ -17,6 +17,7 @@ from neuro2cardio.core import errors, files, job_cache, provenance, tables
 from neuro2cardio.core.adapters import Adapter
 from neuro2cardio.models import prompting, registry, scoring, self_check, tokenizer_check
 from neuro2cardio.models.term_logprobs import by_question
+from neuro2cardio.questions import few_shot
 
 PREDICTIONS, TERM_LOGPROBS = "predictions.parquet", "term_logprobs.parquet"
 
@@ -40,6 +41,7 @@ def main() -> None:
     )
     parser.add_argument("--record", type=Path, required=True, help="the model's record")
     parser.add_argument("--adapter", type=Path, help="a PEFT folder; without it, the base model")
+    parser.add_argument("--shots", type=Path, help="the question table, for worked examples before each question")
     parser.add_argument("--questions", type=Path, required=True)
     parser.add_argument("--mentions", type=Path, required=True)
     parser.add_argument("--threads", type=int, required=True)
@@ -52,7 +54,8 @@ def main() -> None:
     if args.adapter:
         registry.check_adapter(args.adapter, keys, args.record)
     read = [args.questions, args.mentions, *([args.adapter / registry.WEIGHTS] if args.adapter else [])]
-    prompter = prompting.for_model(registry.location(args.record), settings.usage, settings.prompt)
+    shots = worked_examples(args.shots, settings.inference.base_shots) if args.shots else []
+    prompter = prompting.for_model(registry.location(args.record), settings.usage, settings.prompt, shots)
     prompter.show()
     digests = [provenance.sha256(path) for path in read]
     made_from = job_cache.made_from(
@@ -63,11 +66,16 @@ def main() -> None:
         threads=args.threads,
         read=digests,
         frame=prompter.frame.shown,
+        **({"shots": [question.question_id for question in shots]} if shots else {}),
     )
     finished = job_cache.cached(args.job_cache, made_from, partial(infer, args, settings, prompter, keys))
     for name, output in ((PREDICTIONS, args.predictions), (TERM_LOGPROBS, args.term_logprobs)):
         with files.atomic_write(output) as part:
             shutil.copyfile(finished / name, part)
+
+
+def worked_examples(questions: Path, n: int) -> list[prompting.Question]:
+    return prompting.questions_of(few_shot.draw(tables.read(questions, tables.QUESTIONS), n))
 
 
 def infer(

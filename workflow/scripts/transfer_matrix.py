@@ -18,6 +18,8 @@ from neuro2cardio.questions.test_set import TestSet
 class Settings(JobSettings):
     axes: adapters.Axes
     methods: list[Method]
+    few_shot: bool = False
+    """Whether the base models were scored after worked examples, too."""
     statistics: Statistics
 
 
@@ -50,6 +52,10 @@ def main() -> None:
             folder = adapter.path(args.adapters, "")
             record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
             trained.append(adapter_checks.of_training(adapter, pd.read_csv(folder / "training.csv"), record))
+    for model in axes.model if settings.few_shot else []:
+        few_shot = adapters.Adapter.few_shot(model)
+        given = answers.answers(adapters.read(args.predictions, few_shot, tables.PREDICTIONS))
+        marks[few_shot] = answers.marks(given, exam, settings.methods)
     blocks = transfer.scores(marks, axes, settings.methods)
     tables.write_csv(transfer.matrix(blocks, axes, exam, statistics), args.matrix)
     tables.write_csv(effect_tables.diagonal(blocks, axes, exam, statistics), args.diagonal)

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from ..config.analysis import Statistics
-from ..core.adapters import BASE, Adapter, Axes
+from ..core.adapters import BASE, FEW_SHOT, Adapter, Axes
 from ..questions.test_set import ALL, TestSet
 from . import paired, resampling
 from .resampling import Floats
@@ -20,6 +20,7 @@ class Scores:
     Attributes:
         base: (questions,).
         adapters: (train sets, seeds, questions).
+        few_shot: (questions,), of the base model after worked examples, where it was scored.
     """
 
     model: str
@@ -27,6 +28,7 @@ class Scores:
     method: str
     base: Floats
     adapters: Floats
+    few_shot: Floats | None = None
 
     @property
     def key(self) -> dict[str, str]:
@@ -41,13 +43,14 @@ def scores(marked: dict[Adapter, Floats], axes: Axes, methods: list[str]) -> lis
         stacked = np.stack([marked[adapter] for adapter in axes.adapters(model, recipe)])
         shape = (len(axes.train_set), len(axes.seed), stacked.shape[-1])
         for i, method in enumerate(methods):
-            base = marked[Adapter.base(model)][i]
-            blocks.append(Scores(model, recipe, method, base, stacked[:, i].reshape(shape)))
+            base, shots = marked[Adapter.base(model)][i], marked.get(Adapter.few_shot(model))
+            few_shot = None if shots is None else shots[i]
+            blocks.append(Scores(model, recipe, method, base, stacked[:, i].reshape(shape), few_shot))
     return blocks
 
 
 def matrix(blocks: list[Scores], axes: Axes, exam: TestSet, setup: Statistics) -> pd.DataFrame:
-    """The transfer matrix: train set (and the base model) x test specialty (and all of them).
+    """The transfer matrix: train set (and the base model, also after worked examples) x test specialty (and all).
 
     Accuracy is the mean over questions and seeds, its interval Wilson's with the number of questions (seeds answer the
     same ones and add no independent unit). The change against base is paired by question; its interval and `p` are
@@ -56,6 +59,11 @@ def matrix(blocks: list[Scores], axes: Axes, exam: TestSet, setup: Statistics) -
     changes are shares, not points.
     """
     frames = [_base_rows(block, exam, setup) for block in blocks if block.recipe == axes.recipe[0]]
+    frames += [
+        _few_shot_rows(block, block.few_shot, exam, setup)
+        for block in blocks
+        if block.recipe == axes.recipe[0] and block.few_shot is not None
+    ]
     frames += [_adapter_rows(block, axes, exam, setup) for block in blocks]
     table = pd.concat(frames, ignore_index=True)
     family = [table["model"], table["recipe"], table["method"], table["test_specialty"] == ALL]
@@ -78,6 +86,13 @@ def _base_rows(block: Scores, exam: TestSet, setup: Statistics) -> pd.DataFrame:
         ),
         setup,
     ).assign(seed_sd=np.nan, change=np.nan, change_low=np.nan, change_high=np.nan, n_discordant=np.nan, p=np.nan)
+
+
+def _few_shot_rows(block: Scores, few_shot: Floats, exam: TestSet, setup: Statistics) -> pd.DataFrame:
+    """What worked examples change, without training: rows like an adapter's."""
+    axes = Axes(model=[block.model], recipe=[BASE], train_set=[FEW_SHOT], seed=[-1])
+    shots = Scores(block.model, BASE, block.method, block.base, few_shot[None, None])
+    return _adapter_rows(shots, axes, exam, setup)
 
 
 def _adapter_rows(block: Scores, axes: Axes, exam: TestSet, setup: Statistics) -> pd.DataFrame:

@@ -32,3 +32,5 @@ class Inference(Section):
     batch_tokens: Annotated[int, Field(ge=1)] | None = None
     """Tokens computed at once. None: 1,024 on a CPU, whose caches then hold them, and 16,384 on a GPU."""
     max_new_tokens: Annotated[int, Field(ge=1)] = 8
+    base_shots: Annotated[int, Field(ge=0, le=20)] = 0
+    """Worked examples, drawn from the train split, before each question of a second base row, `few-shot`. 0: no row."""

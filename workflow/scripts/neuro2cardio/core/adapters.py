@@ -13,6 +13,8 @@ from .errors import InputError
 
 BASE = "base"
 """Recipe and train set of the model without an adapter."""
+FEW_SHOT = "few-shot"
+"""In place of the train set, where the model without an adapter reads worked examples before each question."""
 
 
 class Adapter(NamedTuple):
@@ -28,10 +30,15 @@ class Adapter(NamedTuple):
         """The model without an adapter."""
         return cls(model, BASE, BASE, -1)
 
+    @classmethod
+    def few_shot(cls, model: str) -> "Adapter":
+        """The model without an adapter, after worked examples."""
+        return cls(model, BASE, FEW_SHOT, -1)
+
     def path(self, folder: Path, suffix: str = ".parquet") -> Path:
         """The path of this adapter's table in a stage's folder."""
         if self.recipe == BASE:
-            return folder / self.model / f"{BASE}{suffix}"
+            return folder / self.model / f"{self.train_set}{suffix}"
         return folder / self.model / self.recipe / self.train_set / f"seed-{self.seed}{suffix}"
 
 

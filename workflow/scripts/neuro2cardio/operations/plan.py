@@ -218,6 +218,9 @@ def _works(model: Size, settings: Settings, lengths: Lengths) -> list[_Work]:
     recipes = [settings.recipes[name] for name in settings.grid.recipes]
     asked = inference_tokens(settings, lengths) * lengths.test
     answers = lengths.test * len(settings.inference.methods) * settings.inference.permutations * ANSWER_BYTES
+    shots = settings.inference.base_shots
+    # Each worked example is about as long as a question.
+    few_shot = [_Work("infer_few_shot", 1, asked * (1 + shots), FORWARD, 2 * model.parameters, answers)]
     return [
         _Work("fetch_model", 1, disk_bytes=2 * model.parameters),
         _Work(
@@ -229,6 +232,7 @@ def _works(model: Size, settings: Settings, lengths: Lengths) -> list[_Work]:
             adapters * sum(ADAPTER_BYTES * recipe.rank * model.lora_per_rank for recipe in recipes),
         ),
         _Work("infer_base", 1, asked, FORWARD, 2 * model.parameters, answers),
+        *(few_shot if shots else []),
         _Work("infer_adapter", n := adapters * len(recipes), n * asked, FORWARD, 2 * model.parameters, n * answers),
     ]
 

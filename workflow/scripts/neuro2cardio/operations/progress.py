@@ -79,7 +79,7 @@ def result(rule: str, outputs: Sequence[Path]) -> str:
     try:
         if rule == "finetune":
             return _loss(next(path for path in outputs if path.name == "training.csv"))
-        if rule in ("infer_adapter", "infer_base"):
+        if rule in ("infer_adapter", "infer_base", "infer_few_shot"):
             return _accuracy(next(path for path in outputs if "predictions" in path.parts))
     except (OSError, StopIteration, KeyError, ValueError):
         # The job's own files are checked elsewhere.
