@@ -66,6 +66,13 @@ def test_matched_train_sets_have_the_size_of_the_smallest():
     assert set(plan.known_lengths(grid).train.values()) == {smallest}
 
 
+def test_a_dose_of_questions_shortens_the_training():
+    dose = config(recipes={"short": CONFIG["recipes"]["short"] | {"train_size": 50}})
+    smallest = 7125 * 34 // 899
+    whole, part = (row(planned(grid), "finetune")["tokens"] for grid in (config(), dose))
+    assert part == pytest.approx(whole * 50 / smallest, rel=0.01)
+
+
 def test_natural_train_sets_differ():
     sizes = plan.known_lengths(config(dataset={"origin": {"source": "s-medqa"}, "train_size": "natural"})).train
     assert sizes["cardiology"] > 2 * sizes["rheumatology"]

@@ -54,6 +54,15 @@ def test_batches_hold_questions_of_like_length_in_an_order_that_the_seed_shuffle
     assert not np.array_equal(batches, fine_tuning.order(lengths, 1, 8, seed=2).reshape(-1, 8))
 
 
+def test_a_smaller_dose_is_part_of_a_larger_one(tiny_model):
+    prompter = Prompter(registry.load_tokenizer(tiny_model()), Prompt(), 400)
+    four, nine, more = (
+        fine_tuning.examples(prompter, QUESTIONS, RECIPE.model_copy(update={"train_size": n})) for n in (4, 9, 99)
+    )
+    assert (len(four), len(nine), len(more)) == (4, 9, len(QUESTIONS))
+    assert [e.input_ids for e in four] == [e.input_ids for e in nine[:4]]
+
+
 def test_completion_learns_the_answer_and_full_the_whole_text(tiny_model):
     prompter = Prompter(registry.load_tokenizer(tiny_model()), Prompt(), 400)
     completion, full = (

@@ -62,7 +62,7 @@ def finetune(
 ) -> None:
     questions = prompting.questions_of(tables.read(args.train_set, tables.QUESTIONS))
     learned = fine_tuning.examples(prompter, questions, settings.recipe)
-    print(f"{len(questions)} questions, {sum(len(e.input_ids) for e in learned)} tokens an epoch", flush=True)
+    print(f"{len(learned)} questions, {sum(len(e.input_ids) for e in learned)} tokens an epoch", flush=True)
     model = registry.load(registry.location(args.record), settings.usage.dtype, args.threads)
     try:
         trained = fine_tuning.train(model, learned, settings.recipe, made_from["seed"], checkpoints)

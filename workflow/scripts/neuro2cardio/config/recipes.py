@@ -17,6 +17,8 @@ class Recipe(Section):
     """Which tokens are learned: the answer alone, or the whole text."""
     form: Method = "letter"
     """How a train question is posed, in the words of the inference method of that name."""
+    train_size: Annotated[int, Field(ge=1)] | None = None
+    """So many questions of each train set, the first by id, so that a larger dose holds a smaller one. None: all."""
     rank: Annotated[int, Field(ge=1)] = 16
     alpha: Annotated[int, Field(gt=0)] = 32
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0

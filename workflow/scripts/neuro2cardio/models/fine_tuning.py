@@ -72,8 +72,8 @@ def example(tokens: Tokens, loss: str) -> Example:
 
 
 def examples(prompter: Prompter, questions: Sequence[Question], recipe: Recipe) -> list[Example]:
-    """The train set as the recipe poses it, in the order of the questions."""
-    return [example(prompter.training(q, recipe.form), recipe.loss) for q in questions]
+    """The train set, or the first `train_size` of it, as the recipe poses it, in the order of the questions."""
+    return [example(prompter.training(q, recipe.form), recipe.loss) for q in questions[: recipe.train_size]]
 
 
 def order(lengths: Sequence[int], epochs: int, batch_size: int, seed: int) -> np.ndarray:

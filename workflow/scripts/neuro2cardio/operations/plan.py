@@ -238,7 +238,8 @@ def _works(model: Size, settings: Settings, lengths: Lengths) -> list[_Work]:
 
 
 def _train_set_tokens(recipe: Recipe, settings: Settings, lengths: Lengths) -> float:
-    return training_tokens(recipe, settings, lengths) * recipe.epochs * sum(lengths.train.values())
+    questions = sum(min(n, recipe.train_size or n) for n in lengths.train.values())
+    return training_tokens(recipe, settings, lengths) * recipe.epochs * questions
 
 
 def training_bytes(model: Size, recipe: Recipe, tokens: float) -> float:
