@@ -70,6 +70,7 @@ class ChatServer:
         self.asked: list[str] = []
         self.answered: list[str] = []
         self.keys_seen: set[str] = set()
+        self.requests: list[dict] = []
         self.times: list[float] = []
         self._lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -103,6 +104,7 @@ class ChatServer:
         key = handler.headers["idempotency-key"]
         with self._lock:
             self.asked.append(key)
+            self.requests.append(request)
             self.times.append(time.monotonic())
             self.keys_seen.add(handler.headers["authorization"])
             behaviour = self.script.pop(0) if self.script else "ok"

@@ -18,7 +18,7 @@ C, N, P, U = "Cardiology", "Neurology", "Pediatrics", "Urology"
 def answers(*ballots: list[str], samples: int = 1) -> pd.DataFrame:
     """One question for each ballot: a label for each prompt (and sample)."""
     rows = [
-        (f"q{i}", f"way{j // samples}", j % samples, "text", label, "" if label else "empty", [], [])
+        (f"q{i}", f"way{j // samples}", j % samples, "text", label, "" if label else "empty", [], [], 0)
         for i, ballot in enumerate(ballots)
         for j, label in enumerate(ballot)
     ]
@@ -58,7 +58,7 @@ def test_a_prompt_has_one_vote_however_many_samples_and_none_where_they_tie():
 
 
 def test_scored_distributions_are_averaged():
-    rows = [("q", "a", 0, "", C, "", [C, N], [0.7, 0.3]), ("q", "b", 0, "", N, "", [C, N], [0.1, 0.9])]
+    rows = [("q", "a", 0, "", C, "", [C, N], [0.7, 0.3], 0), ("q", "b", 0, "", N, "", [C, N], [0.1, 0.9], 0)]
     table = votes.tally(pd.DataFrame(rows, columns=ANSWERS.names), quorum=1)
     assert table["labels"][0] == [N, C]
     assert table["probabilities"][0] == pytest.approx([0.6, 0.4])

@@ -6,6 +6,7 @@ import re
 import pytest
 import yaml
 
+from neuro2cardio.annotation.reading import Reading, read_answer
 from neuro2cardio.config.dataset import Dataset
 from neuro2cardio.questions import question_table, sources
 
@@ -37,3 +38,17 @@ def test_labels_of_the_page_decide_which_option_is_meant(tmp_path):
     origin = {"source": "table", "files": {"all": str(tmp_path / "exam.json")}, "columns": {"answer_is": "letter"}}
     rows = list(sources.read(Dataset.model_validate({"origin": origin})))
     assert [row.options[row.answer] for row in rows] == ["Aortic", "AV", "T"]
+
+
+ANSWERS = re.findall(r"```answer\n(.*?)\n```\s+Read as (?:`([^`]*)`|nothing: `([^`]*)`)", PAGE, re.DOTALL)
+
+
+@pytest.mark.parametrize(("text", "label", "problem"), ANSWERS)
+def test_an_answer_of_the_page_is_read_as_it_says(text, label, problem):
+    reading = read_answer(text)
+    assert (reading.label, reading.problem) == (label, problem)
+
+
+def test_the_page_shows_each_kind_of_answer():
+    assert len(ANSWERS) == PAGE.count("```answer") == 6
+    assert read_answer(ANSWERS[0][0]) == Reading("Cardiology", "", ANSWERS[0][0].index("\nCardiology"))

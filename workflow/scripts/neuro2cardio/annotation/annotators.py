@@ -19,10 +19,12 @@ ANSWERS = pa.schema(
         "problem": pa.string(),
         "labels": pa.list_(pa.string()),
         "probabilities": pa.list_(pa.float64()),
+        "thoughts": pa.int64(),
     }
 )
 """One row an answer: question x prompt x sample. `label` is empty where `problem` says why. `labels` and
-`probabilities` are a distribution over candidates where the annotator has one, else empty."""
+`probabilities` are a distribution over candidates where the annotator has one, else empty. `thoughts`: characters of
+thoughts that were cut off before the answer was read."""
 
 
 class Annotator(Protocol):

@@ -43,7 +43,7 @@ class Response:
         return cls(
             _SURROGATE.sub("\ufffd", text) if isinstance(text, str) else "",
             reason if isinstance(reason, str) else "",
-            Usage(*(_count(record["usage"].get(name)) for name in ("input_tokens", "output_tokens"))),
+            _usage(record["usage"]),
         )
 
 
@@ -149,7 +149,7 @@ class ResponseCache:
         key, event = str(record["key"]), record["event"]
         doubts = self._in_doubt.setdefault(key, [])
         if event == "sent":
-            doubts.append(Usage(**record["bound"]))
+            doubts.append(_usage(record["bound"]))
         elif event == "failed":
             del doubts[-1:]
         elif event == "response":
@@ -161,5 +161,6 @@ class ResponseCache:
             del self._in_doubt[key]
 
 
-def _count(value: Any) -> int:
-    return value if isinstance(value, int) and value >= 0 else 0
+def _usage(value: Mapping[str, Any]) -> Usage:
+    counts = (value.get(name) for name in ("input_tokens", "output_tokens"))
+    return Usage(*(count if isinstance(count, int) and count >= 0 else 0 for count in counts))

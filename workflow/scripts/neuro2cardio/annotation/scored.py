@@ -56,7 +56,7 @@ class ScoredCandidates:
                 for way, found in scores.items():
                     probabilities = _softmax(found[i] - self._priors[way] if self.prior else found[i])
                     best = names[int(np.argmax(probabilities))]
-                    rows.append((question.question_id, way, 0, "", best, "", names, probabilities.tolist()))
+                    rows.append((question.question_id, way, 0, "", best, "", names, probabilities.tolist(), 0))
         return pd.DataFrame(rows, columns=ANSWERS.names)
 
     @cached_property

@@ -12,7 +12,7 @@ from ..core.errors import InputError
 from . import prompts
 from .annotators import ANSWERS
 from .connection import Connection
-from .labels import read_answer
+from .reading import Reading, read_answer
 from .requests import Budget, Dispatcher, Estimate, Prices, Request, estimate
 from .responses import Response, ResponseCache
 
@@ -79,11 +79,13 @@ class Server:
             )
 
     def _answer(self, request: Request, response: Response | None, failed: dict[str, str]) -> tuple[Any, ...]:
+        text, reading = "", Reading("", "")
         if response is None:
-            text, label, problem = "", "", failed[request.key]
+            reading = Reading("", failed[request.key])
         elif response.finish_reason.startswith("unreadable"):
-            text, label, problem = "", "", response.finish_reason
+            reading = Reading("", response.finish_reason)
         else:
             reading = read_answer(response.text, self._candidates, response.finish_reason == "length")
-            text, label, problem = response.text, reading.label, reading.problem
-        return (request.question_id, request.prompt, request.sample, text, label, problem, [], [])
+            text = response.text
+        asked = (request.question_id, request.prompt, request.sample)
+        return (*asked, text, reading.label, reading.problem, [], [], reading.thoughts)

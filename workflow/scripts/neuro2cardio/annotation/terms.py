@@ -33,7 +33,7 @@ class TermVotes:
                 total = sum(weights.values())
                 ranked = sorted(weights.items(), key=lambda item: (-item[1], item[0]))
                 labels, shares = [name for name, _ in ranked], [weight / total for _, weight in ranked]
-                rows.append((question.question_id, way, 0, "", label, problem, labels, shares))
+                rows.append((question.question_id, way, 0, "", label, problem, labels, shares, 0))
         return pd.DataFrame(rows, columns=ANSWERS.names)
 
     def _readings(self, stem: str, options: Sequence[str]) -> dict[str, Weights]:

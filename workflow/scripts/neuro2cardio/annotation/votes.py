@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+import re
 
 import numpy as np
 import pandas as pd
@@ -105,11 +106,17 @@ def confusion(votes: pd.DataFrame, truth: Mapping[str, Sequence[str]]) -> pd.Dat
 
 
 def problems(answers: pd.DataFrame) -> pd.DataFrame:
-    """Answers that gave no label, counted by prompt and kind of problem (what stands before its colon)."""
+    """Answers that gave no label, counted by prompt and kind of problem (what stands before its colon).
+
+    Rows of the kind `thoughts cut off` count the answers, with or without a label, whose thoughts were not read.
+    """
     bad = answers[answers["problem"] != ""]
-    kind = bad["problem"].str.split(":").str[0].str.replace(r" '.*", "", regex=True)
-    counts = bad.groupby(["prompt", kind]).size().rename("n").reset_index()
-    return counts.merge(answers.groupby("prompt").size().rename("answers").reset_index())
+    kind = bad["problem"].str.split(":").str[0].str.replace(r" '.*", "", regex=True, flags=re.DOTALL)
+    thoughts = answers[answers["thoughts"] > 0]
+    kinds = pd.concat([kind, pd.Series("thoughts cut off", thoughts.index, dtype=str)]).rename("problem")
+    prompts = pd.concat([bad["prompt"], thoughts["prompt"]])
+    counts = pd.DataFrame({"prompt": prompts, "problem": kinds}).groupby(["prompt", "problem"]).size().rename("n")
+    return counts.reset_index().merge(answers.groupby("prompt").size().rename("answers").reset_index())
 
 
 def _winner(votes: Sequence[str]) -> tuple[str, int]:

@@ -67,6 +67,11 @@ def fold(name: str) -> str:
 _BY_FOLD = {fold(other): name for name in SPECIALTIES for other in (name, *_ALIASES[name])}
 
 
+def names() -> dict[str, str]:
+    """Every name and alias in lower case, and the specialty that it means."""
+    return dict(_BY_FOLD)
+
+
 def slug(specialty: str) -> str:
     """The name of a specialty in paths and targets: ``Obstetrics and gynecology`` -> ``obstetrics-and-gynecology``."""
     return fold(specialty).replace(" ", "-")

@@ -1,0 +1,270 @@
+"""What counts as a vote: an answer in any dress is its label or none, and never another one."""
+
+import json
+
+from hypothesis import given, settings, strategies as st
+import pytest
+
+from neuro2cardio.annotation import thoughts
+from neuro2cardio.annotation.labels import CANDIDATES, OTHERS
+from neuro2cardio.annotation.reading import read_answer
+
+C, N = "Cardiology", "Neurology"
+
+THOUGHTS = {
+    "only the closing mark": "Maybe specialty: Neurology? No, chest pain.\n</think>\n\n{}",
+    "think": "<think>Specialty: Neurology maybe</think>{}",
+    "thinking": "<thinking>Specialty: Neurology maybe</thinking>\n{}",
+    "thought": "<thought>\nNeurology\n</thought>\n{}",
+    "reasoning": '<reasoning effort="high">Neurology</reasoning>{}',
+    "reflection after thinking": "<thinking>Neurology</thinking><reflection>Neurology!</reflection>{}",
+    "nested": "<thinking>a<reflection>Specialty: Neurology</reflection>b</thinking>{}",
+    "scratchpad": "<SCRATCHPAD>\nNeurology\n</SCRATCHPAD>\n{}",
+    "a prefix": "<seed:think>Neurology</seed:think>{}",
+    "two words": "<inner_monologue>Neurology</inner_monologue>{}",
+    "escaped as in JSON": "<think>Neurology<\\/think>{}",
+    "escaped as in HTML": "&lt;think&gt;Neurology&lt;/think&gt;{}",
+    "brackets": "[THINK]Specialty: Neurology[/THINK]{}",
+    "triangles": "◁think▷Neurology◁/think▷{}",
+    "special tokens": "<|think|>Neurology<|/think|>{}",
+    "begin and end": "<|begin_of_thought|>Neurology<|end_of_thought|>\n<|begin_of_solution|>{}<|end_of_solution|>",
+    "start and end": "<|START_THINKING|>Neurology<|END_THINKING|><|START_RESPONSE|>{}<|END_RESPONSE|>",
+    "channels": "<|channel|>analysis<|message|>Neurology?<|end|>"
+    "<|start|>assistant<|channel|>final<|message|>{}<|return|>",
+    "channels without tokens": "analysisWe weigh Neurology. Specialty: Neurologyassistantfinal{}",
+    "channels of another family": "<|channel>thought\nNeurology<channel|>{}",
+    "reserved tokens": "<unused94>thought\nSpecialty: Neurology<unused95>{}",
+    "prefix and suffix": "<|inner_prefix|>Neurology<|inner_suffix|>{}",
+    "words": "Here is my thought process: Neurology?\n\nHere is my response: {}",
+    "a terminal": "Thinking...\nSpecialty: Neurology?\n...done thinking.\n\n{}",
+    "a folded block": '<details type="reasoning"><summary>Thought</summary>Neurology</details>\n{}',
+    "a block of code": "```thinking\nSpecialty: Neurology\n```\n{}",
+    "several": "<think>Neurology</think>Specialty: Neurology<think>no</think>{}",
+}
+
+
+@pytest.mark.parametrize("form", ["Cardiology", "Specialty: Cardiology", '{"specialty": "Cardiology"}'])
+@pytest.mark.parametrize("family", THOUGHTS)
+def test_what_follows_the_last_thought_is_read_and_the_rest_counted(family, form):
+    reading = read_answer(THOUGHTS[family].format(form) if "{}" in THOUGHTS[family] else "")
+    assert (reading.label, reading.problem) == (C, "")
+    assert reading.thoughts > 0
+
+
+@pytest.mark.parametrize("family", [name for name in THOUGHTS if name != "only the closing mark"])
+def test_thoughts_that_never_end_are_no_vote(family):
+    start = THOUGHTS[family].partition("Neurology")[0] + "Specialty: Neurology, because"
+    reading = read_answer(start)
+    assert reading.label == ""
+
+
+def test_an_answer_without_thoughts_has_none_cut():
+    assert thoughts.cut("Specialty: Cardiology [reason: chest pain]") == (
+        "Specialty: Cardiology [reason: chest pain]",
+        0,
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"primary specialty": "Cardiology", "secondary specialty": "Neurology"}',
+        '{"primary_specialty": "Cardiology", "secondary_specialty": null}',
+        '{"primarySpecialty": "Cardiology", "secondarySpecialty": "Neurology"}',
+        '{"specialty": {"primary": "Cardiology", "secondary": "Neurology"}}',
+        '{"specialty": {"name": "Cardiology"}, "alternatives": ["Neurology"]}',
+        '{"result": {"specialty": "Cardiology"}, "thought": "Neurology?"}',
+        '{"answer": "Neurology ward", "specialty": "Cardiology"}',
+        '["Cardiology"]',
+        "{'specialty': 'Cardiology'}",
+        '{"specialty": "Cardiology", "reason": "The heart is',
+        "Primary specialty: Cardiology\nSecondary specialty: Neurology",
+        "Specialty (secondary): Neurology\nSpecialty (primary): Cardiology",
+        "Primary specialty: Cardiology; secondary specialty: Neurology",
+        "Specialty: Cardiology\nAnswer: Neurology",
+        "Specialty: Neurology\nFinal answer: Cardiology",
+        "Neurology is close. <answer>Cardiology</answer>",
+        "The answer is $\\boxed{\\text{Cardiology}}$.",
+        "Specialty: Cardiology\n<explanation>Not Neurology</explanation>",
+        "~~Neurology~~ Cardiology",
+        "Cardiology<|im_end|>\n<|im_start|>user\nAnd now? Specialty: Neurology",
+        "Cardiology\n\nQuestion: A woman loses her sight.\nSpecialty: Neurology",
+        "Specialty: Cardiology\nSpecialty: <name>",
+        "Ｃａｒｄｉｏｌｏｇｙ",
+        "Specialty： Cardi\u00adology\u200b",
+        "I'm sorry for the confusion. Specialty: Cardiology",
+    ],
+)
+def test_the_first_choice_is_the_vote(text):
+    reading = read_answer(text)
+    assert (reading.label, reading.problem) == (C, "")
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("I'm sorry, I can't help with that. Please see a cardiologist.", "refusal"),
+        ("I\u2019m sorry, I can\u2019t help with that. Please see a cardiologist.", "refusal"),
+        ("As an AI language model I would say Cardiology.", "refusal"),
+        ("I'm sorry. Answer: please see a cardiologist", "refusal"),
+        ("This is not a Cardiology question.", "denied or doubted"),
+        ("Specialty: not Cardiology", "denied or doubted"),
+        ("Specialty: non-cardiology", "denied or doubted"),
+        ("The specialty isn't Cardiology.", "denied or doubted"),
+        ("I doubt the answer is Cardiology.", "denied or doubted"),
+        ("Cardiology can be ruled out.", "denied or doubted"),
+        ("Anything but Cardiology.", "denied or doubted"),
+        ("Could it be Cardiology? Hardly.", "denied or doubted"),
+        ("❌ Cardiology", "denied or doubted"),
+        ('{"specialty": "not Cardiology"}', "denied or doubted"),
+        ("Maybe specialty: Neurology? No, chest pain.", "denied or doubted"),
+        ("It is Cardiology. Wait, that is wrong.", "taken back"),
+        ("Specialty: Cardiology\n\nNo, wait.", "taken back"),
+        ("Secondary specialty: Cardiology", "no label in the answer"),
+        ('{"secondary specialty": "Cardiology"}', "JSON without a specialty"),
+        ('{"Cardiology": false}', "JSON without a specialty"),
+        ('{"specialty": ["Cardiology", "Neurology"]}', "several labels: Cardiology, Neurology"),
+        ('{"specialty": "Neurology", "specialty": "Cardiology"}', "several labels: Cardiology, Neurology"),
+        ('{"specialty": "Neurology"} {"specialty": "Cardiology"}', "several labels: Cardiology, Neurology"),
+        ("Rather Cardiology than Neurology", "several labels: Cardiology, Neurology"),
+        ("这不是Cardiology", "no label in the answer"),
+        ("The patient has an infectious disease.", "no label in the answer"),
+        ("analysisThe question asks for Neurology.", "only thoughts"),
+        ('{"a":' * 1500 + '"Cardiology"' + "}" * 1500, "nested too deep"),
+        ('{"specialty":' * 1500 + '"Cardiology"' + "}" * 1500, "nested too deep"),
+        ("[" * 100_000 + '"Cardiology"', "nested too deep"),
+    ],
+)
+def test_what_is_not_meant_is_no_vote(text, problem):
+    reading = read_answer(text)
+    assert (reading.label, reading.problem) == ("", problem)
+
+
+def test_a_name_that_was_cut_off_may_be_another_one():
+    assert read_answer("Specialty: Pediatric", cut_off=True).problem.startswith("cut off: may be the start")
+    assert read_answer("Specialty: Pediatric").label == "Pediatrics"
+
+
+names = st.sampled_from([*CANDIDATES, OTHERS])
+around = st.text(" \t\n*_#>-.`\u200b\u00ad", max_size=8)
+quoted = st.sampled_from(
+    ["{}", "**{}**", "`{}`", '"{}"', "\u201c{}\u201d", "<b>{}</b>", "\\boxed{{{}}}", "<answer>{}</answer>"]
+)
+marked = st.sampled_from(
+    [
+        "{}",
+        "Specialty: {}",
+        "**Specialty:** {}",
+        "specialty = {}",
+        "Final answer: {}",
+        "The specialty is {}.",
+        "Answer: {}",
+    ]
+)
+followed = st.sampled_from(
+    [
+        "",
+        "<|im_end|>",
+        "</s>",
+        "\n\nQuestion: Next?\nSpecialty: {other}",
+        "\nSecondary specialty: {other}",
+        "<|eot_id|>user\n{other}",
+        "\n<explanation>not {other}</explanation>",
+    ]
+)
+objects = st.sampled_from(
+    [
+        '{{"specialty": {name}}}',
+        '{{"primary specialty": {name}, "secondary specialty": {other}}}',
+        '```json\n{{"Specialty": [{name}]}}\n```',
+        '{{"why": {other}, "specialty": {name}}}',
+        '{{"alternatives": [{other}], "answer": {{"specialty": {name}}}}}',
+    ]
+)
+
+
+@settings(max_examples=400)
+@given(names, names, st.sampled_from(sorted(THOUGHTS)), st.data())
+def test_a_decorated_answer_is_its_label_or_none(name, other, family, data):
+    if data.draw(st.booleans()):
+        text = data.draw(objects).format(name=json.dumps(name), other=json.dumps(other))
+    else:
+        dressed = data.draw(marked).format(data.draw(quoted).format(name))
+        text = data.draw(around) + dressed + data.draw(followed).replace("{other}", other) + data.draw(around)
+    if data.draw(st.booleans()):
+        text = THOUGHTS[family].replace("Neurology", other).format(text)
+    reading = read_answer(text, cut_off=data.draw(st.booleans()))
+    assert reading.label in ("", name)
+    assert bool(reading.label) != bool(reading.problem)
+
+
+@settings(max_examples=300)
+@given(
+    names, st.sampled_from(["It is not {}.", "Not {}", "{}? No.", "I can't say it is {}.", "{} is wrong.", "Never {}!"])
+)
+def test_a_denied_name_is_never_a_vote(name, denial):
+    assert read_answer(denial.format(name)).label in ("", *([OTHERS] if name == OTHERS else []))
+
+
+pieces = st.sampled_from(
+    [
+        "<think>",
+        "</think>",
+        "[THINK]",
+        "[/THINK]",
+        "<|channel|>final<|message|>",
+        "assistantfinal",
+        "{",
+        "}",
+        '"',
+        ":",
+        "[",
+        "]",
+        "specialty",
+        "Specialty:",
+        "primary",
+        "not",
+        "?",
+        "\n",
+        "Cardiology",
+        "Neurology",
+        "I'm sorry",
+        "\\boxed{",
+        "<answer>",
+        "\ud800",
+        "\x00",
+        "&lt;",
+        "```",
+        "~~",
+        ",",
+        "Question:",
+        "null",
+        "1e999",
+        "\\u0000",
+    ]
+)
+
+
+@settings(max_examples=500)
+@given(st.lists(pieces | st.text(max_size=5), max_size=40))
+def test_any_pieces_end_in_a_label_or_a_problem(parts):
+    reading = read_answer("".join(parts))
+    assert bool(reading.label) != bool(reading.problem)
+    assert reading.label in ("", *CANDIDATES, OTHERS)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a" * 200_000,
+        "<s>" * 60_000,
+        "~~" * 100_001,
+        "{ " * 100_000,
+        "Specialty: " * 20_000,
+        "<think>" * 30_000,
+        "not " * 50_000,
+        "``` think" * 20_000,
+    ],
+)
+def test_long_nonsense_is_read_in_a_moment(text):
+    assert read_answer(text).label == ""
