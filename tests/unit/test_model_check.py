@@ -32,7 +32,7 @@ def check(folder, recipes=None):
 def test_a_model_that_can_be_used_is_described(folder):
     report = check(folder, {"all": "all-linear", "some": ["q_proj", "v_proj"]})
     assert report["architecture"] == "LlamaForCausalLM"
-    assert report["scored"] == "all starts in one padded batch"
+    assert report["scored"] == "many sequences in one pass, each token once"
     # Each of two layers: q 32+32, k and v 32+16, o 32+32; gate, up and down 32+64.
     assert report["adapter_parameters_per_rank"] == {"all": 2 * (64 + 48 + 48 + 64 + 3 * 96), "some": 2 * (64 + 48)}
 

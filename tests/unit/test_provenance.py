@@ -118,7 +118,7 @@ def test_the_code_digest_sees_what_the_script_and_all_it_reaches_say(digest_afte
 @pytest.mark.parametrize(
     ("path", "old", "new"),
     [
-        ("neuro2cardio/models/logprobs.py", "import copy\n", "import copy  # a comment\n\n"),
+        ("neuro2cardio/models/logprobs.py", "import torch\n", "import torch  # a comment\n\n"),
         ("neuro2cardio/models/scoring.py", '"""Every question', '"""Each question'),
         ("neuro2cardio/core/tables.py", "truncated or invalid", "no whole"),
         ("neuro2cardio/core/errors.py", "cutoff=0.6", "cutoff=0.7"),

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from ..core.adapters import Axes
+from ..core.adapters import FEW_SHOT, Axes
 from ..questions.test_set import TestSet
 from .transfer import Scores
 
@@ -69,18 +69,24 @@ def common_gain(block: Scores, axes: Axes) -> Estimate:
     return two_way(block.adapters[axes.specialty_rows].mean(axis=1) - block.base)
 
 
+def reference(block: Scores, axes: Axes, control: str) -> Floats:
+    """(questions,) share of seeds that are right: of a control's adapters, or of the base model after examples."""
+    if control == FEW_SHOT and block.few_shot is not None:
+        return block.few_shot
+    return np.asarray(block.adapters[axes.train_set.index(control)].mean(axis=0))
+
+
 def gain_beyond(block: Scores, axes: Axes, control: str) -> Estimate:
-    """Mean accuracy of the specialties' adapters minus that of a control's, on the same questions.
+    """Mean accuracy of the specialties' adapters minus that of a control, on the same questions.
 
     Conditional on the control's train set, of which there is one; its seeds are averaged.
     """
-    own = block.adapters[axes.specialty_rows].mean(axis=1)
-    return two_way(own - block.adapters[axes.train_set.index(control)].mean(axis=0))
+    return two_way(block.adapters[axes.specialty_rows].mean(axis=1) - reference(block, axes, control))
 
 
-def gain_of(block: Scores, axes: Axes, train_set: str) -> Estimate:
-    """Mean change of one train set's adapters against base, clustered by question; conditional on that train set."""
-    change = block.adapters[axes.train_set.index(train_set)].mean(axis=0) - block.base
+def gain_of(block: Scores, axes: Axes, control: str) -> Estimate:
+    """Mean change of one control against base, clustered by question; conditional on its train set."""
+    change = reference(block, axes, control) - block.base
     n = len(change)
     return Estimate(float(change.mean()), float(change.std(ddof=1) / sqrt(n)), n - 1)
 

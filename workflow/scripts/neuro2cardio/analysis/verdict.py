@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from ..config.analysis import SmallestEffect, Statistics
+from ..core.adapters import FEW_SHOT
 from ..questions.test_set import ALL
 from . import adapter_checks, effects
 from .effect_tables import COMMON_GAIN, GAIN_BEYOND, GAIN_OF, KNOWLEDGE, OVER_MODELS
@@ -19,6 +20,7 @@ _MEANING = {
     "shuffled-answers": "medical questions with answers drawn at random (format without knowledge)",
     "general": "questions without medicine (the task without the domain)",
     "mixed": "an equal share of all specialties",
+    FEW_SHOT: "the base model after worked examples, without any training",
 }
 _KEY = ("model", "recipe", "method")
 _CLAIM_2 = {

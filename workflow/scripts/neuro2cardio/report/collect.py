@@ -243,6 +243,12 @@ def _per_token(page: Collected, path: Path, context: str) -> "pd.Series[float] |
     return pd.Series(own["logprob_sum"].to_numpy() / own["n_tokens"].to_numpy(), index=own["mention_id"].to_numpy())
 
 
+def _lasting(record: Any) -> Any:
+    """A run record without what differs from run to run, so that equal results give equal pages."""
+    passing = ("seconds", "resumed_from_step", "device_seconds")
+    return {k: v for k, v in record.items() if k not in passing} if isinstance(record, dict) else record
+
+
 def _provenance(results: Path, axes: Axes) -> dict[str, Any]:
     """Run records, model records and notices: what was computed with what."""
 
@@ -256,7 +262,7 @@ def _provenance(results: Path, axes: Axes) -> dict[str, Any]:
     files: dict[str, Callable[[], Any]] = {
         "questions": lambda: read(results / "questions/source.json"),
         "mentions": lambda: read(results / "terms/mentions.json"),
-        "one adapter's run record": lambda: read(found[0]) if found else None,
+        "one adapter's run record": lambda: _lasting(read(found[0])) if found else None,
     }
     models = {model: read(results / f"models/{model}.json") for model in axes.model}
     return {
