@@ -42,4 +42,4 @@ rule finetune:
     shell:
         'python "$NEURO2CARDIO_SCRIPTS"/finetune.py --settings {params.settings:q}'
         " --record {input.record:q} --train-set {input.train_set:q} --key {params.key}"
-        " --threads {threads} --job-cache {params.job_cache:q} --out {params.adapter:q} > {log:q} 2>&1"
+        " --threads {threads} --gpus {resources.gpu} --job-cache {params.job_cache:q} --out {params.adapter:q} > {log:q} 2>&1"

@@ -55,7 +55,8 @@ rule infer_base:
         code=code_digest("infer"),
     shell:
         'python "$NEURO2CARDIO_SCRIPTS"/infer.py --settings {params.settings:q} {params.adapter} --key {params.key}'
-        " --record {input.record:q} --questions {input.questions:q} --mentions {input.mentions:q} --threads {threads}"
+        " --record {input.record:q} --questions {input.questions:q} --mentions {input.mentions:q}"
+        " --threads {threads} --gpus {resources.gpu}"
         " --job-cache {params.job_cache:q} --predictions {output.predictions:q}"
         " --term-logprobs {output.term_logprobs:q} > {log:q} 2>&1"
 

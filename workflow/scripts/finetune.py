@@ -10,7 +10,7 @@ from neuro2cardio.config.inference import Prompt
 from neuro2cardio.config.job_settings import JobSettings, read_json
 from neuro2cardio.config.models import Usage
 from neuro2cardio.config.recipes import Recipe
-from neuro2cardio.core import errors, files, job_cache, provenance, tables
+from neuro2cardio.core import errors, files, gpus, job_cache, provenance, tables
 from neuro2cardio.core.adapters import Adapter
 from neuro2cardio.models import adapter_files, fine_tuning, prompting, registry
 
@@ -28,6 +28,7 @@ def main() -> None:
     parser.add_argument("--train-set", type=Path, required=True)
     parser.add_argument("--key", nargs=4, metavar=Adapter._fields, required=True, help="the adapter")
     parser.add_argument("--threads", type=int, required=True)
+    parser.add_argument("--gpus", type=int, default=0, help="how many the job may use")
     parser.add_argument("--job-cache", type=Path, required=True, help="a folder that keeps finished work, for a rerun")
     parser.add_argument("--out", type=Path, required=True, help="the adapter's folder")
     args = parser.parse_args()
@@ -63,12 +64,13 @@ def finetune(
     questions = prompting.questions_of(tables.read(args.train_set, tables.QUESTIONS))
     learned = fine_tuning.examples(prompter, questions, settings.recipe)
     print(f"{len(learned)} questions, {sum(len(e.input_ids) for e in learned)} tokens an epoch", flush=True)
-    model = registry.load(registry.location(args.record), settings.usage.dtype, args.threads)
-    try:
-        trained = fine_tuning.train(model, learned, settings.recipe, made_from["seed"], checkpoints)
-    except errors.InputError as error:
-        raise errors.InputError(f"recipes.{made_from['adapter_key']['recipe']}: {error}") from error
-    fine_tuning.save_adapter(trained.network, target, registry.name(args.record))
+    with gpus.taken(args.gpus):
+        model = registry.load(registry.location(args.record), settings.usage.dtype, args.threads)
+        try:
+            trained = fine_tuning.train(model, learned, settings.recipe, made_from["seed"], checkpoints)
+        except errors.InputError as error:
+            raise errors.InputError(f"recipes.{made_from['adapter_key']['recipe']}: {error}") from error
+        fine_tuning.save_adapter(trained.network, target, registry.name(args.record))
     trained.curve.to_csv(target / "training.csv", index=False)
     files.write_json(target / "run.json", {**trained.record, **made_from, **adapter_files.digests(target)})
 

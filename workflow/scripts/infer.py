@@ -13,7 +13,7 @@ from neuro2cardio.config.inference import Inference, Prompt
 from neuro2cardio.config.job_settings import JobSettings, read_json
 from neuro2cardio.config.models import Usage
 from neuro2cardio.config.terms import TermReading
-from neuro2cardio.core import errors, files, job_cache, provenance, tables
+from neuro2cardio.core import errors, files, gpus, job_cache, provenance, tables
 from neuro2cardio.core.adapters import Adapter
 from neuro2cardio.models import prompting, registry, scoring, self_check, tokenizer_check
 from neuro2cardio.models.term_logprobs import by_question
@@ -45,6 +45,7 @@ def main() -> None:
     parser.add_argument("--questions", type=Path, required=True)
     parser.add_argument("--mentions", type=Path, required=True)
     parser.add_argument("--threads", type=int, required=True)
+    parser.add_argument("--gpus", type=int, default=0, help="how many the job may use")
     parser.add_argument("--predictions", type=Path, required=True)
     parser.add_argument("--term-logprobs", type=Path, required=True)
     parser.add_argument("--job-cache", type=Path, required=True, help="a folder that keeps finished work, for a rerun")
@@ -92,13 +93,14 @@ def infer(
     inference = settings.inference
     # What cannot be asked of this tokenizer fails here, before weights are loaded.
     print(json.dumps(tokenizer_check.check(prompter, questions, inference, [])), flush=True)
-    model = registry.load(registry.location(args.record), settings.usage.dtype, args.threads)
-    if args.adapter:
-        model = registry.with_adapter(model, args.adapter)
-    scorer = scoring.Scorer(model, prompter, inference, settings.terms)
-    self_check.check(scorer, prompting.questions_of(questions), mentions)
-    bar = partial(tqdm, desc=f"batches of {scoring.QUESTIONS_AT_ONCE} questions", unit="batch", mininterval=5)
-    scores = scorer.score(prompting.questions_of(questions), mentions, bar)
+    with gpus.taken(args.gpus):
+        model = registry.load(registry.location(args.record), settings.usage.dtype, args.threads)
+        if args.adapter:
+            model = registry.with_adapter(model, args.adapter)
+        scorer = scoring.Scorer(model, prompter, inference, settings.terms)
+        self_check.check(scorer, prompting.questions_of(questions), mentions)
+        bar = partial(tqdm, desc=f"batches of {scoring.QUESTIONS_AT_ONCE} questions", unit="batch", mininterval=5)
+        scores = scorer.score(prompting.questions_of(questions), mentions, bar)
     tables.write(scores.predictions.assign(**keys), target / PREDICTIONS, tables.PREDICTIONS)
     tables.write(scores.term_logprobs.assign(**keys), target / TERM_LOGPROBS, tables.TERM_LOGPROBS)
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from .code_digest import code_digest
 from .files import atomic_write, write_json
+from .locks import exclusive
 from .provenance import sha256, text_digest, versions
 
 MARK = "whole.json"
@@ -23,19 +24,23 @@ def cached(folder: Path, source: dict[str, Any], make: Callable[[Path, Path], No
 
     ``make(own, target)`` computes them and, at the end, writes them to ``target``. In ``own``, a folder for this
     ``source`` alone, it keeps checkpoints that a restarted job resumes from. Everything else in ``folder`` is removed.
+
+    Raises:
+        InputError: Another process is at work in ``folder``: two would share its checkpoints.
     """
     own = folder / text_digest(json.dumps(source, sort_keys=True))
     finished = own / "finished"
-    if is_whole(finished):
-        print("the same was made before and is kept: nothing to compute", flush=True)
-    else:
-        with atomic_write(finished) as part:
-            part.mkdir()
-            make(own, part)
-            mark_whole(part)
-    for stale in {*folder.glob("*"), *own.glob("*")} - {own, finished}:
-        # Files that a network file system still holds open (.nfs...) disappear by themselves.
-        shutil.rmtree(stale, ignore_errors=True)
+    with exclusive(folder, "this job"):
+        if is_whole(finished):
+            print("the same was made before and is kept: nothing to compute", flush=True)
+        else:
+            with atomic_write(finished) as part:
+                part.mkdir()
+                make(own, part)
+                mark_whole(part)
+        for stale in {*folder.glob("*"), *own.glob("*")} - {own, finished}:
+            # Files that a network file system still holds open (.nfs...) disappear by themselves.
+            shutil.rmtree(stale, ignore_errors=True)
     return finished
 
 
@@ -59,5 +64,12 @@ def is_whole(folder: Path) -> bool:
     mark = folder / MARK
     if not mark.is_file():
         return False
-    digests = json.loads(mark.read_text(encoding="utf-8"))
-    return all((folder / n).is_file() and sha256(folder / n) == digest for n, digest in digests.items())
+    try:
+        digests = json.loads(mark.read_text(encoding="utf-8"))
+    except ValueError:
+        return False
+    there = {path.name for path in folder.iterdir() if path.is_file() and path.name != MARK}
+    # An emptied list vouches for nothing: other files would be taken for the job's.
+    if not isinstance(digests, dict) or not digests or set(digests) != there:
+        return False
+    return all(sha256(folder / name) == digest for name, digest in digests.items())

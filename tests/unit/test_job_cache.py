@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from neuro2cardio.core import job_cache
+from neuro2cardio.core.errors import InputError
 
 
 def make(own: Path, target: Path) -> None:
@@ -42,3 +43,21 @@ def test_a_job_that_dies_keeps_what_it_wants_to_find_again_and_nothing_finished(
     with pytest.raises(KeyboardInterrupt):
         job_cache.cached(tmp_path / "kept", {"seed": 1}, dies)
     assert [path.name for path in (tmp_path / "kept").glob("*/*")] == ["checkpoint-1"]
+
+
+@pytest.mark.parametrize("mark", ["", "{}", "[]", "null", '{"other": "0"}'])
+def test_a_damaged_mark_vouches_for_nothing(tmp_path, mark):
+    (tmp_path / "weights").write_text("x")
+    job_cache.mark_whole(tmp_path)
+    assert job_cache.is_whole(tmp_path)
+    (tmp_path / job_cache.MARK).write_text(mark)
+    assert not job_cache.is_whole(tmp_path)
+
+
+def test_two_jobs_never_share_a_folder(tmp_path):
+    def make(_: Path, target: Path) -> None:
+        with pytest.raises(InputError, match="this job is already being done"):
+            job_cache.cached(tmp_path, {"a": 2}, make)
+        (target / "done").write_text("")
+
+    job_cache.cached(tmp_path, {"a": 1}, make)
