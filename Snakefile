@@ -36,11 +36,14 @@ rule all:
         all_results(),
 
 
-for slug in map(specialties.slug, SETTINGS.grid.specialties):
+for train_set in SETTINGS.train_sets:
 
     rule:
-        """Make one specialty of the grid, without the tables that need all of it."""
+        """Make one specialty or control of the grid, without the tables that need all of it."""
         name:
-            f"specialty_{slug}"
+            f"specialty_{train_set}"
         input:
-            adapter_outputs(train_set=slug),
+            adapter_outputs(train_set=train_set),
+
+
+check_targets("specialty_", SETTINGS.train_sets)

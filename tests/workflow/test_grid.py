@@ -66,6 +66,12 @@ def test_every_train_set_is_scored_on_every_specialty(finished_grid: Checkout):
     assert (cells["change"] <= cells["change_high"]).all()
 
 
+def test_controls_are_targets_and_an_unknown_one_names_the_nearest(new_grid: Checkout):
+    assert new_grid.jobs("specialty_mixed")["finetune"] == 1
+    said = new_grid.snakemake("--dry-run", "specialty_neurolgy", expect=1)
+    assert "there is no target 'specialty_neurolgy'; did you mean 'specialty_neurology'?" in said
+
+
 def test_figures_and_summary_are_there(finished_grid: Checkout):
     figures = {p.stem for p in (finished_grid / "results/tiny/figures/tiny/completion").glob("*.png")}
     assert {

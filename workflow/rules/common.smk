@@ -29,7 +29,7 @@ sys.path.insert(0, str(SCRIPTS))
 from neuro2cardio.config import job_settings, models, settings, yaml_files
 from neuro2cardio.core import ontologies, provenance, specialties
 from neuro2cardio.core.code_digest import code_digest
-from neuro2cardio.core.errors import InputError
+from neuro2cardio.core.errors import InputError, nearest
 
 # The user's config.yaml, or else the one that ships. A --configfile replaces it: Snakemake would merge the two, and keys of
 # one grid would leak into the other. A workflow that uses this one as a module hands over a configuration of its own.
@@ -315,3 +315,11 @@ def benchmarks_digest():
     """Digest of the jobs that were measured so far, by which `cost` is made anew."""
     files = sorted(Path(BENCHMARKS).glob("*/**/*.tsv"))
     return provenance.text_digest(*(f"{path} {path.stat().st_mtime_ns}" for path in files))
+
+
+def check_targets(prefix, known):
+    """Name the nearest of a family of targets, where one is asked for that there is not."""
+    for target in sys.argv[1:]:
+        if target.startswith(prefix) and target.removeprefix(prefix) not in known:
+            hint = nearest(target, [prefix + name for name in known])
+            raise WorkflowError(f"there is no target {target!r}{hint}")
