@@ -40,7 +40,10 @@ def test_a_model_that_can_be_used_is_described(folder):
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ({"quantization_config": {"quant_method": "gptq", "bits": 4}}, r"quantization_config .*gptq.* load: 4bit"),
+        (
+            {"quantization_config": {"quant_method": "gptq", "bits": 4}},
+            r"quantization_config .*gptq.* unquantized weights",
+        ),
         ({"quantization_config": {"quant_method": "awq", "bits": 4}}, r"quantization_config .*awq"),
         ({"quantization_config": {"quant_method": "fp8"}}, r"quantization_config .*fp8"),
         ({"model_type": "t5", "architectures": ["T5ForConditionalGeneration"]}, "is_encoder_decoder: t5 .*causal"),

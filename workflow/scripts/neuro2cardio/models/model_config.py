@@ -36,8 +36,7 @@ def check_config(folder: Path) -> Any:
         said = quantization if isinstance(quantization, dict) else quantization.to_dict()
         raise InputError(
             f"{file}: quantization_config says that the weights are stored quantized "
-            f"({said.get('quant_method')}), which are not read; take the model's unquantized weights, and set "
-            "load: 4bit where memory is short"
+            f"({said.get('quant_method')}), which are not read; take the model's unquantized weights"
         )
     if getattr(config, "is_encoder_decoder", False):
         raise InputError(
