@@ -150,3 +150,9 @@ def test_too_small_a_table_of_general_questions_is_named():
 
     with pytest.raises(InputError, match=r"dataset.general: 5 questions are fewer than the 10"):
         train_sets.build(single(30, 20, 10), GRID, ["general"], "matched", few)
+
+
+def test_questions_that_train_sets_share_are_counted():
+    both = table(*[("Cardiology", "Neurology")] * 2, *[("Cardiology",)] * 2, *[("Neurology",)] * 6)
+    shared = train_sets.overlap(train_sets.build(both, GRID[:2], [], "natural"))
+    assert shared.to_numpy().tolist() == [["cardiology", "neurology", 2, 0.5], ["neurology", "cardiology", 2, 0.25]]

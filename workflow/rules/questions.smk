@@ -106,7 +106,7 @@ if ORIGIN.source == "huggingface":
             folder=sources.hub_folder(ORIGIN),
         shell:
             'HF_HUB_OFFLINE=${{HUB_OFFLINE:-0}} python "$NEURO2CARDIO_SCRIPTS"/fetch.py --settings {params.settings:q}'
-            " --out {params.folder:q} > {log:q} 2>&1"
+            " --out {params.folder:q} --overlap {output.overlap:q} > {log:q} 2>&1"
 
 
 # With annotation, the grid reads what that released, in place of the source.
@@ -155,7 +155,8 @@ rule train_sets:
     input:
         QUESTIONS,
     output:
-        expand(f"{TRAIN_SETS}/{{train_set}}.parquet", train_set=SETTINGS.train_sets),
+        sets=expand(f"{TRAIN_SETS}/{{train_set}}.parquet", train_set=SETTINGS.train_sets),
+        overlap=f"{RESULTS}/questions/overlap.csv",
     log:
         f"{LOGS}/train_sets.log",
     benchmark:
@@ -179,4 +180,4 @@ rule train_sets:
         code=code_digest("train_sets"),
     shell:
         'python "$NEURO2CARDIO_SCRIPTS"/train_sets.py --settings {params.settings:q} --questions {input:q}'
-        " --out {params.folder:q} > {log:q} 2>&1"
+        " --out {params.folder:q} --overlap {output.overlap:q} > {log:q} 2>&1"

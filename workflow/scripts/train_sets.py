@@ -32,6 +32,7 @@ def main() -> None:
     parser.add_argument("--settings", type=Path, required=True, help="the job's settings (JSON)")
     parser.add_argument("--questions", required=True, type=Path)
     parser.add_argument("--out", required=True, type=Path, help="folder for {train_set}.parquet")
+    parser.add_argument("--overlap", required=True, type=Path, help="which train sets share questions (CSV)")
     args = parser.parse_args()
     settings = Settings.read(args.settings)
 
@@ -41,6 +42,7 @@ def main() -> None:
     for name, frame in sets.items():
         tables.write(frame, args.out / f"{name}.parquet", tables.QUESTIONS)
         print(f"{name}: {len(frame)} questions")
+    tables.write_csv(train_sets.overlap(sets), args.overlap)
 
 
 if __name__ == "__main__":

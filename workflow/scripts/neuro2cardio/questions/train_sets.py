@@ -1,6 +1,6 @@
 """The questions that each adapter is trained on: a train set for each specialty, and the controls."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from statistics import median
 from typing import Literal
 
@@ -58,6 +58,25 @@ def build(
     for control in controls:
         sets[control] = _control(control, by_id, ids, size, make_general)
     return sets
+
+
+def overlap(sets: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Questions that two train sets share: where questions have several specialties, their adapters learn the same.
+
+    Args:
+        sets: `build`.
+
+    Returns:
+        `train_set`, `other`, `n` and `share` (of the train set), for pairs that share any question.
+    """
+    ids = {name: set(frame["question_id"]) for name, frame in sets.items()}
+    rows = [
+        (name, other, len(own & theirs), len(own & theirs) / len(own))
+        for name, own in ids.items()
+        for other, theirs in ids.items()
+        if name != other and own & theirs
+    ]
+    return pd.DataFrame(rows, columns=["train_set", "other", "n", "share"])
 
 
 def _control(
