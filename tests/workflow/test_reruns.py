@@ -130,12 +130,12 @@ def test_in_one_step_only_what_changed_is_computed(grid: Checkout):
 
 
 def test_one_specialty_is_made_without_the_tables_of_the_grid(grid: Checkout):
-    tables = {path: path.read_bytes() for path in (grid / f"{RESULTS}/tables").iterdir()}
+    tables = {path: path.read_bytes() for path in (grid / f"{RESULTS}/tables").iterdir() if path.is_file()}
     CHANGES["an adapter deleted"](grid)
     assert grid.jobs("specialty_cardiology") == {"finetune": 1, "infer_adapter": 1, "specialty_cardiology": 1}
     assert grid.jobs("specialty_neurology") == {}
     grid.snakemake("specialty_cardiology", "--cores", "2")
-    assert {path: path.read_bytes() for path in (grid / f"{RESULTS}/tables").iterdir()} == tables
+    assert {path: path.read_bytes() for path in (grid / f"{RESULTS}/tables").iterdir() if path.is_file()} == tables
     # The adapter came out as it was.
     assert grid.jobs() == {}
 

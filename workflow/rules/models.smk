@@ -58,7 +58,11 @@ rule check_model:
                 "usage": usage(wildcards.model),
                 "prompt": SETTINGS.prompt.model_dump(mode="json"),
                 "inference": SETTINGS.inference.model_dump(mode="json"),
-                "recipes": {r: SETTINGS.recipes[r].model_dump(mode="json") for r in SETTINGS.grid.recipes},
+                # Only what the model must have: a learning rate checks nothing anew.
+                "recipes": {
+                    r: SETTINGS.recipes[r].model_dump(mode="json", include={"targets", "form"})
+                    for r in SETTINGS.grid.recipes
+                },
             },
         ),
         code=code_digest("check_model"),

@@ -3,20 +3,27 @@
 import argparse
 import json
 from pathlib import Path
+from typing import Literal
 
-from neuro2cardio.config.inference import Inference, Prompt
+from neuro2cardio.config.inference import Inference, Method, Prompt
 from neuro2cardio.config.job_settings import JobSettings
 from neuro2cardio.config.models import Usage
-from neuro2cardio.config.recipes import Recipe
 from neuro2cardio.core import errors, files, tables
 from neuro2cardio.models import model_check, prompting, registry, tokenizer_check
+
+
+class Needs(JobSettings):
+    """What a recipe asks of the model."""
+
+    targets: Literal["all-linear"] | list[str]
+    form: Method
 
 
 class Settings(JobSettings):
     usage: Usage
     prompt: Prompt
     inference: Inference
-    recipes: dict[str, Recipe]
+    recipes: dict[str, Needs]
 
 
 def main() -> None:
