@@ -1,12 +1,13 @@
 """The verdict is right in a world with specialty knowledge and in a world without, and its words follow its numbers."""
 
+from dataclasses import replace
 from math import nan
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from neuro2cardio.analysis import effect_tables, effects, verdict, worlds
+from neuro2cardio.analysis import effect_tables, effects, transfer, verdict, worlds
 from neuro2cardio.analysis.worlds import World
 from neuro2cardio.config.analysis import Statistics
 
@@ -130,3 +131,33 @@ def test_over_models_their_differences_are_the_error():
     apart = effects.over_models([effects.Estimate(v, 0.01, 100) for v in (-0.1, 0.3, 0.1, 0.1)])
     assert alike.interval(0.95)[0] > 0 > apart.interval(0.95)[0]
     assert np.isnan(effects.over_models([effects.Estimate(0.1, 0.01, 100)]).se)
+
+
+def test_the_luck_of_one_control_is_not_taken_for_what_format_leaves():
+    world = World(common=0.10, formats=0.10, train_sets=0.03)
+    found = answers(world, 100, seeds=1, each=30)
+    # Without the control's luck, 20 of 100.
+    assert np.mean([answer == verdict.NOT_FORMAT for answer in found]) <= 0.09
+
+
+def test_a_question_of_two_specialties_has_two_own_adapters():
+    grid, own = worlds.axes(3, 1), 0.2
+    held = np.array([[1, 1, 0, 0], [0, 1, 1, 0], [0, 0, 0, 1]], dtype=bool).repeat(15, axis=1)
+    members = dict(zip(grid.specialties, held, strict=True)) | {"all": np.ones(60, bool)}
+    asked = replace(worlds.exam(grid, np.array([20, 20, 20])), members=members)
+    right = np.concatenate([0.4 + own * held, np.full((1, 60), 0.4)])[:, None]
+    block = transfer.Scores("m", "r", "letter", np.full(60, 0.4), right)
+    assert effects.specialty_knowledge(effects.cells(block, grid, asked)).value == pytest.approx(own)
+
+
+def test_the_lead_that_claim_1_could_have_found_is_found_about_as_often_as_it_says():
+    grid, rng = worlds.axes(15, 3), np.random.default_rng(0)
+    asked = worlds.exam(grid, np.full(15, 60))
+    member = asked.members[grid.specialties[0]]
+
+    def against_best(own: float) -> effects.AgainstBest:
+        right = worlds.scores(World(own=own), grid, asked, rng).adapters[:15][:, :, member]
+        return effects.against_best(right, 0, grid.specialties, nan, 0.05, 0.95, rng)
+
+    detectable = np.mean([against_best(0.2).detectable for _ in range(5)])
+    assert 0.7 <= np.mean([against_best(detectable).answer == effects.BETTER for _ in range(60)]) <= 0.97

@@ -57,8 +57,8 @@ def estimates(block: Scores, axes: Axes, exam: TestSet) -> Iterator[tuple[str, s
     controls = [name for i, name in enumerate(axes.train_set) if i not in axes.specialty_rows]
     controls += [FEW_SHOT] if block.few_shot is not None else []
     for control in controls:
-        yield GAIN_OF, control, effects.gain_of(block, axes, control), 1, "this train set and these adapters"
-        yield GAIN_BEYOND, control, effects.gain_beyond(block, axes, control), n, "the control's train set and adapters"
+        yield GAIN_OF, control, effects.gain_of(block, axes, control), 1, ""
+        yield GAIN_BEYOND, control, effects.gain_beyond(block, axes, control), n, ""
     knowledge = effects.specialty_knowledge(effects.cells(block, axes, exam)) if n > 1 else NONE
     yield KNOWLEDGE, "", knowledge, n, ""
 

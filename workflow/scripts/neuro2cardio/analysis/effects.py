@@ -79,20 +79,32 @@ def reference(block: Scores, axes: Axes, control: str) -> Floats:
 def gain_beyond(block: Scores, axes: Axes, control: str) -> Estimate:
     """Mean accuracy of the specialties' adapters minus that of a control, on the same questions.
 
-    Conditional on the control's train set, of which there is one; its seeds are averaged.
+    A control has one train set, and its luck is in all of the difference: it is taken to be as large as that of the
+    specialties' train sets, by how much these differ. Base rows are not trained, and have none.
     """
-    return two_way(block.adapters[axes.specialty_rows].mean(axis=1) - reference(block, axes, control))
+    right = block.adapters[axes.specialty_rows].mean(axis=1)
+    return two_way(right - reference(block, axes, control), further=0 if control == FEW_SHOT else 1)
 
 
 def gain_of(block: Scores, axes: Axes, control: str) -> Estimate:
-    """Mean change of one control against base, clustered by question; conditional on its train set."""
+    """Mean change of one control against base, clustered by question, with the luck of a train set as above."""
     change = reference(block, axes, control) - block.base
     n = len(change)
-    return Estimate(float(change.mean()), float(change.std(ddof=1) / sqrt(n)), n - 1)
+    value, by_question = float(change.mean()), float(change.var(ddof=1)) / n
+    if control == FEW_SHOT or len(axes.specialties) < 2:
+        return Estimate(value, sqrt(by_question), n - 1)
+    by_row, luck = _luck(block.adapters[axes.specialty_rows].mean(axis=1) - block.base)
+    rows = len(axes.specialties)
+    return Estimate(value, sqrt(by_question + rows * luck), _df(by_question, n - 1, rows * by_row, rows - 1))
 
 
-def two_way(values: Floats) -> Estimate:
-    """Mean of (train sets, questions), its error clustered by both."""
+def two_way(values: Floats, further: int = 0) -> Estimate:
+    """Mean of (train sets, questions), its error clustered by both.
+
+    Args:
+        values: (train sets, questions).
+        further: So many train sets more, each with as much luck as one of these, are in every value.
+    """
     rows, columns = values.shape
     mean = float(values.mean())
     apart = values - mean
@@ -100,22 +112,51 @@ def two_way(values: Floats) -> Estimate:
     by_question = float((apart.sum(axis=0) ** 2).sum()) / total**2 * columns / max(columns - 1, 1)
     if rows < 2:
         return Estimate(mean, sqrt(by_question), columns - 1)
-    by_row = float((apart.sum(axis=1) ** 2).sum()) / total**2 * rows / (rows - 1)
-    # What a train set's mean owes to its questions alone is counted once.
-    luck = max(by_row - float((apart**2).sum()) / total**2, 0.0)
-    variance = by_question + luck
+    by_row, luck = _luck(values)
+    times = 1 + further * rows
+    variance = by_question + times * luck
     if variance == 0:
         return Estimate(mean, 0.0, columns - 1)
-    # By the variances before the subtraction: what is left between train sets is known no better than before it.
+    return Estimate(mean, sqrt(variance), _df(by_question, columns - 1, times * by_row, rows - 1))
+
+
+def _luck(values: Floats) -> tuple[float, float]:
+    """Variance of the mean of (train sets, questions) by train sets: as it is, and beyond what it owes to questions."""
+    rows, columns = values.shape
+    apart = values - values.mean()
+    total = rows * columns
+    by_row = float((apart.sum(axis=1) ** 2).sum()) / total**2 * rows / (rows - 1)
+    return by_row, max(by_row - float((apart**2).sum()) / total**2, 0.0)
+
+
+def _df(by_question: float, of_questions: int, by_row: float, of_rows: int) -> float:
+    """Satterthwaite's degrees of freedom of a variance by questions and by train sets.
+
+    By the variances before the subtraction: what is left between train sets is known no better than before it.
+    """
+    if by_row + by_question == 0:
+        return of_questions
     share = by_row / (by_row + by_question)
-    df = 1 / ((1 - share) ** 2 / (columns - 1) + share**2 / (rows - 1))
-    return Estimate(mean, sqrt(variance), df)
+    return 1 / ((1 - share) ** 2 / of_questions + share**2 / of_rows)
 
 
 def cells(block: Scores, axes: Axes, exam: TestSet) -> Floats:
-    """(train sets, test specialties) mean change against base, of specialties alone, seeds pooled."""
-    change = block.adapters[axes.specialty_rows].mean(axis=1) - block.base
-    return np.stack([change[:, exam.members[name]].mean(axis=1) for name in axes.specialties], axis=1)
+    """(train sets, test specialties) mean of right answers beyond those of a question's other specialties' adapters.
+
+    Specialties alone, seeds pooled. A question of several specialties counts for the own adapter of each, and for none
+    of them as another's: to call an own adapter another's would make the advantage of the own one too small.
+    """
+    right = block.adapters[axes.specialty_rows].mean(axis=1)
+    held = np.array([exam.members[name] for name in axes.specialties])
+    others = ~held
+    # A question of all specialties has no other adapter, and says nothing of the own ones.
+    asked = others.any(axis=0) if len(held) > 1 else np.ones(held.shape[1], dtype=bool)
+    right, held, others = right[:, asked], held[:, asked], others[:, asked]
+    beyond = right - (right * others).sum(axis=0) / np.maximum(others.sum(axis=0), 1)
+    apart = others.astype(float) @ held.T
+    # Own adapters, and pairs of specialties of which one has no question without the other, count on all of them.
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(apart > 0, (beyond * others) @ held.T / apart, beyond @ held.T / held.sum(axis=1))
 
 
 def centred(matrix: Floats) -> Floats:
@@ -259,16 +300,17 @@ def against_best(
     se = np.sqrt(np.diag(covariance))
     if not np.isfinite(se).all():
         return AgainstBest(names[others[difference.argmin()]], float(difference.min()), nan, nan, UNDECIDED, nan)
-    critical = _critical(covariance / np.outer(se, se), n - 1, confidence, rng)
+    joint = _joint(covariance / np.outer(se, se), n - 1, rng)
+    critical = float(np.quantile(joint.max(axis=1), confidence))
     low, high = float((difference - critical * se).min()), float((difference + critical * se).min())
     answer = BETTER if low > 0 else NOT_BETTER if high < margin else UNDECIDED
-    needed = float((critical + stats.norm.ppf(POWER)) * se.max())
+    # The lead at which all lower bounds are above zero with 80%, not the one that is lowest on average.
+    needed = float(np.quantile((se * (critical - joint)).max(axis=1), POWER))
     best = int(difference.argmin())
     return AgainstBest(names[others[best]], float(difference[best]), low, high, answer, needed)
 
 
-def _critical(correlation: Floats, df: int, confidence: float, rng: np.random.Generator, draws: int = 4000) -> float:
-    """The quantile of the largest of t variables of this correlation."""
+def _joint(correlation: Floats, df: int, rng: np.random.Generator, draws: int = 4000) -> Floats:
+    """(draws, others) t variables of this correlation."""
     normal = rng.multivariate_normal(np.zeros(len(correlation)), correlation, size=draws, method="eigh")
-    scale = np.sqrt(rng.chisquare(df, size=draws) / df)
-    return float(np.quantile(normal.max(axis=1) / scale, confidence))
+    return np.asarray(normal / np.sqrt(rng.chisquare(df, size=(draws, 1)) / df))
