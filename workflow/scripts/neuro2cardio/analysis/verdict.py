@@ -152,7 +152,7 @@ def _control(of: str, beyond: Row, own: Row, gain: Mapping[str, Any], smallest: 
     else:
         answer = LEAVES if low > 0 else UNDECIDED
     what = _MEANING.get(of, "a train set that is not a specialty")
-    endings = {EXPLAINS: "it explains the common gain", LEAVES: "it does not explain the common gain"}
+    endings = {EXPLAINS: "it explains the common gain", LEAVES: "it does not explain all of the common gain"}
     sentence = (
         f"Control {of}, {what}: changes accuracy by {_points(own)}; the specialties' adapters gain {_points(beyond)} "
         f"beyond it (n={beyond['n_questions']}): {endings.get(answer, answer)}."
