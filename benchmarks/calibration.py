@@ -30,6 +30,9 @@ made): test specialties of 34 to 94 questions as in S-MedQA, base accuracy 45%. 
 of a share of 5% is {error:.1f} points. The false positives of a null are where no effect is planted;
 where one is, the same column is the power.
 
+It has no rows for the contrasts with controls, for questions of several specialties, and for grids
+of several models.
+
 | column | is |
 |---|---|
 | knowledge p<.05 | specialty knowledge found: false positives, or power where the own adapter gains |

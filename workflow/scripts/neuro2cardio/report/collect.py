@@ -16,11 +16,10 @@ from . import packed_answers
 
 RESULT_TABLES = (
     *("transfer_matrix", "effects", "diagonal", "term_shift", "term_shift_grid"),
-    *("position_bias", "answer_mass", "training_checks", "placebo_balance", "probes", "dose", "power", "controls"),
+    *("position_bias", "answer_mass", "training_checks", "placebo_balance"),
 )
 """Tables of `tables/` that the page knows how to show. Others are listed by name."""
-QUESTION_TABLES = ("flow", "summary", "rejected", "leakage", "overlap", "suspected_leaks")
-ANNOTATION_TABLES = ("agreement", "accuracy", "coverage", "trail", "experts")
+QUESTION_TABLES = ("flow", "summary", "rejected", "leakage", "overlap")
 _BASE_ROWS = (BASE, "few-shot", "best-prompt")
 _MOST_ROWS = 20_000
 _MOST_LOSS_POINTS = 200

@@ -510,9 +510,6 @@
     redraw();
   })();
 
-  tablesSection("controls", "Controls", "Train sets that are not a specialty, and what of the common gain each explains.", ["controls"]);
-  tablesSection("probes", "Probes", "Facts trained on and asked another way, against facts never trained on.", ["probes", "dose"]);
-  tablesSection("power", "What the grid could have seen", "The smallest effects that are found with a probability of 80%.", ["power"]);
 
   // ---------------------------------------------------------------- format: position bias, mass
   tablesSection("format", "Position bias and probability on the answers", "A model without position bias recalls every letter alike. Where little probability is on the offered answers, accuracy is read where the model does not answer.", ["position_bias", "answer_mass"]);
