@@ -44,4 +44,4 @@ class Figures(Section):
 
     formats: Annotated[list[Literal["png", "svg", "pdf"]], NamedOnce] = ["png", "svg", "pdf"]
     colours: Annotated[str, AfterValidator(_colour_map)] = "RdBu_r"
-    """A diverging matplotlib colour map; its centre is no change."""
+    """A diverging matplotlib colour map; its centre means no change."""

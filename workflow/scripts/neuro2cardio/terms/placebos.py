@@ -30,7 +30,7 @@ _REACH = 1000
 
 @dataclass(frozen=True, slots=True)
 class Placebo:
-    """Words that are no term: the candidate of a rank (0 is the best) for the mention of index `term`."""
+    """Words that are not terms: one candidate for the mention with index `term`; rank 0 is the best."""
 
     start: int
     end: int
@@ -50,7 +50,7 @@ def commonness(text: str, frequency: Counter[str]) -> float:
 
 
 def expected_tokens(text: str) -> int:
-    """About how many tokens a text has, whatever the model: an everyday word is one, others one for four letters."""
+    """Approximate number of tokens in a text, for any model: an everyday word is one, others one for four letters."""
     words = _TOKENISED.findall(text.lower())
     return sum(1 if _is_everyday(word) else math.ceil(len(word) / _LETTERS_PER_TOKEN) for word in words)
 

@@ -7,7 +7,7 @@ from ...core.ontologies import HPOTerm, hpo_ancestors, hpo_specialties
 from .entries import Entry
 
 _ROOT = "HP:0000118"
-"""Phenotypic abnormality. Beside it stand modes of inheritance, frequencies and modifiers, which are no findings."""
+"""Phenotypic abnormality. Beside it stand modes of inheritance, frequencies and modifiers, which are not findings."""
 
 _LOOSE_RANK = 10
 _DISCARDED = frozenset({"obsolete_synonym", "HP:0034334"})
@@ -15,7 +15,7 @@ _ABNORMALITY_OF = re.compile(r"^(?:abnormal(?:ity)?(?: of)?|abnormal(?:ly)?|apla
 
 
 def entries(terms: Mapping[str, HPOTerm]) -> Iterator[Entry]:
-    """What every live phenotype contributes to the lexicon; those of no specialty too: their words are no term.
+    """What every live phenotype contributes to the lexicon; those without a specialty too: their words are not terms.
 
     Names and EXACT synonyms say what the concept is. BROAD, NARROW and RELATED synonyms are loose. Discarded synonyms
     and the ontology's own grouping phrases (``Abnormality of ...``) are left out: nobody writes them of a patient.

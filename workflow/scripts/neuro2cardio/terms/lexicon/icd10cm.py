@@ -77,7 +77,7 @@ def _text(element: ElementTree.Element | None) -> str:
 
 
 def entries(codes: Mapping[str, list[str]]) -> Iterator[Entry]:
-    """What every code contributes to the lexicon. Codes of no specialty contribute too: their texts are no term."""
+    """What every code contributes to the lexicon. Those without a specialty, too: their texts are not terms."""
     branches = read_branches(MAPPINGS / "icd10cm_block_to_specialty.tsv")
     for code, phrases in codes.items():
         if code[0] not in _CAUSES:
