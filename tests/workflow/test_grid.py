@@ -37,6 +37,33 @@ def test_the_demo_is_the_grid_of_its_file_and_nothing_of_the_full_one(shipped: C
     assert "fetch_s_medqa" not in jobs
 
 
+@pytest.mark.parametrize(
+    ("change", "commands"),
+    [
+        (
+            {
+                "dataset.origin": {
+                    "source": "huggingface",
+                    "id": "some/exam",
+                    "revision": "0123456789",
+                    "splits": {"train": "train", "test": "test"},
+                }
+            },
+            ["fetch.py"],
+        ),
+        ({"dataset.origin": {"source": "s-medqa"}}, ["fetch.py"]),
+        ({"models.tiny": {"source": "hub", "id": "some/model", "revision": "0123456789"}}, ["fetch_model.py"]),
+    ],
+    ids=["questions of the hub", "S-MedQA", "a model of the hub"],
+)
+def test_commands_that_need_the_internet_are_whole(new_grid: Checkout, tmp_path, change, commands):
+    """They cannot run here, so that a placeholder which nothing fills would be found by a user only."""
+    grid = new_grid.copy(tmp_path / "grid")
+    grid.configure(change)
+    said = grid.snakemake("--dry-run", "--printshellcmds")
+    assert all(f"/{command} --settings" in said for command in commands)
+
+
 def test_nothing_heavy_is_imported_while_the_workflow_is_read(shipped: Checkout):
     program = """
 import sys

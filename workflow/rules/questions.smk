@@ -106,7 +106,7 @@ if ORIGIN.source == "huggingface":
             folder=sources.hub_folder(ORIGIN),
         shell:
             'HF_HUB_OFFLINE=${{HUB_OFFLINE:-0}} python "$NEURO2CARDIO_SCRIPTS"/fetch.py --settings {params.settings:q}'
-            " --out {params.folder:q} --overlap {output.overlap:q} > {log:q} 2>&1"
+            " --out {params.folder:q} > {log:q} 2>&1"
 
 
 # With annotation, the grid reads what that released, in place of the source.
