@@ -9,7 +9,7 @@ import pytest
 from neuro2cardio.config.dataset import Dataset
 from neuro2cardio.core import specialties, tables
 from neuro2cardio.core.errors import InputError
-from neuro2cardio.questions import identity, question_table, sources
+from neuro2cardio.questions import identity, moves, question_table, sources
 from neuro2cardio.questions.sources import RawQuestion
 
 GRID = ["Cardiology", "Neurology"]
@@ -275,3 +275,38 @@ def test_specialties_of_ones_own_are_declared_and_others_are_named():
     assert sorted(map(tuple, table.questions["specialties"])) == [("Urology",), ("Urology", "Cardiology")]
     with pytest.raises(InputError, match=r"unknown specialty 'Urology'(?s:.*)dataset.origin.specialties"):
         build(rows, max_rejected=0)
+
+
+def test_questions_that_another_question_moved_between_splits_are_named(tmp_path):
+    """One corrected typo makes another id, and with it another order of all questions of its specialty."""
+    remembered, rows = tmp_path / "cache/splits.csv", [raw(n, split=sources.UNSPLIT) for n in range(40)]
+    keys = {"split": {"made_from": "all", "validation": 0.2, "test": 0.3}}
+    before = build(rows, **keys).questions
+    assert moves.account(before, remembered).empty
+    assert moves.account(before, remembered).empty
+
+    for corrected in range(40):
+        remembered.unlink()
+        moves.account(before, remembered)
+        rows[corrected] = raw(corrected, split=sources.UNSPLIT, stem=f"{rows[corrected].stem} Indeed?")
+        now = build(rows, **keys).questions
+        found = moves.account(now, remembered)
+        was, is_now = (table.set_index("question_id")["split"] for table in (before, now))
+        both = was.index.intersection(is_now.index)
+        assert set(found.loc[(found["was"] != "") & (found["now"] != ""), "question_id"]) == {
+            i for i in both if was[i] != is_now[i]
+        }
+        assert (found["was"] == "").sum() == (found["now"] == "").sum() == 1
+        if len(found) > 2:
+            break
+        before = now
+    assert moves.sentence(found) == (
+        f"questions in another split than in the last run: {len(found) - 2}; new: 1; gone: 1"
+    )
+
+
+def test_another_data_set_moves_nothing(tmp_path):
+    first, second = (build([raw(n) for n in numbers]).questions for numbers in (range(5), range(10, 15)))
+    moves.account(first, tmp_path / "splits.csv")
+    assert moves.account(second, tmp_path / "splits.csv").empty
+    assert moves.sentence(moves.account(second, tmp_path / "splits.csv")) == ""

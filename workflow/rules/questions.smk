@@ -116,7 +116,7 @@ rule questions:
         RELEASE if SETTINGS.dataset.annotation else list(map(str, QUESTION_FILES.values())),
     output:
         questions=QUESTIONS,
-        account=expand(f"{RESULTS}/questions/{{name}}.csv", name=["rejected", "leakage", "flow", "summary"]),
+        account=expand(f"{RESULTS}/questions/{{name}}.csv", name=["rejected", "leakage", "flow", "summary", "moved"]),
         source=f"{RESULTS}/questions/source.json",
     log:
         f"{LOGS}/questions.log",
@@ -140,6 +140,7 @@ rule questions:
         ),
         release=f"--release {RELEASE}" if SETTINGS.dataset.annotation else "",
         account=lambda wildcards: f"{RESULTS}/questions",
+        job_cache=f"{JOB_CACHE}/questions",
         code=code_digest("questions"),
         # A digest and not an input: as an input, its absolute path would rerun everything in a checkout that was moved.
         branches=(
@@ -147,7 +148,7 @@ rule questions:
         ),
     shell:
         'python "$NEURO2CARDIO_SCRIPTS"/questions.py --settings {params.settings:q} {params.release}'
-        " --out {output.questions:q} --account {params.account:q} > {log:q} 2>&1"
+        " --out {output.questions:q} --account {params.account:q} --job-cache {params.job_cache:q} > {log:q} 2>&1"
 
 
 rule train_sets:

@@ -79,6 +79,8 @@ def result(rule: str, outputs: Sequence[Path]) -> str:
     try:
         if rule == "finetune":
             return _loss(next(path for path in outputs if path.name == "training.csv"))
+        if rule == "questions":
+            return _moved(next(path for path in outputs if path.name == "moved.csv"))
         if rule in ("infer_adapter", "infer_base", "infer_few_shot"):
             return _accuracy(next(path for path in outputs if "predictions" in path.parts))
     except (OSError, StopIteration, KeyError, ValueError):
@@ -95,6 +97,13 @@ def _loss(curve: Path) -> str:
     steps = max(1, round(_SHARE * len(losses)))
     first, last = sum(losses[:steps]) / steps, sum(losses[-steps:]) / steps
     return f"loss {first:.2f} to {last:.2f}"
+
+
+def _moved(table: Path) -> str:
+    from ..questions import moves
+
+    said = moves.sentence(moves.read(table))
+    return said and f"{said} (see {table})"
 
 
 def _accuracy(predictions: Path) -> str:
