@@ -253,6 +253,18 @@ def test_a_dictionary_file_becomes_a_lexicon_that_no_rule_narrows(tmp_path):
     }
 
 
+def test_a_dictionary_may_name_specialties_that_the_configuration_declares(tmp_path):
+    file = tmp_path / "terms.json"
+    file.write_text(json.dumps({"bladder": ["urology"], "kidney": ["Nephrology", "Urology"]}))
+    table = lexicon.dictionary(file, max_specialties=3, declared=["Urology"]).terms
+    assert {r.term: r.specialties for r in table.itertuples()} == {
+        "bladder": ["Urology"],
+        "kidney": ["Nephrology", "Urology"],
+    }
+    with pytest.raises(InputError, match=r"terms\.json: 'bladder': unknown specialty 'urology'.*further_specialties"):
+        lexicon.dictionary(file, max_specialties=3)
+
+
 @pytest.mark.parametrize("content", ["[1]", "{}", '{"a": "Cardiology"}', '{"a": ["Blarfology"]}', "{", None])
 def test_a_wrong_dictionary_file_is_named(tmp_path: Path, content):
     file = tmp_path / "terms.json"

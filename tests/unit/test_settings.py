@@ -138,6 +138,8 @@ def test_a_part_travels_as_the_same_text_whatever_the_order_of_its_keys():
         ({"dataset.origin": {"source": "table", "files": {}}}, "dataset.origin.files: "),
         ({"dataset.leakage": {"jaccard": 0}}, "dataset.leakage.jaccard: Input should be greater than 0"),
         ({"dataset.further_specialties": ["Skin"]}, "further_specialties: 'Skin' is Dermatology, one of the fifteen"),
+        ({"dataset.further_specialties": ["Base"]}, "'Base' is the name of something else in all tables"),
+        ({"dataset.further_specialties": ["Few shot"]}, "'Few shot' is the name of something else in all tables"),
         ({"dataset.further_specialties": ["心臓"]}, "further_specialties: '心臓' needs letters"),
         ({"grid.specialties": ["Urology"]}, "declare one of your own in dataset.further_specialties"),
         ({"grid.controls": ["shuffled"]}, "controls: 'shuffled' is unknown; did you mean 'shuffled-answers'?"),

@@ -33,7 +33,7 @@ def test_a_term_votes_once_shared_by_its_specialties_and_weighted_by_rarity():
         ("q1", "blarf", [HEART, NERVES], "strict"),
         ("q1", "snoot", [NERVES], "strict"),
     )
-    votes = validity.votes(ids, found)
+    votes = validity.votes(ids, found, SPECIALTIES)
     heart, nerves = SPECIALTIES.index(HEART), SPECIALTIES.index(NERVES)
     assert votes[0, heart] == votes[0, nerves] == pytest.approx(math.log(4 / 2) / 2)
     assert votes[1, nerves] == pytest.approx(math.log(4 / 2) / 2 + math.log(4))
@@ -44,6 +44,18 @@ def test_ties_and_questions_without_votes_count_as_missed():
     labelled = questions([HEART], [HEART], [HEART, NERVES])
     found = mentioned(("q0", "blarf", [HEART, NERVES], "strict"), ("q2", "snoot", [NERVES], "strict"))
     assert list(validity.label_rank(labelled, found)) == [1, len(SPECIALTIES) - 1, 0]
+
+
+def test_specialties_beyond_the_fifteen_have_votes_where_the_lexicon_names_them():
+    labelled = questions(["Urology"], [HEART])
+    found = mentioned(("q0", "blarf", ["Urology"], "strict"), ("q1", "snoot", ["Urology"], "strict"))
+    assert list(validity.label_rank(labelled, found)) == [0, len(SPECIALTIES)]
+    words = pd.DataFrame({"specialties": [["Urology"], ["Urology"]], "scope": ["strict", "strict"]})
+    table = validity.validity(labelled, words, found).set_index(["scope", "measure", "specialty"])["value"]
+    assert table["strict", "terms", "Urology"] == 2
+    assert table["strict", "top1_agreement", "Urology"] == 1
+    # A lexicon may also know a specialty that no question has.
+    assert list(validity.label_rank(questions([HEART], [HEART]), found)) == [len(SPECIALTIES) - 1] * 2
 
 
 def test_broad_contains_strict_and_chance_and_majority_stand_beside_agreement():

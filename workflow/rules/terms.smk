@@ -20,7 +20,10 @@ rule lexicon:
         runtime=per_attempt(10),
     params:
         settings=job_settings_of(
-            "lexicon", lexicon=SETTINGS.terms.lexicon, max_specialties=SETTINGS.terms.max_specialties
+            "lexicon",
+            lexicon=SETTINGS.terms.lexicon,
+            max_specialties=SETTINGS.terms.max_specialties,
+            further_specialties=SETTINGS.dataset.further_specialties,
         ),
         files=" ".join(f"--{name} {path}" for name, path in lexicon_sources().items() if name != "dictionary"),
         mappings=mappings_digest(),

@@ -13,6 +13,7 @@ from neuro2cardio.terms import lexicon
 class Settings(JobSettings):
     lexicon: Lexicon
     max_specialties: int
+    further_specialties: list[str] = []
 
 
 def main() -> None:
@@ -25,7 +26,11 @@ def main() -> None:
     arguments = parser.parse_args()
     settings = Settings.read(arguments.settings)
     if isinstance(settings.lexicon, Dictionary):
-        built = lexicon.dictionary(settings.lexicon.path, max_specialties=settings.max_specialties)
+        built = lexicon.dictionary(
+            settings.lexicon.path,
+            max_specialties=settings.max_specialties,
+            declared=settings.further_specialties,
+        )
     else:
         built = lexicon.embedded(arguments.hpo, arguments.icd10cm, max_specialties=settings.max_specialties)
     tables.write(built.terms, arguments.out, lexicon.LEXICON)

@@ -7,9 +7,12 @@ from pydantic import Field, model_validator
 
 from ..core import specialties
 from .annotation import Annotation
+from .grid import CONTROLS
 from .sections import AnySpecialty, Fraction, NamedOnce, Section
 from .wheels import HPO_WHEEL, Wheel
 
+_RESERVED = ("all", "base", "few-shot", *CONTROLS)
+"""What stands beside specialties in tables, paths and targets."""
 _HUB_ID = r"^[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)?$"
 
 
@@ -100,7 +103,8 @@ class Dataset(Section):
 
     origin: Annotated[SMedQA | HPO | HuggingFace | Table, Field(discriminator="source")]
     further_specialties: list[str] = []
-    """Specialties beyond the fifteen (Urology, Ophthalmology, one of your own). The lexicon has no terms for them."""
+    """Specialties beyond the fifteen (Urology, Ophthalmology, one of your own). The embedded lexicon has no terms for
+    them; one of your own (`terms.lexicon.backend: json`) may have."""
     split: Split = Split()
     leakage: Leakage = Leakage()
     annotation: Annotation | None = None
@@ -126,6 +130,8 @@ class Dataset(Section):
         for name, slug in zip(self.further_specialties, slugs, strict=True):
             if known := specialties.find(name):
                 raise ValueError(f"further_specialties: {name!r} is {known}, one of the fifteen; leave it out")
+            if slug in _RESERVED:
+                raise ValueError(f"further_specialties: {name!r} is the name of something else in all tables")
             if not slug or slugs.count(slug) > 1:
                 raise ValueError(f"further_specialties: {name!r} needs letters that no other of them has in this order")
         return self

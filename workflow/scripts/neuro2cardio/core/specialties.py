@@ -1,7 +1,8 @@
 """The 15 canonical specialties of S-MedQA. Spellings of specialties are defined only here."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 import re
+import unicodedata
 
 from .errors import InputError, nearest
 
@@ -60,8 +61,9 @@ _ALIASES: dict[str, tuple[str, ...]] = {
 
 
 def fold(name: str) -> str:
-    """A name as it is compared: words in lower case, `&` as "and", without punctuation and digits."""
-    return " ".join(re.findall(r"[a-z]+", name.casefold().replace("&", " and ")))
+    """A name as it is compared: words in lower case, `&` as "and", without accents, punctuation and digits."""
+    letters = "".join(c for c in unicodedata.normalize("NFKD", name.casefold()) if not unicodedata.combining(c))
+    return " ".join(re.findall(r"[a-z]+", letters.replace("&", " and ")))
 
 
 _BY_FOLD = {fold(other): name for name in SPECIALTIES for other in (name, *_ALIASES[name])}
@@ -80,6 +82,11 @@ def slug(specialty: str) -> str:
 def find(name: str) -> str | None:
     """The canonical name for a name, slug or alias in any case; None if it is not a specialty."""
     return _BY_FOLD.get(fold(name))
+
+
+def with_others(found: Iterable[Collection[str]]) -> list[str]:
+    """The fifteen in their order, then all other names in these lists by the alphabet."""
+    return [*SPECIALTIES, *sorted({name for names in found for name in names} - set(SPECIALTIES))]
 
 
 def canonical(name: str) -> str:

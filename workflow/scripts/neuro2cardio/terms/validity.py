@@ -1,9 +1,11 @@
 """Lexicon coverage, ambiguity and agreement with labels."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
-from ..core.specialties import SPECIALTIES
+from ..core.specialties import with_others
 from ..core.tables import SCOPES
 from . import placebos
 
@@ -25,8 +27,9 @@ def validity(questions: pd.DataFrame, lexicon: pd.DataFrame, mentions: pd.DataFr
     return pd.DataFrame(rows, columns=["scope", "measure", "specialty", "n", "value"])
 
 
-def votes(question_ids: pd.Series, mentions: pd.DataFrame) -> np.ndarray:
+def votes(question_ids: pd.Series, mentions: pd.DataFrame, specialties: Sequence[str]) -> np.ndarray:
     """Votes of the terms of each question for specialties: questions x specialties, rows in the order of the ids.
+    Votes for other specialties than these are left out.
 
     Each term of a question has one vote, shared evenly among its specialties and weighted by its inverse document
     frequency log(N / n): a term of every second question says little about any of them. How often a term is repeated
@@ -34,12 +37,12 @@ def votes(question_ids: pd.Series, mentions: pd.DataFrame) -> np.ndarray:
     """
     total = len(question_ids)
     row_of = {question_id: row for row, question_id in enumerate(question_ids)}
-    column_of = {specialty: column for column, specialty in enumerate(SPECIALTIES)}
+    column_of = {specialty: column for column, specialty in enumerate(specialties)}
     once = mentions.assign(term=mentions["text"].str.lower()).drop_duplicates(["question_id", "term"])
     weight = np.log(total / once.groupby("term")["question_id"].transform("size"))
-    result = np.zeros((total, len(SPECIALTIES)))
+    result = np.zeros((total, len(specialties)))
     for question_id, found, value in zip(once["question_id"], once["specialties"], weight, strict=True):
-        for specialty in found:
+        for specialty in column_of.keys() & set(found):
             result[row_of[question_id], column_of[specialty]] += value / len(found)
     return result
 
@@ -49,8 +52,9 @@ def label_rank(questions: pd.DataFrame, mentions: pd.DataFrame) -> np.ndarray:
 
     0 is agreement. A tie counts against it, and so does a question without votes.
     """
-    result = votes(questions["question_id"], mentions)
-    labels = np.array([[s in found for s in SPECIALTIES] for found in questions["specialties"]])
+    specialties = with_others(questions["specialties"])
+    result = votes(questions["question_id"], mentions, specialties)
+    labels = np.array([[s in found for s in specialties] for found in questions["specialties"]])
     best = np.where(labels, result, -np.inf).max(axis=1, keepdims=True)
     return ((result >= best) & ~labels).sum(axis=1)
 
@@ -70,7 +74,7 @@ def _sizes(questions: pd.DataFrame, lexicon: pd.DataFrame, mentions: pd.DataFram
         ("specialties_per_mention", "", found, of_mention.mean()),
         ("ambiguous_mentions", "", found, (of_mention > 1).mean()),
     ]
-    for specialty in SPECIALTIES:
+    for specialty in with_others(lexicon["specialties"]):
         own = lexicon["specialties"].map(lambda found, own=specialty: own in found)
         rows.append(("terms", specialty, terms, float(own.sum())))
     return rows
@@ -79,7 +83,8 @@ def _sizes(questions: pd.DataFrame, lexicon: pd.DataFrame, mentions: pd.DataFram
 def _agreement(questions: pd.DataFrame, mentions: pd.DataFrame) -> list[_Measure]:
     rank = label_rank(questions, mentions)
     labels = questions["specialties"]
-    members = {s: labels.map(lambda found, own=s: own in found).to_numpy() for s in SPECIALTIES}
+    names = with_others(labels)
+    members = {s: labels.map(lambda found, own=s: own in found).to_numpy() for s in names}
     groups = {"": np.ones(len(questions), dtype=bool)} | {s: own for s, own in members.items() if own.any()}
     rows = [
         (measure, specialty, int(group.sum()), float((rank[group] < places).mean()))
@@ -87,7 +92,7 @@ def _agreement(questions: pd.DataFrame, mentions: pd.DataFrame) -> list[_Measure
         for specialty, group in groups.items()
     ]
     total = len(questions)
-    rows.append(("chance", "", total, labels.map(len).mean() / len(SPECIALTIES)))
+    rows.append(("chance", "", total, labels.map(len).mean() / len(names)))
     rows.append(("majority_class", "", total, max(own.mean() for own in members.values())))
     return rows
 

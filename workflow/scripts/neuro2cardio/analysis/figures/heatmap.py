@@ -134,7 +134,7 @@ def _heatmap(
             for column, left in lefts.items():
                 _cell(panel, left, top, values.loc[row, column], texts.loc[row, column], norm, cmap)
         for column, left in lefts.items():
-            if specialties.find(column) and (row := specialties.slug(column)) in tops:
+            if column != ALL and (row := specialties.slug(column)) in tops:
                 panel.add_patch(_box(left, tops[row], facecolor="none", edgecolor="black", linewidth=1.4, zorder=3))
         _heatmap_axes(panel, tops, lefts, n)
         panel.text(-0.75, -1.3, f"{row_title} ↓   {column_title} →", ha="right", va="bottom", color="0.3")

@@ -1,5 +1,6 @@
 """The lexicon: which texts are clinical terms, and of which specialties."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 import json
 from pathlib import Path
@@ -37,8 +38,8 @@ def embedded(hpo_file: Path | str | None, icd10cm_file: Path | str, *, max_speci
     return Lexicon(build(entries, max_specialties=max_specialties), versions)
 
 
-def dictionary(path: Path | str, *, max_specialties: int) -> Lexicon:
-    """A lexicon from a JSON file that maps each term to the list of its specialties.
+def dictionary(path: Path | str, *, max_specialties: int, declared: Collection[str] = ()) -> Lexicon:
+    """A lexicon from a JSON file that maps each term to the list of its specialties: of the fifteen, or `declared`.
 
     Raises `InputError` if the file is missing, is not such a mapping, or names an unknown specialty.
     """
@@ -52,7 +53,7 @@ def dictionary(path: Path | str, *, max_specialties: int) -> Lexicon:
         raise InputError(f"terms.lexicon.path: {path}: not JSON in UTF-8 ({error})") from error
     if not isinstance(content, dict) or not content:
         raise InputError(f'{path}: should map terms to specialties, like {{"angina": ["Cardiology"]}}')
-    entries = [_listed(path, term, names) for term, names in content.items()]
+    entries = [_listed(path, term, names, declared) for term, names in content.items()]
     return Lexicon(build(entries, max_specialties=max_specialties), {"dictionary": provenance.sha256(path)[:16]})
 
 
@@ -64,8 +65,11 @@ def _without_doubles(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return made
 
 
-def _listed(path: Path | str, term: str, names: object) -> Entry:
+def _listed(path: Path | str, term: str, names: object, declared: Collection[str]) -> Entry:
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise InputError(f"{path}: the specialties of {term!r} should be a list of names, not {names!r}")
-    found = tuple(sorted({specialties.canonical(name) for name in names}))
+    try:
+        found = tuple(sorted({specialties.canonical_or_declared(name, declared) for name in names}))
+    except InputError as error:
+        raise InputError(f"{path}: {term!r}: {error}") from error
     return Entry(term, found, "term", f"dictionary:{term}", "dictionary", loose=False)
