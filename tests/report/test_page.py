@@ -73,6 +73,20 @@ def written(folder: Path, axes: Axes, to: Path, **more) -> Path:
     return to
 
 
+def axe_violations(browser: Browser) -> list:
+    """What axe-core finds wrong with the open page. Fails the test where it checked next to nothing."""
+    axe = (Path(axe_core_python.__file__).parent / AXE_FILE_NAME).read_text()
+    # Through the debugger: the page's own policy lets no other script in.
+    browser.driver.execute_cdp_cmd("Runtime.evaluate", {"expression": axe})
+    found = browser.driver.execute_async_script(
+        "const done = arguments[0]; axe.run(document).then(r => done(JSON.stringify({passes: r.passes.length, wrong: "
+        "r.violations.map(v => [v.id, v.nodes.slice(0, 3).map(n => n.html.slice(0, 120))])})))"
+    )
+    checked = json.loads(found)
+    assert checked["passes"] > 20
+    return checked["wrong"]
+
+
 @pytest.fixture(scope="module")
 def grid(tmp_path_factory) -> tuple[Path, Axes]:
     axes = planted.axes_of(TRAIN_SETS)
@@ -166,16 +180,7 @@ def test_axe_finds_no_violation(browser: Browser, report: Path, theme: str):
     browser.open(report)
     if browser.run("return document.documentElement.dataset.theme") != theme:
         browser.driver.find_element(By.ID, "theme").click()
-    axe = (Path(axe_core_python.__file__).parent / AXE_FILE_NAME).read_text()
-    # Through the debugger: the page's own policy lets no other script in.
-    browser.driver.execute_cdp_cmd("Runtime.evaluate", {"expression": axe})
-    found = browser.driver.execute_async_script(
-        "const done = arguments[0]; axe.run(document).then(r => done(JSON.stringify({passes: r.passes.length, wrong: "
-        "r.violations.map(v => [v.id, v.nodes.slice(0, 3).map(n => n.html.slice(0, 120))])})))"
-    )
-    checked = json.loads(found)
-    assert checked["wrong"] == []
-    assert checked["passes"] > 20
+    assert axe_violations(browser) == []
 
 
 def test_every_control_is_reached_by_the_keyboard(browser: Browser, report: Path):

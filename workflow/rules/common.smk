@@ -22,7 +22,8 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 # No job asks anything of a person, and none but those that fetch asks the hub. Not where this is a module: it would hold
 # for the other rules of that workflow, too.
 if workflow.modifier.is_main_snakefile():
-    shell.prefix("export HUB_OFFLINE=${{HF_HUB_OFFLINE:-0}} HF_HUB_OFFLINE=1; exec < /dev/null; ")
+    # A prefix takes the place of Snakemake's own, which is its strict mode: without it, `| tee` hides that a job failed.
+    shell.prefix("set -euo pipefail; export HUB_OFFLINE=${{HF_HUB_OFFLINE:-0}} HF_HUB_OFFLINE=1; exec < /dev/null; ")
 
 sys.path.insert(0, str(SCRIPTS))
 
@@ -52,6 +53,12 @@ if not GIVEN_CONFIG and not workflow.overwrite_configfiles:
 
     configfile: SHIPPED_CONFIG
 
+
+# What `snakemake compare --config runs=results/a,results/b` compares: no part of any run's configuration.
+COMPARED = config.pop("runs", [])
+COMPARED = COMPARED.split(",") if isinstance(COMPARED, str) else COMPARED
+if "compare" in sys.argv and len(COMPARED) < 2:
+    stop("compare needs two results folders or more: snakemake compare --config runs=results/a,results/b")
 
 try:
     SETTINGS = settings.load(config)
@@ -239,9 +246,11 @@ def page_settings(wildcards):
 
 
 def page_assets():
-    """Digest of the page's template, style and script."""
+    """Digest of the page's template, style and scripts."""
     folder = SCRIPTS / "neuro2cardio" / "report"
-    return provenance.text_digest(*map(provenance.sha256, sorted(folder.glob("page.*[!y]"))))
+    return provenance.text_digest(
+        *(provenance.sha256(folder / f"{n}") for n in ("page.html", "page.css", "page.js", "kit.js"))
+    )
 
 
 def figure_names():

@@ -107,6 +107,24 @@ rule report:
         " --out {params.page:q} 2>&1 | tee {log:q}"
 
 
+rule compare:
+    """Compare results of runs on one page: snakemake compare --config runs=results/a,results/b."""
+    log:
+        "logs/compare.log",
+    localrule: True
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=per_attempt(4000),
+        runtime=per_attempt(20),
+    params:
+        runs=COMPARED,
+        folder="results/comparisons/" + "-".join(Path(run).name for run in COMPARED),
+    shell:
+        'python "$NEURO2CARDIO_SCRIPTS"/compare.py {params.runs:q} --out {params.folder:q} 2>&1 | tee {log:q}'
+
+
 rule settings:
     """Print the whole configuration as it was understood, defaults included."""
     log:

@@ -18,9 +18,15 @@ _HERE = Path(__file__).parent
 _METHODS = _HERE.parents[3] / "docs/methods.md"
 
 
-def render(page: Collected, title: str) -> str:
-    """The page as HTML text. Equal content gives equal bytes."""
-    scripts = [_plotly(), (_HERE / "page.js").read_text(encoding="utf-8")]
+def render(page: Collected, title: str, script: str = "page.js") -> str:
+    """The page as HTML text. Equal content gives equal bytes.
+
+    Args:
+        page: What it shows.
+        title: Its heading.
+        script: The script that draws it: `page.js` for a run, `compare.js` for differences between runs.
+    """
+    scripts = [_plotly(), *((_HERE / name).read_text(encoding="utf-8") for name in ("kit.js", script))]
     environment = Environment(loader=FileSystemLoader(_HERE), autoescape=select_autoescape(default=True))
     return environment.get_template("page.html").render(
         title=title,
@@ -28,6 +34,7 @@ def render(page: Collected, title: str) -> str:
         style=(_HERE / "page.css").read_text(encoding="utf-8"),
         scripts=scripts,
         payload=payload(page),
+        incomplete="This grid is not complete" if script == "page.js" else "Not everything could be compared",
         missing=page.missing,
         left_out=page.left_out,
         summary=page.data.get("summary", ""),
