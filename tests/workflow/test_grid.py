@@ -136,6 +136,14 @@ def test_plain_peft_gives_the_predictions_of_the_workflow(finished_grid: Checkou
             assert float(logprobs.mean()) == pytest.approx(expected, abs=1e-3)
 
 
+def test_the_job_cache_takes_no_disk_of_its_own(finished_grid: Checkout):
+    results, seed = finished_grid / "results/tiny", "tiny/completion/cardiology/seed-1"
+    weights = next((results / "job_cache/finetune" / seed).glob("*/finished/adapter_model.safetensors"))
+    assert weights.samefile(results / "adapters" / seed / "adapter_model.safetensors")
+    scored = next((results / "job_cache/infer" / seed).glob("*/finished/predictions.parquet"))
+    assert scored.samefile(results / "predictions" / f"{seed}.parquet")
+
+
 def test_a_run_record_says_what_an_adapter_was_made_from(finished_grid: Checkout):
     folder = finished_grid / "results/tiny/adapters/tiny/completion/cardiology/seed-1"
     record = json.loads((folder / "run.json").read_text())

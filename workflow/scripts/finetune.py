@@ -50,7 +50,8 @@ def main() -> None:
     # A checkpoint counts for exactly this job: other data, settings or code start anew.
     finished = job_cache.cached(args.job_cache, made_from, partial(finetune, args, settings, prompter, made_from))
     with files.atomic_write(args.out) as part:
-        shutil.copytree(finished, part, ignore=shutil.ignore_patterns(job_cache.MARK))
+        ignored = shutil.ignore_patterns(job_cache.MARK)
+        shutil.copytree(finished, part, ignore=ignored, copy_function=files.link_or_copy)
 
 
 def finetune(

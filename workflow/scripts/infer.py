@@ -4,7 +4,6 @@ import argparse
 from functools import partial
 import json
 from pathlib import Path
-import shutil
 from typing import Any
 
 from tqdm import tqdm
@@ -72,7 +71,7 @@ def main() -> None:
     finished = job_cache.cached(args.job_cache, made_from, partial(infer, args, settings, prompter, keys))
     for name, output in ((PREDICTIONS, args.predictions), (TERM_LOGPROBS, args.term_logprobs)):
         with files.atomic_write(output) as part:
-            shutil.copyfile(finished / name, part)
+            files.link_or_copy(finished / name, part)
 
 
 def worked_examples(questions: Path, n: int) -> list[prompting.Question]:

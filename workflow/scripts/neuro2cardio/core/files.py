@@ -40,6 +40,24 @@ def _follow_umask(part: Path) -> None:
             path.chmod(0o666 & ~umask)
 
 
+def link_or_copy(source: Path | str, target: Path | str) -> None:
+    """Make ``target``, which must not exist, a hard link to ``source`` with the current time, so that it takes no disk.
+
+    It is copied where the file system has no links, or where the file is another user's: its mode and time could not be
+    set. Atomic writes never write through a link: they replace one name and leave the other file as it was.
+    """
+    source, target = Path(source), Path(target)
+    try:
+        if source.stat().st_uid != os.geteuid():
+            raise PermissionError(f"{source} is another user's")
+        target.hardlink_to(source)
+        # Snakemake would take an output that is older than its inputs for outdated.
+        os.utime(target)
+    except OSError:
+        target.unlink(missing_ok=True)
+        shutil.copyfile(source, target)
+
+
 def write_text(path: Path | str, text: str) -> None:
     """Write a text file in UTF-8, atomically."""
     with atomic_write(path) as part:

@@ -1,7 +1,9 @@
 """The results of jobs, stored under a digest of everything that they depend on, so that nothing is computed twice.
 
 Snakemake reruns every job downstream of one that ran, even if its inputs did not change, and first deletes its outputs.
-A job with unchanged inputs takes its results from this cache and needs no GPU time.
+A job with unchanged inputs takes its results from this cache and needs no GPU time. Outputs are hard links into the
+cache where possible. An output that is edited in place therefore changes in the cache, too: its digest differs, and
+it is computed anew.
 """
 
 from collections.abc import Callable

@@ -36,8 +36,8 @@ START_SECONDS = 10.0
 
 LOAD_BYTES_PER_SECOND = 1e9
 
-ADAPTER_BYTES = 8
-"""Bytes on disk per parameter of an adapter, in float32: in the adapter and in its copy in the job cache."""
+ADAPTER_BYTES = 4
+"""Bytes on disk per parameter of an adapter, in float32. The job cache holds the same file under a second name."""
 
 ANSWER_BYTES = 40
 """Bytes on disk of an answered question in one order, compressed."""
