@@ -75,6 +75,7 @@ RESULTS = f"results/{SETTINGS.experiment}"
 QUESTIONS = f"{RESULTS}/questions.parquet"
 TRAIN_SETS = f"{RESULTS}/train_sets"
 TEST_SPLIT = f"{RESULTS}/test_split"
+PROBES = f"{RESULTS}/probes"
 TERMS = f"{RESULTS}/terms"
 ANNOTATION = f"{RESULTS}/annotation"
 RELEASE = f"{ANNOTATION}/release"
@@ -116,6 +117,7 @@ TABLE_NAMES = [
     "placebo_balance",
     "training_checks",
     "answer_mass",
+    *(["probes", "probe_facts"] if SETTINGS.dataset.probes else []),
 ]
 
 
@@ -172,6 +174,28 @@ def few_shot_predictions():
     """Predictions of the base models after worked examples, where the configuration asks for them."""
     models = SETTINGS.grid.models if SETTINGS.inference.base_shots else []
     return expand(f"{PREDICTIONS}/{{model}}/few-shot.parquet", model=models)
+
+
+def probe_questions():
+    """The input of a job that asks facts another way, where the configuration wants it."""
+    return {"probes": f"{PROBES}/questions.parquet"} if SETTINGS.dataset.probes else {}
+
+
+def probe_predictions(adapter):
+    """The output of such a job, for an adapter or base row named by its path."""
+    return {"probe_predictions": f"{PROBES}/predictions/{adapter}.parquet"} if SETTINGS.dataset.probes else {}
+
+
+def probe_arguments(adapter):
+    """What such a job is told."""
+    given = {**probe_questions(), **probe_predictions(adapter)}
+    return " ".join(f"--{name.replace('_', '-')} {path}" for name, path in given.items())
+
+
+def smallest_dose():
+    """The number of questions of each train set that every recipe trains on; None where each trains on all."""
+    doses = [SETTINGS.recipes[name].train_size for name in SETTINGS.grid.recipes]
+    return min((dose for dose in doses if dose), default=None)
 
 
 def axes():
@@ -261,6 +285,7 @@ def figure_names():
         "position-bias": POSITIONED,
         "term-shift": SETTINGS.terms.contexts,
         "term-shift-grid": SETTINGS.terms.contexts,
+        "probes": METHODS if SETTINGS.dataset.probes else [],
         "training": ["loss"],
     }
     return [f"{kind}-{variant}" for kind, variants in kinds.items() for variant in variants]

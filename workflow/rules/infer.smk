@@ -30,10 +30,12 @@ rule test_split:
 rule infer_base:
     """Score the whole test set: with each adapter, and once with each base model."""
     input:
+        **probe_questions(),
         record=RECORD,
         questions=f"{TEST_SPLIT}/questions.parquet",
         mentions=f"{TEST_SPLIT}/mentions.parquet",
     output:
+        **probe_predictions("{model}/base"),
         predictions=f"{PREDICTIONS}/{{model}}/base.parquet",
         term_logprobs=f"{TERM_LOGPROBS}/{{model}}/base.parquet",
     log:
@@ -51,10 +53,11 @@ rule infer_base:
         settings=lambda wildcards: settings_file("infer", scoring_settings(wildcards.model)),
         key="{model} base base -1",
         adapter="",
+        probes=probe_arguments("{model}/base"),
         job_cache=f"{JOB_CACHE}/infer/{{model}}/base",
         code=code_digest("infer"),
     shell:
-        'python "$NEURO2CARDIO_SCRIPTS"/infer.py --settings {params.settings:q} {params.adapter} --key {params.key}'
+        'python "$NEURO2CARDIO_SCRIPTS"/infer.py --settings {params.settings:q} {params.adapter} {params.probes} --key {params.key}'
         " --record {input.record:q} --questions {input.questions:q} --mentions {input.mentions:q}"
         " --threads {threads} --gpus {resources.gpu}"
         " --job-cache {params.job_cache:q} --predictions {output.predictions:q}"
@@ -63,11 +66,13 @@ rule infer_base:
 
 use rule infer_base as infer_adapter with:
     input:
+        **probe_questions(),
         record=RECORD,
         questions=f"{TEST_SPLIT}/questions.parquet",
         mentions=f"{TEST_SPLIT}/mentions.parquet",
         adapter=f"{ADAPTERS}/{ADAPTER}/adapter_model.safetensors",
     output:
+        **probe_predictions(ADAPTER),
         predictions=f"{PREDICTIONS}/{ADAPTER}.parquet",
         term_logprobs=f"{TERM_LOGPROBS}/{ADAPTER}.parquet",
     log:
@@ -78,6 +83,7 @@ use rule infer_base as infer_adapter with:
         settings=lambda wildcards: settings_file("infer", scoring_settings(wildcards.model)),
         key="{model} {recipe} {train_set} {seed}",
         adapter=f"--adapter {ADAPTERS}/{ADAPTER}",
+        probes=probe_arguments(ADAPTER),
         job_cache=f"{JOB_CACHE}/infer/{ADAPTER}",
         code=code_digest("infer"),
 
@@ -102,5 +108,6 @@ use rule infer_base as infer_few_shot with:
         ),
         key="{model} base few-shot -1",
         adapter=f"--shots {QUESTIONS}",
+        probes="",
         job_cache=f"{JOB_CACHE}/infer/{{model}}/few-shot",
         code=code_digest("infer"),

@@ -134,7 +134,7 @@ rule questions:
             dataset={
                 k: v
                 for k, v in SETTINGS.dataset.model_dump(mode="json").items()
-                if k not in ("train_size", "annotation")
+                if k not in ("train_size", "annotation", "probes")
             },
             specialties=SETTINGS.grid.specialties,
         ),
@@ -182,3 +182,36 @@ rule train_sets:
     shell:
         'python "$NEURO2CARDIO_SCRIPTS"/train_sets.py --settings {params.settings:q} --questions {input:q}'
         " --out {params.folder:q} --overlap {output.overlap:q} > {log:q} 2>&1"
+
+
+if SETTINGS.dataset.probes:
+
+    rule probes:
+        """Ask facts of the train sets, and as many that no train set has, another way than in training."""
+        input:
+            questions=QUESTIONS,
+            sets=expand(
+                f"{TRAIN_SETS}/{{train_set}}.parquet", train_set=map(specialties.slug, SETTINGS.grid.specialties)
+            ),
+            ontology=f"{ONTOLOGIES}/hp.obo",
+        output:
+            f"{PROBES}/questions.parquet",
+        log:
+            f"{LOGS}/probes.log",
+        benchmark:
+            f"{BENCHMARKS}/probes.tsv"
+        conda:
+            "../../envs/analysis.yaml"
+        threads: 1
+        resources:
+            mem_mb=per_attempt(2000),
+            runtime=per_attempt(10),
+        params:
+            settings=job_settings_of(
+                "probes", specialties=SETTINGS.grid.specialties, n=SETTINGS.dataset.probes, dose=smallest_dose()
+            ),
+            folder=lambda wildcards: TRAIN_SETS,
+            code=code_digest("probe_questions"),
+        shell:
+            'python "$NEURO2CARDIO_SCRIPTS"/probe_questions.py --settings {params.settings:q} --questions {input.questions:q}'
+            " --train-sets {params.folder:q} --ontology {input.ontology:q} --out {output:q} > {log:q} 2>&1"

@@ -77,12 +77,45 @@ rule term_shift:
         " --grid {output.grid:q} --balance {output.balance:q} > {log:q} 2>&1"
 
 
+if SETTINGS.dataset.probes:
+
+    rule probe_tables:
+        """Compare facts trained on with facts never trained on, asked another way, under own and others' adapters."""
+        input:
+            probes=f"{PROBES}/questions.parquet",
+            base=expand(f"{PROBES}/predictions/{{model}}/base.parquet", model=SETTINGS.grid.models),
+            adapters=adapters(f"{PROBES}/predictions/{ADAPTER}.parquet"),
+        output:
+            table=report_table("probes", "probes"),
+            by_fact=report_table("probe_facts", "probes"),
+        log:
+            f"{LOGS}/tables/probes.log",
+        benchmark:
+            f"{BENCHMARKS}/tables/probes.tsv"
+        conda:
+            "../../envs/analysis.yaml"
+        threads: 1
+        resources:
+            mem_mb=per_attempt(2000),
+            runtime=per_attempt(20),
+        params:
+            settings=job_settings_of("probe_tables", axes=axes(), methods=METHODS, statistics=SETTINGS.statistics),
+            predictions=lambda wildcards: f"{PROBES}/predictions",
+            code=code_digest("probe_tables"),
+        shell:
+            'python "$NEURO2CARDIO_SCRIPTS"/probe_tables.py --settings {params.settings:q} --probes {input.probes:q}'
+            " --predictions {params.predictions:q} --table {output.table:q} --by-fact {output.by_fact:q} > {log:q} 2>&1"
+
+
 rule figures:
     """Draw the figures of one model and recipe."""
     input:
         tables=expand(
             f"{TABLES}/{{table}}.csv",
-            table=["transfer_matrix", "diagonal", "position_bias", "term_shift", "term_shift_grid"],
+            table=[
+                *("transfer_matrix", "diagonal", "position_bias", "term_shift", "term_shift_grid"),
+                *(["probes"] if SETTINGS.dataset.probes else []),
+            ],
         ),
         training=lambda wildcards: adapters(
             f"{ADAPTERS}/{ADAPTER}/training.csv", model=wildcards.model, recipe=wildcards.recipe
@@ -121,6 +154,7 @@ rule verdict:
         term_shift=f"{TABLES}/term_shift.csv",
         checks=f"{TABLES}/training_checks.csv",
         answer_mass=f"{TABLES}/answer_mass.csv",
+        probes=[f"{TABLES}/probes.csv"] if SETTINGS.dataset.probes else [],
     output:
         json=f"{TABLES}/verdict.json",
         text=report(
@@ -143,8 +177,9 @@ rule verdict:
         settings=job_settings_of(
             "verdict", context=SETTINGS.terms.contexts[0], scope=SETTINGS.terms.scope, statistics=SETTINGS.statistics
         ),
+        probes=f"--probes {TABLES}/probes.csv" if SETTINGS.dataset.probes else "",
         code=code_digest("verdict"),
     shell:
         'python "$NEURO2CARDIO_SCRIPTS"/verdict.py --settings {params.settings:q} --effects {input.effects:q}'
         " --diagonal {input.diagonal:q} --term-shift {input.term_shift:q} --checks {input.checks:q}"
-        " --answer-mass {input.answer_mass:q} --json {output.json:q} --out {output.text:q} > {log:q} 2>&1"
+        " --answer-mass {input.answer_mass:q} {params.probes} --json {output.json:q} --out {output.text:q} > {log:q} 2>&1"

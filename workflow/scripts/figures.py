@@ -33,7 +33,8 @@ def main() -> None:
 
     tables = {
         name: pd.read_csv(args.tables / f"{name}.csv", dtype={"seed": str})
-        for name in ("transfer_matrix", "diagonal", "position_bias", "term_shift", "term_shift_grid")
+        for name in ("transfer_matrix", "diagonal", "position_bias", "term_shift", "term_shift_grid", "probes")
+        if name != "probes" or any(figure.startswith("probes-") for figure in args.figures)
     }
     curves = {
         (adapter.train_set, adapter.seed): pd.read_csv(adapter.path(args.adapters, "") / "training.csv")

@@ -9,7 +9,7 @@ import pandas as pd
 from ..config.analysis import SmallestEffect, Statistics
 from ..core.adapters import FEW_SHOT
 from ..questions.test_set import ALL
-from . import adapter_checks, effects
+from . import adapter_checks, effects, probes
 from .effect_tables import COMMON_GAIN, GAIN_BEYOND, GAIN_OF, KNOWLEDGE, OVER_MODELS
 from .formatting import signed
 
@@ -40,6 +40,7 @@ def verdict(
     setup: Statistics,
     context: str,
     scope: str,
+    asked: pd.DataFrame | None = None,
 ) -> dict[str, Any]:
     """The verdict as docs/verdict.md describes it.
 
@@ -51,6 +52,7 @@ def verdict(
         setup: Confidence and the smallest effects that matter.
         context: Where term log-probabilities are read.
         scope: The lexicon of the primary analysis.
+        asked: `probes.table`, where facts were asked another way.
     """
     entries = []
     for key, rows in found.groupby(list(_KEY), sort=False):
@@ -58,6 +60,8 @@ def verdict(
         own = _of(diagonal, named)
         broken = len(adapter_checks.broken(checks, **named)) if named["model"] != OVER_MODELS else 0
         entries.append(_entry(named, rows, own, broken, setup))
+        if asked is not None and named["model"] != OVER_MODELS:
+            entries[-1]["statements"] += _probes(named, _of(asked, named), setup.smallest_effect, broken)
     return {
         "version": 1,
         "confidence": setup.confidence,
@@ -176,6 +180,34 @@ def _knowledge(row: Row, smallest: SmallestEffect) -> dict[str, Any]:
             f"{100 * row['smallest_detectable']:.1f} points would have been found with 80%."
         )
     return _statement("specialty_knowledge", sentence, answer, row, "effects.csv")
+
+
+def _probes(named: Row, rows: pd.DataFrame, smallest: SmallestEffect, broken: int) -> list[dict[str, Any]]:
+    """Whether facts that were trained on are known when they are asked another way; nothing with one specialty."""
+    pooled = rows[(rows["form"] == ALL) & (rows["specialty"] == ALL)]
+    by = {(row["facts"], row["adapter"]): {**row, **named} for row in pooled.to_dict("records")}
+    row = by.get((probes.INJECTION, probes.BEYOND))
+    if row is None:
+        return []
+    none = f"no facts learned beyond {smallest.all:g} points"
+    words = ("facts learned", "facts trained on are known less than others", none)
+    answer = direction(100 * row["low"], 100 * row["high"], smallest.all, words)
+    if broken or (answer in words[:2] and not row["p_holm"] < 0.05):
+        answer = UNDECIDED
+    own, others, own_else, others_else = (
+        _points(by[facts, adapter])
+        for facts in (probes.TRAINED, probes.UNTRAINED)
+        for adapter in (probes.OWN, probes.OTHERS)
+    )
+    n = row["n_facts"]
+    injected = rows[(rows["facts"] == probes.INJECTION) & (rows["form"] != ALL)]
+    by_form = ", ".join(f"{r['form']} {_points(r)}" for r in injected.to_dict("records"))
+    sentence = (
+        f"Probes: {n} facts trained on, asked another way: own adapter {own}, others {others}; {n} facts of the same "
+        f"specialties never trained on: own adapter {own_else}, others {others_else}. Beyond both, the own adapter "
+        f"adds {_points(row)} on facts that it was trained on, p={_p(row['p'])}: {answer}. By form: {by_form}."
+    )
+    return [_statement("probes", sentence, answer, row, "probes.csv", ("form", "specialty", "facts", "adapter"))]
 
 
 def _best_own(named: Mapping[str, str], rows: pd.DataFrame, setup: Statistics) -> Iterator[dict[str, Any]]:

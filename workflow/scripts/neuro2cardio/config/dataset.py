@@ -123,6 +123,18 @@ class Dataset(Section):
     """`matched`: every train set is cut to the smallest. A number: to that many, or fewer where there are fewer."""
     test_size: Annotated[int, Field(ge=1)] | None = None
     """Maximum number of test questions per specialty; null: all."""
+    probes: Annotated[int, Field(ge=0)] = 0
+    """Facts of each specialty that every adapter is asked another way: up to so many that its train set asks for, and
+    as many of the test split, which no train set does. Needs `origin.source: hpo`; 0: none."""
+
+    @model_validator(mode="after")
+    def _can_probe(self) -> Self:
+        if self.probes and (self.origin.source != "hpo" or self.annotation):
+            raise ValueError(
+                f"probes: {self.probes} asks facts of an ontology another way, which needs origin.source: hpo and no "
+                "annotation; set probes: 0"
+            )
+        return self
 
     @model_validator(mode="after")
     def _declared(self) -> Self:

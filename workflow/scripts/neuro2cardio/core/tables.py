@@ -32,6 +32,12 @@ QUESTIONS = pa.schema(
 )
 """One row per question. `answer` is an index into `options`; `specialties` includes the primary `specialty`."""
 
+PROBES = pa.schema(
+    [*QUESTIONS, pa.field("fact", pa.string()), pa.field("form", pa.string()), pa.field("trained", pa.bool_())]
+)
+"""One row a fact and form: questions of the split `probe`, which count in no test set. `fact` is the id of its term,
+`trained` whether the own specialty's train set asks for it."""
+
 MENTIONS = pa.schema(
     {
         "mention_id": pa.string(),

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["draw", "save"]
 
-_KINDS = ("transfer", "diagonal", "position-bias", "term-shift", "term-shift-grid", "training")
+_KINDS = ("transfer", "diagonal", "position-bias", "term-shift", "term-shift-grid", "probes", "training")
 
 
 def draw(
@@ -57,6 +57,8 @@ def draw(
             return forest.term_shift_forest(tables["term_shift"], axes, by_context)
         case "term-shift-grid":
             return heatmap.term_shift_grid(tables["term_shift_grid"], axes, by_context, colours)
+        case "probes":
+            return forest.probes_forest(tables["probes"], axes, by_method)
         case "training":
             return training.training_curves(curves, axes, key)
     raise InputError(f"unknown figure {name!r}{nearest(kind, _KINDS)}")

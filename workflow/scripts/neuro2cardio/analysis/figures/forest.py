@@ -7,6 +7,7 @@ import pandas as pd
 
 from ...core.adapters import BASE, Axes
 from ...questions.test_set import ALL
+from ..probes import BEYOND, INJECTION, OTHERS, OWN, TRAINED, UNTRAINED
 from . import style
 
 if TYPE_CHECKING:
@@ -115,6 +116,63 @@ def _draw_advantage(panel: "Panel", row: pd.Series, top: float, look: str) -> No
     answer = {"not better by more than the margin": "not by the margin"}.get(row["answer"], row["answer"])
     shown = answer if isinstance(answer, str) else ""
     panel.text(1.02, top, shown, transform=panel.get_yaxis_transform(), va="center", fontsize=7)
+
+
+_PROBE_GROUPS = {
+    (TRAINED, OWN): "Trained on, own adapter",
+    (TRAINED, OTHERS): "Trained on, others",
+    (UNTRAINED, OWN): "Never trained on, own adapter",
+    (UNTRAINED, OTHERS): "Never trained on, others",
+}
+_PROBE_CONTRAST = {(INJECTION, BEYOND): "Own − others, trained − never trained on"}
+
+
+def probes_forest(table: pd.DataFrame, axes: Axes, key: dict[str, str]) -> "Figure":
+    """Facts asked another way: change against base by form and specialty, and what is left for facts trained on.
+
+    Args:
+        table: `probes.table`.
+        axes: The grid, for the order of rows.
+        key: `model`, `recipe` and `method` to draw.
+    """
+    import matplotlib
+
+    rows = style.select(table, key)
+    rows = rows.assign(row=rows["form"].where(rows["form"] != ALL, rows["specialty"]))
+    tops = style.positions([[ALL], [f for f in rows["form"].unique() if f != ALL], axes.specialties], gap=0.4)
+    with matplotlib.rc_context(style.STYLE):
+        figure, panels = style.new_figure(7.4, 2.2 + 0.4 * max(tops.values()), ncols=2, sharey=True)
+        _probe_panel(panels[0], rows, tops, _PROBE_GROUPS, "Change against base")
+        _probe_panel(panels[1], rows, tops, _PROBE_CONTRAST, "Facts learned")
+        panels[0].set_yticks(list(tops.values()), [style.label(name) for name in tops])
+        panels[0].get_yticklabels()[0].set_fontweight("bold")
+        n = rows.loc[rows["row"] == ALL, "n_facts"].iloc[0]
+        note = (
+            f"{n} facts trained on and as many of the same specialties that no train set has, each asked in "
+            f"{style.count(rows['form'].nunique() - 1, 'other form')}; intervals over facts. Facts learned: what the "
+            "own adapter adds beyond the others', on facts trained on beyond the rest. No interval below 10 facts."
+        )
+        style.add_title_and_note(figure, style.title(key, "probes"), note)
+    return figure
+
+
+def _probe_panel(
+    panel: "Panel", rows: pd.DataFrame, tops: dict[str, float], groups: dict[tuple[str, str], str], title: str
+) -> None:
+    step = 0.62 / max(len(groups) - 1, 1)
+    for i, ((facts, adapter), name) in enumerate(groups.items()):
+        own = rows[(rows["facts"] == facts) & (rows["adapter"] == adapter)].set_index("row").reindex(list(tops))
+        own = own.dropna(subset="estimate")
+        at = np.array([tops[row] for row in own.index]) - (0.31 if len(groups) > 1 else 0) + i * step
+        spread = 100 * np.array([own["estimate"] - own["low"], own["high"] - own["estimate"]])
+        colour = style.COLOURS[i // 2 if len(groups) > 1 else 2]
+        look: dict[str, Any] = {"color": colour, "marker": style.MARKERS[i % 2]}
+        panel.errorbar(100 * own["estimate"], at, xerr=spread, label=name, **style.POINT, **look)
+    style.add_bands(panel, tops)
+    panel.set_xlabel("Accuracy (points)")
+    legend = panel.legend(loc="lower left", bbox_to_anchor=(0, 1), title=title)
+    legend.set_alignment("left")
+    legend.get_title().set_fontweight("bold")
 
 
 def position_bias(table: pd.DataFrame, axes: Axes, key: dict[str, str]) -> "Figure":

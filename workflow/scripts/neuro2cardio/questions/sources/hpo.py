@@ -1,15 +1,20 @@
 """Questions made from the Human Phenotype Ontology: a term's definition asks for its name among related terms."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 import re
+from typing import NamedTuple
 
 from ...core import ontologies, provenance
 from ...core.ontologies import HPOTerm
 from . import RawQuestion
 
 WORDING = "{definition} What is this finding called?"
+REVERSED_WORDING = 'What does the finding "{name}" mean?'
+REVERSED, SYNONYM, OTHER_DISTRACTORS = "reversed", "synonym", "other-distractors"
+FORMS = (REVERSED, SYNONYM, OTHER_DISTRACTORS)
+"""How a fact is asked another way than in training: term -> definition, by a synonym, among other terms."""
 DISTRACTORS = 3
 MIN_WORDS = 4
 """Minimum length of a definition: shorter ones only rephrase the term."""
@@ -47,6 +52,62 @@ def rows(path: Path | str, split: str) -> Iterator[RawQuestion]:
             )
 
 
+class Probe(NamedTuple):
+    """A fact asked in another form than in training. The order of its options is a hash's."""
+
+    form: str
+    stem: str
+    options: tuple[str, ...]
+    answer: str
+
+
+def probes(path: Path | str, facts: Iterable[str]) -> dict[str, list[Probe]]:
+    """Ask facts in all of `FORMS`: by id of the term, those of the facts that can be asked in each.
+
+    - `reversed`: the name asks for the definition, among definitions of related terms;
+    - `synonym`: the definition asks for an exact synonym, the one with the fewest words of the name, among the names
+      that stand beside the answer in `rows`;
+    - `other-distractors`: the definition asks for the name among related terms that do not stand beside it in `rows`.
+
+    Args:
+        path: The ontology, an OBO file.
+        facts: Ids of terms that `rows` asks for.
+    """
+    terms = ontologies.read_hpo(path)
+    family = _Family(terms)
+    made = {fact: list(_probes(terms[fact], family)) for fact in facts if fact in terms}
+    return {fact: asked for fact, asked in made.items() if len(asked) == len(FORMS)}
+
+
+def _probes(term: HPOTerm, family: "_Family") -> Iterator[Probe]:
+    """The forms in which a term can be asked, in their order."""
+    names = _names(term)
+    relatives = list(family.relatives(term))
+    usual, others = relatives[:DISTRACTORS], relatives[DISTRACTORS : 2 * DISTRACTORS]
+    stem = WORDING.format(definition=_sentence(term.definition))
+    defined = [r for r in relatives if _asks(r) and not _says(r.definition, names)][:DISTRACTORS]
+    if len(defined) == DISTRACTORS:
+        wording = REVERSED_WORDING.format(name=term.name)
+        yield _probe(REVERSED, wording, _sentence(term.definition), [_sentence(r.definition) for r in defined], term.id)
+    if (synonym := _synonym(term)) and len(usual) == DISTRACTORS:
+        yield _probe(SYNONYM, stem, synonym, [r.name for r in usual], term.id)
+    if len(others) == DISTRACTORS:
+        yield _probe(OTHER_DISTRACTORS, stem, term.name, [r.name for r in others], term.id)
+
+
+def _probe(form: str, stem: str, answer: str, distractors: list[str], key: str) -> Probe:
+    return Probe(form, stem, tuple(_shuffled([answer, *distractors], f"{key} {form}")), answer)
+
+
+def _synonym(term: HPOTerm) -> str | None:
+    """The exact synonym that has the fewest words of the name; None where each has all of them, or is short for it."""
+    name = set(_words(term.name).split())
+    fit = [s.text for s in term.synonyms if s.scope == "EXACT" and s.type != "abbreviation"]
+    shared = {text: len(name & (own := set(_words(text).split()))) / max(len(name | own), 1) for text in fit}
+    apart = [text for text in _shuffled(shared, term.id) if shared[text] < 1]
+    return min(apart, key=shared.__getitem__, default=None)
+
+
 class _Family:
     """Relations among the terms that are not obsolete."""
 
@@ -59,17 +120,22 @@ class _Family:
                 self._children.setdefault(parent, []).append(term.id)
 
     def distractors(self, term: HPOTerm) -> list[str]:
-        """Names of related terms, siblings first, without ancestors, descendants and terms that share a name."""
-        chosen: dict[str, str] = {}
+        """Names of the first related terms."""
+        return [relative.name for relative in islice(self.relatives(term), DISTRACTORS)]
+
+    def relatives(self, term: HPOTerm) -> Iterator[HPOTerm]:
+        """Related terms, siblings first, without ancestors and descendants of the term and of those before.
+
+        Terms that share a name with one of them are left out, too.
+        """
+        chosen = [term.id]
         taken = _names(term)
         for other in chain(self._siblings(term), self._cousins(term)):
             relative = self._terms[other]
-            if not self._in_line(other, [term.id, *chosen]) and not taken & _names(relative) and not _groups(relative):
-                chosen[other] = relative.name
+            if not self._in_line(other, chosen) and not taken & _names(relative) and not _groups(relative):
+                chosen.append(other)
                 taken |= _names(relative)
-            if len(chosen) == DISTRACTORS:
-                break
-        return list(chosen.values())
+                yield relative
 
     def _siblings(self, term: HPOTerm) -> list[str]:
         return _shuffled({c for parent in term.parents for c in self._children[parent]}, term.id)
@@ -90,9 +156,14 @@ def _groups(term: HPOTerm) -> bool:
 
 def _asks(term: HPOTerm) -> bool:
     """Whether the term is a specific finding, with a definition that is long enough and does not contain the name."""
-    definition = _words(term.definition)
-    named = any(f" {name} " in f" {definition} " for name in _names(term))
-    return not term.obsolete and not _groups(term) and len(definition.split()) >= MIN_WORDS and not named
+    long_enough = len(_words(term.definition).split()) >= MIN_WORDS
+    return not term.obsolete and not _groups(term) and long_enough and not _says(term.definition, _names(term))
+
+
+def _says(definition: str, names: set[str]) -> bool:
+    """Whether a definition contains one of the names, as words."""
+    words = f" {_words(definition)} "
+    return any(f" {name} " in words for name in names)
 
 
 def _names(term: HPOTerm) -> set[str]:
