@@ -107,6 +107,37 @@ rule report:
         " --out {params.page:q} 2>&1 | tee {log:q}"
 
 
+rule export:
+    """Export the run for others: adapters with model cards, files for lm-eval, tables and report, as an RO-Crate."""
+    input:
+        adapter_outputs(),
+        expand(RECORD, model=SETTINGS.grid.models),
+        page=PAGE,
+        matrix=f"{TABLES}/transfer_matrix.csv",
+        checks=f"{TABLES}/training_checks.csv",
+        questions=f"{TEST_SPLIT}/questions.parquet",
+    output:
+        directory(f"{RESULTS}/export"),
+    log:
+        f"{LOGS}/export.log",
+    benchmark:
+        f"{BENCHMARKS}/export.tsv"
+    conda:
+        "../../envs/gpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=per_attempt(4000),
+        runtime=per_attempt(60),
+    params:
+        settings=page_settings,
+        results=lambda wildcards: RESULTS,
+        records=MODELS,
+        code=code_digest("export"),
+    shell:
+        'python "$NEURO2CARDIO_SCRIPTS"/export.py --settings {params.settings:q} --results {params.results:q}'
+        " --records {params.records:q} --out {output:q} > {log:q} 2>&1"
+
+
 rule compare:
     """Compare results of runs on one page: snakemake compare --config runs=results/a,results/b."""
     log:
