@@ -8,6 +8,7 @@ import shutil
 import axe_core_python
 from axe_core_python.base import AXE_FILE_NAME
 from browser import Browser
+import numpy as np
 import pandas as pd
 import planted
 import pytest
@@ -15,10 +16,10 @@ from selenium.webdriver import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from neuro2cardio.analysis import answers, transfer
+from neuro2cardio.analysis import answers, paired, transfer
 from neuro2cardio.config.analysis import Statistics
 from neuro2cardio.core import files, tables
-from neuro2cardio.core.adapters import Axes
+from neuro2cardio.core.adapters import Adapter, Axes
 from neuro2cardio.questions.test_set import TestSet
 from neuro2cardio.report import collect, page
 
@@ -160,6 +161,70 @@ def test_what_is_shown_is_what_the_tables_say(browser: Browser, report: Path, gr
         name = f"{row.train_set.capitalize()} tested on {test}"
         label = browser.driver.find_element(By.CSS_SELECTOR, f"#transfer button[aria-label^='{name}:']").text
         assert int(label.replace("\N{MINUS SIGN}", "-")) == pytest.approx(100 * row.change, abs=0.51)
+
+
+def test_changes_against_a_control_have_paired_intervals(browser: Browser, report: Path, grid):
+    browser.open(report)
+    browser.run(
+        "const s = [...document.querySelectorAll('#transfer select')].find(e => [...e.options].some(o => o.value === "
+        "'mixed')); s.value = 'mixed'; s.dispatchEvent(new Event('change'))"
+    )
+    folder, axes = grid
+    frames = {
+        name: [
+            tables.read(Adapter("small", "completion", name, s).path(folder / "predictions"), tables.PREDICTIONS)
+            for s in axes.seed
+        ]
+        for name in ("neurology", "mixed")
+    }
+    right = {
+        name: np.mean([f.query("method == 'cloze'")["correct"].to_numpy(float) for f in own], axis=0)
+        for name, own in frames.items()
+    }
+    expected = paired.change((right["neurology"] - right["mixed"])[None], 0.95)
+    shown = browser.run("return document.getElementById('plot-transfer').data[0].hovertext")
+    hover = next(t for row in shown for t in row if t.startswith("Neurology → All questions"))
+    numbers = [f"{100 * v:+.1f}".replace("-", "\N{MINUS SIGN}") for v in (expected.low[0], expected.high[0])]
+    assert f"95% interval {numbers[0]} to {numbers[1]}" in hover
+
+
+def test_a_failed_check_a_missing_interval_and_equal_answers_are_shown(browser: Browser, grid, tmp_path: Path):
+    folder = tmp_path / "results"
+    shutil.copytree(grid[0], folder)
+    matrix = pd.read_csv(folder / "tables/transfer_matrix.csv")
+    here = (matrix["train_set"] == "neurology") & (matrix["test_specialty"] == "Cardiology")
+    matrix.loc[here, ["change_low", "change_high"]] = np.nan
+    matrix.loc[here, "n_discordant"] = 0
+    matrix.to_csv(folder / "tables/transfer_matrix.csv", index=False)
+    row = {"model": "small", "recipe": "completion", "train_set": "neurology", "seed": 1, "flags": "loss did not fall"}
+    pd.DataFrame([row]).to_csv(folder / "tables/training_checks.csv", index=False)
+    browser.open(written(folder, grid[1], tmp_path / "index.html"))
+    shown = browser.run("return document.getElementById('plot-transfer').data[0]")
+    hover = next(t for line in shown["hovertext"] for t in line if t.startswith("Neurology → Cardiology"))
+    assert "too few questions for an interval" in hover and "all answers equal" in hover
+    assert "training failed a check: loss did not fall" in hover
+    assert "⚠ Neurology" in shown["y"]
+
+
+@pytest.mark.parametrize("name", ["tables/probes.csv", "tables/dose.csv", "plan/power.csv"])
+def test_tables_that_only_some_runs_have_get_a_section(browser: Browser, grid, tmp_path: Path, name: str):
+    folder = tmp_path / "results"
+    shutil.copytree(grid[0], folder)
+    (folder / name).parent.mkdir(exist_ok=True)
+    (folder / name).write_text("specialty,effect\nCardiology,0.25\n")
+    browser.open(written(folder, grid[1], tmp_path / "index.html"))
+    assert "0.250" in browser.driver.find_element(By.ID, Path(name).stem).text
+    assert browser.errors() == []
+
+
+def test_a_figure_leads_to_the_definition_of_its_numbers(browser: Browser, report: Path):
+    browser.open(report)
+    link = browser.driver.find_element(By.CSS_SELECTOR, "#transfer .tools a")
+    assert link.get_attribute("href").endswith("#method-transfer_matrix")
+    link.send_keys(Keys.ENTER)
+    heading = browser.driver.find_element(By.ID, "method-transfer_matrix")
+    assert browser.wait("return document.querySelector('#definitions details').open")
+    assert heading.is_displayed()
 
 
 def test_themes_widths_and_print(browser: Browser, report: Path):

@@ -7,16 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 import pandas as pd
 
+from ..analysis import answers
 from ..core import tables
 from ..core.adapters import BASE, Adapter, Axes
 from ..core.errors import InputError
-from . import packed_answers
+from ..questions.test_set import TestSet
+from . import packed_answers, references
 
 RESULT_TABLES = (
     *("transfer_matrix", "effects", "diagonal", "term_shift", "term_shift_grid"),
-    *("position_bias", "answer_mass", "training_checks", "placebo_balance"),
+    *("position_bias", "answer_mass", "training_checks", "placebo_balance", "probes", "probe_facts", "dose"),
 )
 """Tables of `tables/` that the page knows how to show. Others are listed by name."""
 QUESTION_TABLES = ("flow", "summary", "rejected", "leakage", "overlap")
@@ -62,6 +65,8 @@ def collect(results: Path, axes: Axes, settings: dict[str, Any], budget: int = 2
     page.data["verdict"] = _json(page, results / "tables/verdict.json", "the verdict")
     page.data["summary"] = _text(results / "tables/summary.txt")
     page.data["tables"] = {n: t for n in RESULT_TABLES if (t := _csv(page, results / f"tables/{n}.csv")) is not None}
+    if (power := _csv(page, results / "plan/power.csv")) is not None:
+        page.data["tables"]["power"] = power
     page.data["question_tables"] = {
         name: table for name in QUESTION_TABLES if (table := _csv(page, results / f"questions/{name}.csv")) is not None
     }
@@ -111,8 +116,28 @@ def _csv(page: Collected, path: Path) -> dict[str, Any] | None:
     if len(frame) > _MOST_ROWS:
         page.left_out.append(f"{path.name}: {len(frame) - _MOST_ROWS:,} of {len(frame):,} rows")
         frame = frame.head(_MOST_ROWS)
+    return _columns(frame)
+
+
+def _columns(frame: pd.DataFrame) -> dict[str, Any]:
     cells = frame.astype(object).where(frame.notna(), None)
     return {"columns": list(frame.columns), "rows": cells.to_numpy().tolist()}
+
+
+def _test_set(questions: list[dict[str, Any]], right: NDArray[np.int64]) -> TestSet:
+    """The page's questions, as answers are marked."""
+    n_options = np.array([len(q["options"]) for q in questions])
+    return TestSet(pd.Index([q["id"] for q in questions]), right, n_options, {})
+
+
+def _marks(page: Collected, frame: pd.DataFrame, exam: TestSet) -> dict[str, NDArray[np.float64]]:
+    """One adapter's answers marked, by method; none where they are to other questions."""
+    methods = list(frame["method"].unique())
+    try:
+        return dict(zip(methods, answers.marks(answers.answers(frame), exam, methods), strict=True))
+    except InputError as error:
+        page.missing.append(str(error))
+        return {}
 
 
 def _questions(page: Collected, results: Path) -> list[dict[str, Any]]:
@@ -181,6 +206,7 @@ def _add_answers(page: Collected, results: Path, axes: Axes, budget: int) -> Non
     """Answers of each adapter, while there is room; else of the base rows alone, whose questions can still be read."""
     questions = page.data["questions"]
     page.data["answers"], page.data["reliability"] = [], []
+    page.data["against"] = None
     if not questions:
         return
     ids, most = [q["id"] for q in questions], max(len(q["options"]) for q in questions)
@@ -192,11 +218,14 @@ def _add_answers(page: Collected, results: Path, axes: Axes, budget: int) -> Non
     )
     if wanted > 0:
         page.missing.append(f"{wanted} of the grid's predictions are not made yet")
+    exam = _test_set(questions, right)
+    marked: references.Marked = {}
     skipped = 0
     for adapter, path in there:
         frame = _table(page, path, tables.PREDICTIONS)
         if frame is None:
             continue
+        marked[adapter] = _marks(page, frame, exam)
         for method, own in packed_answers.by_method(frame, ids, most):
             key = {**adapter._asdict(), "method": method}
             page.data["reliability"].append({**key, **packed_answers.reliability(own, right)})
@@ -205,6 +234,9 @@ def _add_answers(page: Collected, results: Path, axes: Axes, budget: int) -> Non
                 continue
             offset = page.add(own.packed())
             page.data["answers"].append({**key, "offset": offset, "width": own.width, "orders": own.orders.shape[1]})
+    confidence = (page.data["settings"].get("statistics") or {}).get("confidence", 0.95)
+    against = references.table(marked, axes, [q["specialties"] for q in questions], confidence)
+    page.data["against"] = _columns(against)
     if skipped:
         page.left_out.append(f"answers to single questions of {skipped} adapters and methods; the tables hold them all")
 

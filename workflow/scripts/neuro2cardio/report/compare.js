@@ -80,7 +80,7 @@
         pick: (point) => [trains[point.pointIndex[0]], tests[point.pointIndex[1]]],
       };
     };
-    const [shown, redraw] = figure("differences", "Heatmap of differences between the runs", true, draw, (point) => openQuestions(...draw().pick(point)));
+    const [shown, redraw] = figure("differences", "Heatmap of differences between the runs", "transfer_matrix", draw, (point) => openQuestions(...draw().pick(point)));
     section("differences", "Differences", make("p", { class: "soft" }, "Red: higher than in " + first + ". A star marks q < 0.05. Click a cell, or a number of the table below it, for the questions in which the runs differ."), shown);
     redraw();
   })();
@@ -141,7 +141,7 @@
       return { traces, layout: { height: 170 + 34 * n, margin: { l: narrow ? 110 : 190, r: 20, t: 50, b: 50 }, legend: { orientation: "h", y: 1.02, yanchor: "bottom" }, scattermode: "group", xaxis: { title: { text: narrow ? "difference, nats per token" : "difference of the shifts of log-probability, nats per token" } }, yaxis: { autorange: "reversed" } },
         columns: Object.keys(own[0]), cells: own.map((row) => Object.values(row)) };
     };
-    const [shown, redraw] = figure("terms", "Differences of the shifts of terms and placebo words between the runs", true, draw);
+    const [shown, redraw] = figure("terms", "Differences of the shifts of terms and placebo words between the runs", "term_shift", draw);
     section("terms", "Term shifts", make("p", { class: "soft" }, "How much more fine-tuning shifts these words than it does in " + first + ". Errors are clustered by question and by word; open symbols have too few of them for an interval."), shown);
     redraw();
   })();

@@ -93,6 +93,13 @@ const kit = (() => {
   }
   const csv = (columns, cells) => [columns, ...cells].map((row) => row.map(csvCell).join(",")).join("\n") + "\n";
 
+  // A link to the definition of a table's numbers in docs/methods.md, which is on the page; null where it has none.
+  function definitionOf(name) {
+    if (!byId("method-" + name)) return null;
+    const open = () => { byId("definitions").querySelector("details").open = true; };
+    return make("a", { href: "#method-" + name, onclick: open }, "How it is computed");
+  }
+
   // A figure: what `draw` returns (traces, layout, columns, cells), with its downloads and its definition.
   function figure(name, described, definition, draw, onclick) {
     const plot = make("div", { class: "plot", role: "img", "aria-label": described, id: "plot-" + name });
@@ -127,7 +134,7 @@ const kit = (() => {
       make("button", { type: "button", onclick: image("png") }, "PNG"),
       make("button", { type: "button", onclick: image("svg") }, "SVG"),
       make("button", { type: "button", onclick: () => last && save(name + ".csv", "text/csv", csv(last.columns, last.cells)) }, "CSV"),
-      definition ? make("a", { href: "#definitions" , onclick: () => { byId("definitions").querySelector("details").open = true; } }, "How it is computed") : null);
+      definitionOf(definition));
     redraws.push(redraw);
     return [make("div", { class: "figure" }, plot, tools, numbers), redraw];
   }
@@ -145,7 +152,7 @@ const kit = (() => {
     const scroll = make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption }, grid(table.columns, table.rows.slice(0, 400), caption));
     const more = table.rows.length > 400 ? make("p", { class: "soft" }, `The first 400 of ${table.rows.length} rows; the CSV holds them all.`) : null;
     const button = make("button", { type: "button", onclick: () => save(name + ".csv", "text/csv", csv(table.columns, table.rows)) }, "CSV");
-    return make("div", { class: "figure" }, scroll, more, make("div", { class: "tools" }, button));
+    return make("div", { class: "figure" }, scroll, more, make("div", { class: "tools" }, button, definitionOf(name)));
   }
 
   // A table's rows as objects, and the names of specialties.

@@ -11,7 +11,7 @@
   const trainName = (name) => kit.trainName(name, slugs);
   const tableOf = (name, caption, of = D.tables) => kit.tableOf(name, caption, of);
   const rows = (name, of = D.tables) => rowsOf(of[name]);
-  const matrix = rows("transfer_matrix");
+  const matrix = rows("transfer_matrix"), against = rowsOf(D.against);
   const methods = [...new Set(matrix.map((row) => row.method))];
 
   // ---------------------------------------------------------------- choices shared by the figures
@@ -47,9 +47,7 @@
     const names = new Set(matrix.filter((row) => row.recipe === "base").map((row) => row.train_set));
     if (names.has("few-shot")) found.push(["few-shot", "change against the few-shot base model"]);
     if (names.has("best-prompt")) found.push(["best-prompt", "change against the base model's best prompt"]);
-    for (const name of ["shuffled-answers", "general", "mixed"]) {
-      if (D.axes.train_set.includes(name)) found.push([name, "change against " + name]);
-    }
+    for (const name of D.axes.train_set) if (!slugs[name]) found.push([name, "change against " + name]);
     return [...found, ["absolute", "accuracy"]];
   }
 
@@ -91,7 +89,7 @@
     const content = [], found = D.verdict;
     const statement = (item) => {
       const table = (item.table || "").replace(/\.csv$/, ""), target = SECTION_OF[table];
-      const place = Object.entries(item.row || {}).map(([key, value]) => `${key} ${value}`).join(", ");
+      const place = Object.entries(item.row || {}).filter(([, value]) => known(value) && value !== "").map(([key, value]) => `${key} ${value}`).join(", ");
       return make("li", {}, item.sentence, target ? [" ", make("a", { href: "#" + target, "data-target": target }, "figure")] : null,
         table ? make("span", { class: "soft" }, ` (tables/${table}.csv${place ? ": " + place : ""})`) : null);
     };
@@ -119,7 +117,7 @@
     const tests = [...D.specialties, "all"].filter((test) => here.some((row) => row.test_specialty === test));
     let trains = D.axes.train_set.filter((name) => here.some((row) => row.train_set === name));
     const bases = ["base", "few-shot", "best-prompt"].filter((name) => here.some((row) => row.train_set === name));
-    const other = matrix.filter((row) => row.model === state.model && row.method === state.method && row.recipe === state.recipe && row.against === state.against);
+    const other = against.filter((row) => row.model === state.model && row.method === state.method && row.recipe === state.recipe && row.against === state.against);
     const published = new Map(other.map((row) => [row.train_set + "\t" + row.test_specialty, row]));
     const accuracy = (train, test) => {
       if (state.seed === "all") return value.get(train + "\t" + test)?.accuracy ?? null;
@@ -163,8 +161,9 @@
 
   (function transfer() {
     if (!matrix.length) return void section("transfer", "Transfer", make("p", { class: "soft" }, "The transfer matrix is not made yet."));
-    const broken = new Set(rows("training_checks").filter((row) => row.model === state.model && row.recipe === state.recipe && row.flags).map((row) => row.train_set));
     const draw = () => {
+      const checked = rows("training_checks").filter((row) => row.model === state.model && row.recipe === state.recipe && row.flags);
+      const broken = new Map(checked.map((row) => [row.train_set, row.flags]));
       const { trains, tests, cell } = transferCells();
       if (!trains.length) return null;
       const absolute = state.against === "absolute";
@@ -176,12 +175,15 @@
         parts.push(absolute ? "accuracy " + percent(c.shown) : "change " + points(c.shown) + " points");
         if (c.exact && known(r.change_low)) parts.push(`95% interval ${points(r.change_low)} to ${points(r.change_high)}`);
         if (absolute && known(r.accuracy_low)) parts.push(`95% interval ${percent(r.accuracy_low)} to ${percent(r.accuracy_high)}`);
+        if (c.exact && !known(r.change_low)) parts.push("too few questions for an interval");
         if (c.exact) parts.push("p " + pvalue(r.p) + ", q " + pvalue(r.q));
+        if (c.exact && r.n_discordant === 0) parts.push("all answers equal");
+        if (broken.has(trains[i])) parts.push("training failed a check: " + plain(broken.get(trains[i])));
         parts.push(`n=${r.n_questions ?? "?"} questions, ${state.seed === "all" ? (r.n_seeds ?? "?") + " seeds" : "seed " + state.seed}`, "click: its questions");
         return parts.join("<br>");
       }));
       const most = Math.max(5, ...z.flat().filter(known).map(Math.abs));
-      const labels = (names, name) => names.map((n) => plain(clip(name(n), 34)) + (broken.has(n) ? " (training failed a check)" : ""));
+      const labels = (names, name) => names.map((n) => (broken.has(n) ? "⚠ " : "") + plain(clip(name(n), 34)));
       const narrow = innerWidth < 700;
       const y = labels(trains, trainName), x = labels(tests, testName);
       const outlines = trains.flatMap((train, i) => tests.map((test, j) => (slug(test) === train ? { type: "rect", x0: j - 0.5, x1: j + 0.5, y0: i - 0.5, y1: i + 0.5, line: { color: colour("--ink"), width: 2 } } : null))).filter(Boolean);
@@ -200,12 +202,12 @@
         cells: cells.flatMap((row, i) => row.map((c, j) => [trains[i], tests[j], c.shown, absolute ? c.row.accuracy_low : c.exact ? c.row.change_low : null, absolute ? c.row.accuracy_high : c.exact ? c.row.change_high : null, c.exact ? c.row.p : null, c.exact ? c.row.q : null, c.row.n_questions])),
         table: () => make("table", {}, make("caption", {}, "Each number opens its questions."),
           make("thead", {}, make("tr", {}, make("th", { scope: "col" }, "fine-tuned on"), tests.map((test) => make("th", { scope: "col" }, testName(test))))),
-          make("tbody", {}, trains.map((train, i) => make("tr", {}, make("th", { scope: "row", class: "text" }, trainName(train)),
+          make("tbody", {}, trains.map((train, i) => make("tr", {}, make("th", { scope: "row", class: "text" }, trainName(train) + (broken.has(train) ? " (training failed a check)" : "")),
             tests.map((test, j) => make("td", {}, make("button", { type: "button", onclick: () => openQuestions(train, test), "aria-label": `${trainName(train)} tested on ${testName(test)}: ${text[i][j] || "no value"}. Show its questions` }, text[i][j] || "–"))))))),
         pick: (point) => [trains[point.pointIndex[0]], tests[point.pointIndex[1]]],
       };
     };
-    const [shown, redraw] = figure("transfer", "Heatmap of train sets against test specialties", true, draw, (point) => {
+    const [shown, redraw] = figure("transfer", "Heatmap of train sets against test specialties", "transfer_matrix", draw, (point) => {
       const [train, test] = draw().pick(point);
       openQuestions(train, test);
     });
@@ -233,7 +235,7 @@
         cells: D.specialties.map((name, i) => [name, common, train[i], test[i], rest[i]]),
       };
     };
-    const [shown, redraw] = figure("decomposition", "What each change is made of: common gain, train set, test specialty, and what is left on the diagonal", true, draw);
+    const [shown, redraw] = figure("decomposition", "What each change is made of: common gain, train set, test specialty, and what is left on the diagonal", "effects", draw);
     section("decomposition", "Decomposition", make("p", { class: "soft" }, "Change against the base model = common gain + effect of the train set + effect of the test specialty + what the own adapter adds beyond both."),
       shown, D.tables.effects ? tableOf("effects", "Common gain, controls and specialty knowledge") : null);
     redraw();
@@ -244,6 +246,7 @@
     const there = names.filter((name) => of[name] && of[name].rows.length);
     if (there.length) section(id, title, note ? make("p", { class: "soft" }, note) : null, ...there.map((name) => tableOf(name, name.replace(/_/g, " "), of)));
   }
+  tablesSection("power", "Power", "What a grid of this size can find, before it is run (snakemake power).", ["power"]);
   tablesSection("claim-1", "Is the own adapter the best?", "Own adapter against the best of the others, and against the others' mean, by specialty.", ["diagonal"]);
 
   // ---------------------------------------------------------------- questions
@@ -352,18 +355,22 @@
       if (!trains.length) return null;
       const traces = Object.entries(groups).map(([group, [name, fill]]) => {
         const own = here.filter((row) => row.group === group);
-        return { type: "scatter", mode: "markers", name, y: own.map((r) => plain(trainName(r.train_set))), x: own.map((r) => r.shift), marker: { color: fill, size: 9, symbol: { own: "circle", other: "square", placebo: "diamond" }[group] },
-          error_x: { type: "data", symmetric: false, array: own.map((r) => r.high - r.shift), arrayminus: own.map((r) => r.shift - r.low), color: fill, thickness: 1.5 },
-          hovertext: own.map((r) => `${plain(trainName(r.train_set))}, ${name}<br>${signed(r.shift, 3)} nats per token [${signed(r.low, 3)}, ${signed(r.high, 3)}]<br>p ${pvalue(r.p)}, ${r.n_mentions} mentions in ${r.n_questions} questions`), hoverinfo: "text" };
+        return { type: "scatter", mode: "markers", name, y: own.map((r) => plain(trainName(r.train_set))), x: own.map((r) => r.shift), marker: { color: fill, size: 9, symbol: own.map((r) => ({ own: "circle", other: "square", placebo: "diamond" })[group] + (known(r.low) ? "" : "-open")) },
+          error_x: { type: "data", symmetric: false, array: own.map((r) => (known(r.low) ? r.high - r.shift : 0)), arrayminus: own.map((r) => (known(r.low) ? r.shift - r.low : 0)), color: fill, thickness: 1.5 },
+          hovertext: own.map((r) => `${plain(trainName(r.train_set))}, ${name}<br>${signed(r.shift, 3)} nats per token ${known(r.low) ? `[${signed(r.low, 3)}, ${signed(r.high, 3)}]` : `(${plain(r.note || "no interval")})`}<br>p ${pvalue(r.p)}, ${r.n_mentions} mentions in ${r.n_questions} questions`), hoverinfo: "text" };
       });
       return { traces, layout: { height: 150 + 34 * trains.length, margin: { l: 190, r: 20, t: 50, b: 50 }, legend: { orientation: "h", y: 1.02, yanchor: "bottom" }, scattermode: "group", xaxis: { title: { text: "shift of log-probability against base, nats per token" } }, yaxis: { autorange: "reversed" } },
         columns: ["train_set", "group", "shift", "low", "high", "p", "n_mentions", "n_questions"], cells: here.map((r) => [r.train_set, r.group, r.shift, r.low, r.high, r.p, r.n_mentions, r.n_questions]) };
     };
-    const [shown, redraw] = figure("terms", "Shift of the log-probability of own terms, other terms and placebo words, by train set", true, draw);
-    section("terms", "Term shifts", shown, D.tables.placebo_balance ? tableOf("placebo_balance", "How alike terms and placebos are") : null);
+    const [shown, redraw] = figure("terms", "Shift of the log-probability of own terms, other terms and placebo words, by train set", "term_shift", draw);
+    section("terms", "Term shifts", make("p", { class: "soft" }, "Open symbols have no interval: too few questions or words, or all shifts are equal."), shown, D.tables.placebo_balance ? tableOf("placebo_balance", "How alike terms and placebos are") : null);
     redraw();
   })();
 
+
+  // ---------------------------------------------------------------- probes and doses
+  tablesSection("probes", "Probes", "Facts trained on and facts never trained on, asked another way: the difference that the own adapter makes on them is knowledge injection. Then every probe, fact by fact.", ["probes", "probe_facts"]);
+  tablesSection("dose", "Doses", "How results change with the number of questions trained on.", ["dose"]);
 
   // ---------------------------------------------------------------- format: position bias, mass
   tablesSection("format", "Position bias and probability on the answers", "A model without position bias recalls every letter alike. Where little probability is on the offered answers, accuracy is read where the model does not answer.", ["position_bias", "answer_mass"]);
@@ -383,7 +390,7 @@
       return { traces, layout: { height: 460, xaxis: { title: { text: "probability of the chosen option" }, range: [0, 1] }, yaxis: { title: { text: "share answered rightly" }, range: [0, 1] } },
         columns: ["train_set", "seed", "ece"], cells: own.map((r) => [r.train_set, r.seed, r.ece[0]]) };
     };
-    const [shown, redraw] = figure("calibration", "Reliability of option probabilities", true, draw);
+    const [shown, redraw] = figure("calibration", "Reliability of option probabilities", "", draw);
     section("calibration", "Calibration of option probabilities", shown);
     redraw();
   })();
@@ -397,7 +404,7 @@
       return { traces: own.map((c) => ({ type: "scatter", mode: "lines", name: plain(clip(trainName(c.train_set), 24)) + ", seed " + c.seed, x: c.step, y: c.loss })), layout: { height: 420, showlegend: own.length <= 20, xaxis: { title: { text: "optimiser step" } }, yaxis: { title: { text: "training loss, nats per token" } } },
         columns: ["train_set", "seed", "step", "loss"], cells: own.flatMap((c) => c.step.map((s, i) => [c.train_set, c.seed, s, c.loss[i]])) };
     };
-    const [shown, redraw] = figure("training", "Training loss of each adapter", true, draw);
+    const [shown, redraw] = figure("training", "Training loss of each adapter", "training_checks", draw);
     section("training", "Training", shown, D.tables.training_checks && D.tables.training_checks.rows.length ? tableOf("training_checks", "Checks of training") : null);
     redraw();
   })();

@@ -6,6 +6,7 @@ import hashlib
 from itertools import pairwise
 import json
 from pathlib import Path
+import re
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, select_autoescape
@@ -69,6 +70,12 @@ def _policy(scripts: list[str]) -> str:
     )
 
 
+def _anchor(heading: str) -> str:
+    """The table that a heading defines; its words where it names none."""
+    named = re.search(r"`(?:\w+/)?(\w+)\.(?:csv|json|txt)`", heading)
+    return named[1] if named else "-".join(re.findall(r"[a-z0-9]+", heading.lower()))
+
+
 def _definitions() -> str:
     """docs/methods.md as HTML, its headings as anchors; markup inside it is shown as text."""
     if not _METHODS.is_file():
@@ -77,7 +84,7 @@ def _definitions() -> str:
     tokens = reader.parse(_METHODS.read_text(encoding="utf-8"))
     for heading, inline in pairwise(tokens):
         if heading.type == "heading_open":
-            heading.attrSet("id", "method-" + "-".join(inline.content.lower().split()))
+            heading.attrSet("id", "method-" + _anchor(inline.content))
             heading.tag = f"h{min(int(heading.tag[1]) + 2, 6)}"
         if heading.type == "inline":
             continue
