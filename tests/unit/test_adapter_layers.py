@@ -1,5 +1,7 @@
 """LoRA layers made for scoring give what PEFT's give."""
 
+import dataclasses
+
 import pytest
 import torch
 
@@ -40,6 +42,33 @@ def test_simplified_layers_give_the_same_logits(tiny_model, architecture):
 def test_other_kinds_of_adapters_are_left_to_peft(tiny_model, more):
     network = adapted(tiny_model(), **more)
     assert adapter_layers.simplify(network) == 0
+
+
+def test_the_base_model_is_had_back_and_carries_the_next_adapter(tiny_model, tmp_path):
+    from peft import PeftModel
+
+    def with_adapter(base):
+        network = PeftModel.from_pretrained(base.network, tmp_path, autocast_adapter_dtype=True).eval()
+        adapter_layers.simplify(network)
+        return dataclasses.replace(base, network=network)
+
+    folder = tiny_model()
+    adapted(folder).save_pretrained(tmp_path)
+    base = registry.load(folder, "float32")
+    with torch.inference_mode():
+        bare = base.network(input_ids=IDS).logits
+        expected = with_adapter(registry.load(folder, "float32")).network(input_ids=IDS).logits
+        for _ in range(2):
+            model = with_adapter(base)
+            assert torch.equal(model.network(input_ids=IDS).logits, expected)
+            base = registry.without_adapter(model)
+            assert torch.equal(base.network(input_ids=IDS).logits, bare)
+
+
+def test_a_base_model_under_other_kinds_of_adapters_is_loaded_anew(tiny_model):
+    network = adapted(tiny_model(), use_dora=True)
+    adapter_layers.simplify(network)
+    assert adapter_layers.restore(network) is None
 
 
 def test_base_weights_are_not_touched(tiny_model):

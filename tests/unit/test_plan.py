@@ -42,6 +42,16 @@ def test_jobs_are_those_of_the_grid():
     }
 
 
+def test_seeds_scored_together_load_the_model_once_and_the_plan_says_what_that_saves():
+    grid, sizes = config(inference={"adapters_per_job": "seeds"}), {"eight-billion": SIZE}
+    before, after = row(planned(config()), "infer_adapter"), row(planned(grid), "infer_adapter")
+    assert (after["jobs"], after["tokens"]) == (19, before["tokens"])
+    # 38 starts of ten seconds, and 16 GB at 1 GB/s
+    assert before["hours"] - after["hours"] == pytest.approx(38 * 26 / 3600)
+    assert plan.sharing(grid, sizes).startswith("inference.adapters_per_job: seeds saves 0.274 job-hours")
+    assert "would save 0.274" in plan.sharing(config(), sizes)
+
+
 def test_flops_are_those_of_a_forward_and_a_backward_pass_through_frozen_weights():
     finetune, infer = row(planned(config()), "finetune"), row(planned(config()), "infer_adapter")
     assert finetune["flops"] == pytest.approx(4 * 8e9 * finetune["tokens"], rel=1e-6)

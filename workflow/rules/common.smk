@@ -96,6 +96,7 @@ BENCHMARKS = f"{RESULTS}/benchmarks"
 DRY_RUN = workflow.output_settings.dryrun
 USAGE = set(models.Usage.model_fields)
 METHODS = SETTINGS.inference.methods
+SEEDS_TOGETHER = SETTINGS.inference.adapters_per_job == "seeds"
 POSITIONED = [method for method in METHODS if method != "cloze"]
 
 
@@ -143,9 +144,9 @@ def per_attempt(base):
     return lambda wildcards, attempt: base * attempt
 
 
-def model_resource(key):
-    """A resource of the model's entry in the registry, growing with each attempt."""
-    return lambda wildcards, attempt: getattr(SETTINGS.models[wildcards.model].resources, key) * attempt
+def model_resource(key, times=1):
+    """A resource of the model's entry in the registry, so many times, growing with each attempt."""
+    return lambda wildcards, attempt: getattr(SETTINGS.models[wildcards.model].resources, key) * times * attempt
 
 
 def adapters(pattern, **fixed):
@@ -170,6 +171,11 @@ def adapter_outputs(**fixed):
     ]
 
 
+def in_one_job(pattern):
+    """Paths of the adapters that one job scores: one of any seed, or those of all seeds of a train set."""
+    return expand(pattern, seed=SETTINGS.grid.seeds, allow_missing=True) if SEEDS_TOGETHER else [pattern]
+
+
 def few_shot_predictions():
     """Predictions of the base models after worked examples, where the configuration asks for them."""
     models = SETTINGS.grid.models if SETTINGS.inference.base_shots else []
@@ -181,15 +187,16 @@ def probe_questions():
     return {"probes": f"{PROBES}/questions.parquet"} if SETTINGS.dataset.probes else {}
 
 
-def probe_predictions(adapter):
-    """The output of such a job, for an adapter or base row named by its path."""
-    return {"probe_predictions": f"{PROBES}/predictions/{adapter}.parquet"} if SETTINGS.dataset.probes else {}
+def probe_predictions(*adapters):
+    """The output of such a job, for adapters or a base row named by their paths."""
+    files = [f"{PROBES}/predictions/{adapter}.parquet" for adapter in adapters]
+    return {"probe_predictions": files} if SETTINGS.dataset.probes else {}
 
 
-def probe_arguments(adapter):
+def probe_arguments(*adapters):
     """What such a job is told."""
-    given = {**probe_questions(), **probe_predictions(adapter)}
-    return " ".join(f"--{name.replace('_', '-')} {path}" for name, path in given.items())
+    given = {name: [path] for name, path in probe_questions().items()} | probe_predictions(*adapters)
+    return " ".join(f"--{name.replace('_', '-')} {' '.join(paths)}" for name, paths in given.items())
 
 
 def smallest_dose():
@@ -237,12 +244,17 @@ def mappings_digest():
     return provenance.text_digest(*map(provenance.sha256, tables))
 
 
+def inference_settings():
+    """How questions are answered, without what only says how the work is cut into jobs: it changes no number."""
+    return SETTINGS.inference.model_dump(mode="json", exclude={"adapters_per_job"})
+
+
 def scoring_settings(model, base_shots=0):
     """What scoring one model depends on. Only the few-shot row depends on the number of worked examples."""
     return {
         "usage": usage(model),
         "prompt": prompt_for(*METHODS),
-        "inference": SETTINGS.inference.model_dump(mode="json") | {"base_shots": base_shots},
+        "inference": inference_settings() | {"base_shots": base_shots},
         "terms": SETTINGS.terms.model_dump(mode="json", include={"contexts", "lowercase_bare"}),
     }
 
@@ -265,6 +277,7 @@ def general_digest():
 def page_settings(wildcards):
     """The grid's axes, and the configuration without what changes no result."""
     config = SETTINGS.model_dump(mode="json", exclude={"plan": True, "figures": True})
+    del config["inference"]["adapters_per_job"]
     config["models"] = {name: {k: v for k, v in m.items() if k != "resources"} for name, m in config["models"].items()}
     return settings_file("report", {"axes": axes(), "config": config})
 

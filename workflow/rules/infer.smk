@@ -64,27 +64,36 @@ rule infer_base:
         " --term-logprobs {output.term_logprobs:q} > {log:q} 2>&1"
 
 
+# All seeds of a train set share a name, where one job scores them.
+SCORED_TOGETHER = "{model}/{recipe}/{train_set}/seeds" if SEEDS_TOGETHER else ADAPTER
+
+
+# A job of several adapters is run again as a whole; those that did not change come from the job cache.
 use rule infer_base as infer_adapter with:
     input:
         **probe_questions(),
         record=RECORD,
         questions=f"{TEST_SPLIT}/questions.parquet",
         mentions=f"{TEST_SPLIT}/mentions.parquet",
-        adapter=f"{ADAPTERS}/{ADAPTER}/adapter_model.safetensors",
+        adapter=in_one_job(f"{ADAPTERS}/{ADAPTER}/adapter_model.safetensors"),
     output:
-        **probe_predictions(ADAPTER),
-        predictions=f"{PREDICTIONS}/{ADAPTER}.parquet",
-        term_logprobs=f"{TERM_LOGPROBS}/{ADAPTER}.parquet",
+        **probe_predictions(*in_one_job(ADAPTER)),
+        predictions=in_one_job(f"{PREDICTIONS}/{ADAPTER}.parquet"),
+        term_logprobs=in_one_job(f"{TERM_LOGPROBS}/{ADAPTER}.parquet"),
     log:
-        f"{LOGS}/infer_adapter/{ADAPTER}.log",
+        f"{LOGS}/infer_adapter/{SCORED_TOGETHER}.log",
     benchmark:
-        f"{BENCHMARKS}/infer_adapter/{ADAPTER}.tsv"
+        f"{BENCHMARKS}/infer_adapter/{SCORED_TOGETHER}.tsv"
+    resources:
+        gpu=lambda wildcards: SETTINGS.models[wildcards.model].resources.gpu,
+        mem_mb=model_resource("mem_mb"),
+        runtime=model_resource("infer_minutes", len(in_one_job("{seed}"))),
     params:
         settings=lambda wildcards: settings_file("infer", scoring_settings(wildcards.model)),
-        key="{model} {recipe} {train_set} {seed}",
-        adapter=f"--adapter {ADAPTERS}/{ADAPTER}",
-        probes=probe_arguments(ADAPTER),
-        job_cache=f"{JOB_CACHE}/infer/{ADAPTER}",
+        key=" ".join(in_one_job("{model} {recipe} {train_set} {seed}")),
+        adapter=" ".join(["--adapter", *in_one_job(f"{ADAPTERS}/{ADAPTER}")]),
+        probes=probe_arguments(*in_one_job(ADAPTER)),
+        job_cache=in_one_job(f"{JOB_CACHE}/infer/{ADAPTER}"),
         code=code_digest("infer"),
 
 

@@ -57,7 +57,7 @@ rule check_model:
             {
                 "usage": usage(wildcards.model),
                 "prompt": SETTINGS.prompt.model_dump(mode="json"),
-                "inference": SETTINGS.inference.model_dump(mode="json"),
+                "inference": inference_settings(),
                 # Only what the model must have: a learning rate checks nothing anew.
                 "recipes": {
                     r: SETTINGS.recipes[r].model_dump(mode="json", include={"targets", "form"})

@@ -1,7 +1,9 @@
-"""Score the whole test set with the base model or one adapter: answers and term log-probabilities in one model load."""
+"""Score the whole test set with the base model or with adapters of it: answers and term log-probabilities."""
 
 import argparse
-from dataclasses import replace
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
 from functools import partial
 import json
 from pathlib import Path
@@ -16,6 +18,7 @@ from neuro2cardio.config.terms import TermReading
 from neuro2cardio.core import errors, files, gpus, job_cache, provenance, tables
 from neuro2cardio.core.adapters import Adapter
 from neuro2cardio.models import prompting, registry, scoring, self_check, tokenizer_check
+from neuro2cardio.models.registry import LoadedModel
 from neuro2cardio.models.term_logprobs import by_question
 from neuro2cardio.questions import few_shot
 
@@ -29,53 +32,105 @@ class Settings(JobSettings):
     terms: TermReading
 
 
+@dataclass
+class BaseModel:
+    """A base model that is loaded once, when it is first needed, for all adapters of a job."""
+
+    folder: Path
+    settings: Settings
+    threads: int
+    gpus: int
+    _loaded: LoadedModel | None = None
+    _taken: bool = False
+    _held: ExitStack = field(default_factory=ExitStack)
+
+    @contextmanager
+    def with_adapter(self, adapter: Path | None) -> Iterator[LoadedModel]:
+        """The model with an adapter on it, or by itself. Raises `InputError` where either is damaged."""
+        if not self._taken:
+            # Held until the process ends: PyTorch looks for devices only once.
+            self._held.enter_context(gpus.taken(self.gpus))
+            self._taken = True
+        if self._loaded is None:
+            self._loaded = registry.load(self.folder, self.settings.usage.dtype, self.threads)
+        base, self._loaded = self._loaded, None
+        model = registry.with_adapter(base, adapter) if adapter else base
+        yield model
+        self._loaded = registry.without_adapter(model) if adapter else model
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--settings", type=Path, required=True, help="the job's settings (JSON)")
     parser.add_argument(
         "--key",
-        nargs=4,
-        metavar=Adapter._fields,
+        nargs="+",
+        metavar="MODEL RECIPE TRAIN_SET SEED",
         required=True,
-        help="the adapter; of the base model: MODEL base base -1",
+        help="one adapter after the other; of the base model: MODEL base base -1",
     )
     parser.add_argument("--record", type=Path, required=True, help="the model's record")
-    parser.add_argument("--adapter", type=Path, help="a PEFT folder; without it, the base model")
+    parser.add_argument("--adapter", type=Path, nargs="+", help="PEFT folders; without any, the base model")
     parser.add_argument("--shots", type=Path, help="the question table, for worked examples before each question")
     parser.add_argument("--questions", type=Path, required=True)
     parser.add_argument("--mentions", type=Path, required=True)
     parser.add_argument("--threads", type=int, required=True)
     parser.add_argument("--gpus", type=int, default=0, help="how many the job may use")
     parser.add_argument("--probes", type=Path, help="facts to ask another way, which count in no test set")
-    parser.add_argument("--probe-predictions", type=Path, help="answers to the probes")
-    parser.add_argument("--predictions", type=Path, required=True)
-    parser.add_argument("--term-logprobs", type=Path, required=True)
-    parser.add_argument("--job-cache", type=Path, required=True, help="a folder that keeps finished work, for a rerun")
+    parser.add_argument("--probe-predictions", type=Path, nargs="+", help="answers to the probes, for each adapter")
+    parser.add_argument("--predictions", type=Path, nargs="+", required=True, help="a file for each adapter")
+    parser.add_argument("--term-logprobs", type=Path, nargs="+", required=True, help="likewise")
+    parser.add_argument(
+        "--job-cache", type=Path, nargs="+", required=True, help="a folder for each, that keeps finished work"
+    )
     args = parser.parse_args()
     settings = Settings.read(args.settings)
-    keys = Adapter(*args.key[:3], seed=int(args.key[3]))._asdict()
-    if args.adapter:
-        registry.check_adapter(args.adapter, keys, args.record)
-    read = [args.questions, args.mentions, *([args.adapter / registry.WEIGHTS] if args.adapter else [])]
-    read += [args.probes] if args.probes else []
+    keys = [Adapter(*args.key[i : i + 3], seed=int(args.key[i + 3])) for i in range(0, len(args.key), 4)]
+    folders: list[Path | None] = args.adapter or [None]
+    for adapter, key in zip(folders, keys, strict=True):
+        if adapter:
+            registry.check_adapter(adapter, key._asdict(), args.record)
     shots = worked_examples(args.shots, settings.inference.base_shots) if args.shots else []
-    prompter = prompting.for_model(registry.location(args.record), settings.usage, settings.prompt, shots)
+    location = registry.location(args.record)
+    prompter = prompting.for_model(location, settings.usage, settings.prompt, shots)
     prompter.show()
-    digests = [provenance.sha256(path) for path in read]
+    base = BaseModel(location, settings, args.threads, args.gpus)
+    tables_of = {PREDICTIONS: args.predictions, TERM_LOGPROBS: args.term_logprobs}
+    tables_of |= {PROBES: args.probe_predictions} if args.probes else {}
+    for i, (key, adapter, cache) in enumerate(zip(keys, folders, args.job_cache, strict=True)):
+        if len(keys) > 1:
+            print(f"{key.recipe}, {key.train_set}, seed {key.seed}", flush=True)
+        outputs = {name: paths[i] for name, paths in tables_of.items()}
+        score_one(args, settings, prompter, base, shots, key, adapter, cache, outputs)
+
+
+def score_one(
+    args: argparse.Namespace,
+    settings: Settings,
+    prompter: prompting.Prompter,
+    base: BaseModel,
+    shots: list[prompting.Question],
+    key: Adapter,
+    adapter: Path | None,
+    cache: Path,
+    outputs: dict[str, Path],
+) -> None:
+    """Write the tables of one adapter: from its cache, or computed now."""
+    read = [args.questions, args.mentions, *([adapter / registry.WEIGHTS] if adapter else [])]
+    read += [args.probes] if args.probes else []
     made_from = job_cache.made_from(
         args.record,
         "infer",
         settings=read_json(args.settings),
-        keys=keys,
+        keys=key._asdict(),
         threads=args.threads,
-        read=digests,
+        read=[provenance.sha256(path) for path in read],
         frame=prompter.frame.shown,
         **({"shots": [question.question_id for question in shots]} if shots else {}),
     )
-    finished = job_cache.cached(args.job_cache, made_from, partial(infer, args, settings, prompter, keys))
-    outputs = [(PREDICTIONS, args.predictions), (TERM_LOGPROBS, args.term_logprobs)]
-    outputs += [(PROBES, args.probe_predictions)] if args.probes else []
-    for name, output in outputs:
+    work = partial(infer, args, settings, prompter, base, adapter, key._asdict())
+    finished = job_cache.cached(cache, made_from, work)
+    for name, output in outputs.items():
         with files.atomic_write(output) as part:
             files.link_or_copy(finished / name, part)
 
@@ -88,6 +143,8 @@ def infer(
     args: argparse.Namespace,
     settings: Settings,
     prompter: prompting.Prompter,
+    base: BaseModel,
+    adapter: Path | None,
     keys: dict[str, Any],
     _: Path,
     target: Path,
@@ -101,10 +158,7 @@ def infer(
     print(json.dumps(tokenizer_check.check(prompter, questions, inference, [])), flush=True)
     if probes is not None:
         tokenizer_check.check(prompter, probes.assign(split="test"), inference, [])
-    with gpus.taken(args.gpus):
-        model = registry.load(registry.location(args.record), settings.usage.dtype, args.threads)
-        if args.adapter:
-            model = registry.with_adapter(model, args.adapter)
+    with base.with_adapter(adapter) as model:
         scorer = scoring.Scorer(model, prompter, inference, settings.terms)
         self_check.check(scorer, prompting.questions_of(questions), mentions)
         bar = partial(tqdm, desc=f"batches of {scoring.QUESTIONS_AT_ONCE} questions", unit="batch", mininterval=5)

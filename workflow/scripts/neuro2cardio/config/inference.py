@@ -31,6 +31,8 @@ class Inference(Section):
     """Orders of the options: 1, or 4 cyclic ones, averaged in content order. `cloze` shows no options, needs one."""
     batch_tokens: Annotated[int, Field(ge=1)] | None = None
     """Tokens computed at once. None: 1,024 on a CPU, whose caches then hold them, and 16,384 on a GPU."""
+    adapters_per_job: Literal[1, "seeds"] = 1
+    """1: a job for each adapter. `seeds`: one for all seeds of a train set, which loads the base model once."""
     max_new_tokens: Annotated[int, Field(ge=1)] = 8
     base_shots: Annotated[int, Field(ge=0, le=20)] = 0
     """Worked examples, drawn from the train split, before each question of a second base row, `few-shot`. 0: no row."""

@@ -47,6 +47,19 @@ def simplify(network: Any) -> int:
     return len(found)
 
 
+def restore(network: Any) -> Any:
+    """The base model under an adapter that `simplify` went through, as it was before; None if PEFT's layers remain."""
+    base = network.get_base_model()
+    for name, module in [(n, m) for n, m in base.named_modules() if isinstance(m, AdaptedLinear)]:
+        parent, _, child = name.rpartition(".")
+        setattr(base.get_submodule(parent), child, module.base)
+    if any(type(module).__module__.startswith("peft.") for module in base.modules()):
+        return None
+    # PEFT would warn that the next adapter is a second one.
+    del base.peft_config
+    return base
+
+
 def _plain(module: Any) -> bool:
     """Whether a LoRA layer is a linear layer and one low-rank update, without bias, magnitude or merged weights."""
     adapters = module.active_adapters

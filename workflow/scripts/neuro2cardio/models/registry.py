@@ -143,6 +143,14 @@ def with_adapter(base: LoadedModel, adapter: Path) -> LoadedModel:
     return LoadedModel(network, base.tokenizer, base.device)
 
 
+def without_adapter(model: LoadedModel) -> LoadedModel | None:
+    """The base model under an adapter, as it was loaded. None where it has to be loaded anew."""
+    from . import adapter_layers
+
+    network = adapter_layers.restore(model.network)
+    return None if network is None else LoadedModel(network, model.tokenizer, model.device)
+
+
 def window(folder: Path, max_tokens: int) -> int:
     """Tokens a model can read at once: the smaller of its own window and ``max_tokens``."""
     config = model_config.load_config(folder).get_text_config(decoder=True)

@@ -219,6 +219,7 @@ def _works(model: Size, settings: Settings, lengths: Lengths) -> list[_Work]:
     asked = inference_tokens(settings, lengths) * lengths.test
     answers = lengths.test * len(settings.inference.methods) * settings.inference.permutations * ANSWER_BYTES
     shots = settings.inference.base_shots
+    n = adapters * len(recipes)
     # Each worked example is about as long as a question.
     few_shot = [_Work("infer_few_shot", 1, asked * (1 + shots), FORWARD, 2 * model.parameters, answers)]
     return [
@@ -233,8 +234,25 @@ def _works(model: Size, settings: Settings, lengths: Lengths) -> list[_Work]:
         ),
         _Work("infer_base", 1, asked, FORWARD, 2 * model.parameters, answers),
         *(few_shot if shots else []),
-        _Work("infer_adapter", n := adapters * len(recipes), n * asked, FORWARD, 2 * model.parameters, n * answers),
+        _Work("infer_adapter", n // scored_together(settings), n * asked, FORWARD, 2 * model.parameters, n * answers),
     ]
+
+
+def scored_together(settings: Settings) -> int:
+    """How many adapters one job scores."""
+    return len(settings.grid.seeds) if settings.inference.adapters_per_job == "seeds" else 1
+
+
+def sharing(settings: Settings, sizes: Mapping[str, Size]) -> str:
+    """What `inference.adapters_per_job` saves or could save, as a sentence; empty for a single seed."""
+    grid = settings.grid
+    seeds, recipes = len(grid.seeds), len(grid.recipes)
+    if seeds == 1:
+        return ""
+    start = sum(START_SECONDS + 2 * sizes[name].parameters / LOAD_BYTES_PER_SECOND for name in grid.models)
+    saved = len(settings.train_sets) * recipes * (seeds - 1) * start / 3600
+    verb = "saves" if scored_together(settings) > 1 else "would save"
+    return f"inference.adapters_per_job: seeds {verb} {_short(saved)} job-hours of starting jobs and loading weights."
 
 
 def _train_set_tokens(recipe: Recipe, settings: Settings, lengths: Lengths) -> float:

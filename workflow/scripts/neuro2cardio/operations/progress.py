@@ -82,7 +82,7 @@ def result(rule: str, outputs: Sequence[Path]) -> str:
         if rule == "questions":
             return _moved(next(path for path in outputs if path.name == "moved.csv"))
         if rule in ("infer_adapter", "infer_base", "infer_few_shot"):
-            return _accuracy(next(path for path in outputs if "predictions" in path.parts))
+            return _accuracy([path for path in outputs if "predictions" in path.parts and "probes" not in path.parts])
     except (OSError, StopIteration, KeyError, ValueError):
         # The job's own files are checked elsewhere.
         return ""
@@ -106,7 +106,9 @@ def _moved(table: Path) -> str:
     return said and f"{said} (see {table})"
 
 
-def _accuracy(predictions: Path) -> str:
+def _accuracy(predictions: list[Path]) -> str:
+    if not predictions:
+        return ""
     import pyarrow.parquet as pq
 
     rows = pq.read_table(predictions, columns=["method", "correct"]).to_pydict()
