@@ -123,3 +123,24 @@ def test_a_target_that_matches_nothing_never_trains(tiny_model, tmp_path):
     recipe = Recipe(loss="completion", targets=["q_proj", "v_porj"], batch_size=1, micro_batch_size=1)
     with pytest.raises(InputError, match="v_porj"):
         fine_tuning.train(model, [fine_tuning.Example((1, 2), (-100, 2))], recipe, 1, tmp_path, show=False)
+
+
+def test_gradient_checkpointing_of_a_model_that_has_none_is_refused(folder, monkeypatch):
+    from transformers import LlamaForCausalLM
+
+    prompter = prompting.for_model(folder, Usage(), Prompt())
+    monkeypatch.setattr(LlamaForCausalLM, "supports_gradient_checkpointing", False)
+    with pytest.raises(InputError, match=r"recipes\.small\.gradient_checkpointing: LlamaForCausalLM has none"):
+        model_check.check_model(folder, {"small": "all-linear"}, prompter, checkpointing=["small"])
+
+
+@pytest.mark.parametrize("attention", ["sdpa", "eager"])
+def test_attention_is_computed_as_the_config_says(folder, attention):
+    model = registry.load(folder, "float32", 1, attention)
+    assert model.network.config._attn_implementation == attention
+
+
+def test_flash_attention_that_is_not_installed_is_refused_in_a_sentence(folder, monkeypatch):
+    monkeypatch.setattr(registry, "find_spec", lambda name: None)
+    with pytest.raises(InputError, match="attention: flash needs the package flash-attn"):
+        registry.load(folder, "float32", 1, "flash")

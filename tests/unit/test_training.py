@@ -104,6 +104,27 @@ def test_how_a_batch_is_cut_does_not_change_what_is_learned(train):
         np.testing.assert_allclose(curve["grad_norm"], curves[0]["grad_norm"], rtol=1e-3)
 
 
+@pytest.mark.parametrize("loss", ["completion", "full"])
+def test_gradient_checkpointing_changes_nothing_that_is_learned(train, monkeypatch, loss):
+    """Losses and gradients are the same; the forward pass of each layer runs a second time."""
+    from transformers.models.llama.modeling_llama import LlamaMLP
+
+    calls = []
+    real = LlamaMLP.forward
+    monkeypatch.setattr(LlamaMLP, "forward", lambda self, x: calls.append(torch.is_grad_enabled()) or real(self, x))
+    recipe, curves, computed = RECIPE.model_copy(update={"loss": loss}), [], []
+    for on in (False, True):
+        calls.clear()
+        curves.append(
+            train(recipe.model_copy(update={"gradient_checkpointing": on}), name=f"checkpointing-{on}")[1].curve
+        )
+        # Passes without gradients are those that try how a network can be computed.
+        computed.append(sum(calls))
+    np.testing.assert_allclose(curves[1]["loss"], curves[0]["loss"], rtol=1e-4)
+    np.testing.assert_allclose(curves[1]["grad_norm"], curves[0]["grad_norm"], rtol=1e-3)
+    assert computed[1] == 2 * computed[0] > 0
+
+
 def test_out_of_memory_halves_the_micro_batch_and_goes_on(train, monkeypatch):
     undisturbed, _ = train(RECIPE.model_copy(update={"micro_batch_size": 1}), name="one")
     real = fine_tuning._Trainer.compute_loss

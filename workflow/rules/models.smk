@@ -60,7 +60,9 @@ rule check_model:
                 "inference": inference_settings(),
                 # Only what the model must have: a learning rate checks nothing anew.
                 "recipes": {
-                    r: SETTINGS.recipes[r].model_dump(mode="json", include={"targets", "form"})
+                    r: SETTINGS.recipes[r].model_dump(
+                        mode="json", include={"targets", "form", "gradient_checkpointing"}
+                    )
                     for r in SETTINGS.grid.recipes
                 },
             },

@@ -17,6 +17,7 @@ class Needs(JobSettings):
 
     targets: Literal["all-linear"] | list[str]
     form: Method
+    gradient_checkpointing: bool = False
 
 
 class Settings(JobSettings):
@@ -34,12 +35,14 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     settings = Settings.read(args.settings)
+    registry.check_attention(settings.usage.attention)
     folder = registry.location(args.record)
     prompter = prompting.for_model(folder, settings.usage, settings.prompt)
     targets = {name: recipe.targets for name, recipe in settings.recipes.items()}
     forms = sorted({recipe.form for recipe in settings.recipes.values()})
     questions = tables.read(args.questions, tables.QUESTIONS)
-    report = model_check.check_model(folder, targets, prompter)
+    checkpointing = [name for name, recipe in settings.recipes.items() if recipe.gradient_checkpointing]
+    report = model_check.check_model(folder, targets, prompter, checkpointing)
     report |= tokenizer_check.check(prompter, questions, settings.inference, forms)
     files.write_json(args.out, report)
     print(json.dumps(report, indent=2))

@@ -66,7 +66,9 @@ def finetune(
     learned = fine_tuning.examples(prompter, questions, settings.recipe)
     print(f"{len(learned)} questions, {sum(len(e.input_ids) for e in learned)} tokens an epoch", flush=True)
     with gpus.taken(args.gpus):
-        model = registry.load(registry.location(args.record), settings.usage.dtype, args.threads)
+        model = registry.load(
+            registry.location(args.record), settings.usage.dtype, args.threads, settings.usage.attention
+        )
         try:
             trained = fine_tuning.train(model, learned, settings.recipe, made_from["seed"], checkpoints)
         except errors.InputError as error:

@@ -52,7 +52,8 @@ class BaseModel:
             self._held.enter_context(gpus.taken(self.gpus))
             self._taken = True
         if self._loaded is None:
-            self._loaded = registry.load(self.folder, self.settings.usage.dtype, self.threads)
+            usage = self.settings.usage
+            self._loaded = registry.load(self.folder, usage.dtype, self.threads, usage.attention)
         base, self._loaded = self._loaded, None
         model = registry.with_adapter(base, adapter) if adapter else base
         yield model

@@ -64,7 +64,7 @@ class Task(JobSettings):
 
         folder = registry.location(record)
         return ScoredCandidates(
-            registry.load(folder, self.usage.dtype, threads),
+            registry.load(folder, self.usage.dtype, threads, self.usage.attention),
             prompting.for_model(folder, self.usage, Prompt()),
             prompts.load(self.annotation.prompts),
             self.candidates,

@@ -26,6 +26,8 @@ class Usage(Section):
 
     dtype: Literal["auto", "bfloat16", "float32"] = "auto"
     """`auto`: bfloat16 where the device computes in it, else float32."""
+    attention: Literal["auto", "sdpa", "eager", "flash"] = "auto"
+    """`auto`: what transformers takes for the architecture, mostly sdpa. `flash` needs the package flash-attn."""
     max_tokens: Annotated[int, Field(ge=32)] = 2048
     """Longer questions lose the start of their stem, never an option. The model's own window limits it too."""
     chat_template: bool = True

@@ -35,6 +35,8 @@ class Recipe(Section):
     batch_size: Annotated[int, Field(ge=1)] = 16
     micro_batch_size: Annotated[int, Field(ge=1)] = 4
     """Questions in memory at once; the batch is accumulated from them."""
+    gradient_checkpointing: bool = False
+    """Compute activations a second time in place of keeping them: about a third more time, far less memory."""
     checkpoint_steps: Annotated[int, Field(ge=1)] = 50
     """Optimiser steps between checkpoints, from which a restarted job resumes."""
 

@@ -32,7 +32,7 @@ from ..core.errors import InputError
 from ..core.files import write_json
 from ..core.job_cache import is_whole, mark_whole
 from ..core.signals import on_signal
-from . import lora_targets, packed_loss
+from . import lora_targets, output_head, packed_loss
 from .prompting import Prompter, Question, Tokens
 from .registry import LoadedModel
 from .training_checks import require_learning
@@ -109,6 +109,11 @@ def train(
     micro = recipe.micro_batch_size
     # Tried before the adapter and its dropout exist.
     packed_loss.can_pack(model)
+    output_head.is_plain(model.network)
+    if recipe.gradient_checkpointing and not model.network.supports_gradient_checkpointing:
+        raise InputError(
+            f"gradient_checkpointing: {type(model.network).__name__} has none in transformers; set it to false"
+        )
     # Before the adapter exists: its matrices are drawn when it is made.
     set_seed(seed)
     network = _adapted(model.network, recipe)
@@ -156,7 +161,8 @@ def _train(
     resumed = newest_whole(checkpoints)
     trainer = _Trainer(
         base=model,
-        packs=packed_loss.can_pack(model),
+        # Attention of a packed pass can't be computed a second time: its layout is gone by then.
+        packs=packed_loss.can_pack(model) and not recipe.gradient_checkpointing,
         model=network,
         args=_arguments(model, recipe, seed, checkpoints, micro, steps),
         train_dataset=[learned[i] for i in sequence],  # type: ignore[arg-type]
@@ -203,6 +209,7 @@ class _Trainer(Trainer):
     def __init__(self, base: LoadedModel, packs: bool, **arguments: Any) -> None:
         super().__init__(**arguments)
         self._base, self._packs = base, packs
+        self._plain_head = output_head.is_plain(base.network)
         # Makes Trainer count the labels of a whole batch, by which `compute_loss` divides: the sum over micro-batches
         # is then the batch's mean, however it is cut.
         self.model_accepts_loss_kwargs = True
@@ -235,10 +242,13 @@ class _Trainer(Trainer):
         return packed_loss.summed(self._base, ids, labels, _IGNORED)
 
     def _padded_loss(self, model: Any, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
-        """The loss of a network that can't be packed, with logits where there are labels alone."""
+        """The loss of a padded batch; of a network with a plain head, logits where there are labels alone."""
         labels = inputs["labels"]
         rows, columns = (labels != _IGNORED).nonzero(as_tuple=True)
         given = {key: inputs[key] for key in ("input_ids", "attention_mask")}
+        if self._plain_head:
+            _, hidden = output_head.hidden_states(model, rows, columns - 1, **given, use_cache=False)
+            return packed_loss.of_hidden_states(self._base, hidden, labels[rows, columns])
         logits = model(**given, use_cache=False).logits[rows, columns - 1]
         return torch.nn.functional.cross_entropy(logits.float(), labels[rows, columns], reduction="sum")
 
@@ -315,6 +325,8 @@ def _arguments(
         lr_scheduler_type=recipe.schedule if recipe.schedule != "constant" else "constant_with_warmup",
         warmup_steps=round(recipe.warmup * steps),
         weight_decay=recipe.weight_decay,
+        activation_checkpointing=recipe.gradient_checkpointing,
+        activation_checkpointing_kwargs={"use_reentrant": False},
         max_grad_norm=recipe.max_grad_norm,
         seed=seed,
         full_determinism=on_gpu,

@@ -1,6 +1,6 @@
 """What makes a model unusable here, found without reading its weights, before any GPU is used."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,10 +10,14 @@ from .prompting import Prompter
 
 
 def check_model(
-    folder: Path, recipes: Mapping[str, Literal["all-linear"] | list[str]], prompter: Prompter
+    folder: Path,
+    recipes: Mapping[str, Literal["all-linear"] | list[str]],
+    prompter: Prompter,
+    checkpointing: Collection[str] = (),
 ) -> dict[str, Any]:
     """Check weights, tokenizer and LoRA targets (by recipe) of a model's folder, without reading any weight.
 
+    ``checkpointing`` has the recipes with gradient checkpointing, which not every architecture supports.
     Returns the architecture, how it is scored, and the parameters of an adapter of rank 1 by recipe. Raises
     `InputError` for what would fail, or be wrong in silence, later.
     """
@@ -26,6 +30,12 @@ def check_model(
             f"{folder}: its tokenizer is larger than its embedding: {len(beyond)} tokens from {beyond[0][1]!r} "
             f"({beyond[0][0]}) on have none of its {rows} rows; take the tokenizer that belongs to the weights"
         )
+    for name in checkpointing:
+        if not network.supports_gradient_checkpointing:
+            raise InputError(
+                f"recipes.{name}.gradient_checkpointing: {type(network).__name__} has none in transformers; set it to "
+                "false"
+            )
     adapted = {}
     for name, targets in recipes.items():
         try:

@@ -36,9 +36,13 @@ def summed(model: LoadedModel, sequences: Sequence[Ids], labels: Sequence[Ids], 
                 places.append((packed.run_at(branch, at - 1), at - 1))
                 wanted.append(label)
     hidden = packed.compute(model, tree.runs, places, forward=output_head.hidden_states)
+    return of_hidden_states(model, hidden, torch.tensor(wanted, device=hidden.device))
+
+
+def of_hidden_states(model: LoadedModel, hidden: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Summed cross-entropy of (n, hidden) states, as they enter a plain head, against (n,) labels, in nats."""
     head = output_head.head_of(model.network)
-    targets = torch.tensor(wanted, device=hidden.device)
-    loss: torch.Tensor = _HeadLoss.apply(hidden, head.weight, head.bias, targets)  # type: ignore[no-untyped-call]
+    loss: torch.Tensor = _HeadLoss.apply(hidden, head.weight, head.bias, labels)  # type: ignore[no-untyped-call]
     return loss
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -55,8 +56,13 @@ def load_tokenizer(folder: Path) -> "PreTrainedTokenizerFast":
     return cast("PreTrainedTokenizerFast", tokenizer)
 
 
-def load(folder: Path, dtype: Literal["auto", "bfloat16", "float32"], threads: int | None = None) -> LoadedModel:
-    """Load a base model for inference on the best device there is.
+def load(
+    folder: Path,
+    dtype: Literal["auto", "bfloat16", "float32"],
+    threads: int | None = None,
+    attention: Literal["auto", "sdpa", "eager", "flash"] = "auto",
+) -> LoadedModel:
+    """Load a base model for inference on the best device there is, with one of transformers' attention functions.
 
     Raises `InputError` on damaged weights, and where tensors of the model are missing, left over or of another shape.
     """
@@ -65,8 +71,19 @@ def load(folder: Path, dtype: Literal["auto", "bfloat16", "float32"], threads: i
     if threads:
         torch.set_num_threads(threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    network = _network(folder, dtype=resolve_dtype(dtype, device))
+    check_attention(attention)
+    implementation = {"auto": None, "flash": "flash_attention_2"}.get(attention, attention)
+    network = _network(folder, dtype=resolve_dtype(dtype, device), attn_implementation=implementation)
     return LoadedModel(network.to(device).eval(), load_tokenizer(folder), device)
+
+
+def check_attention(attention: str) -> None:
+    """Raise `InputError` where an attention function is asked for that is not installed."""
+    if attention == "flash" and find_spec("flash_attn") is None:
+        raise InputError(
+            "attention: flash needs the package flash-attn, which is not installed; install it in the environment of "
+            "the jobs, or set attention: sdpa"
+        )
 
 
 def outline(folder: Path) -> Any:
