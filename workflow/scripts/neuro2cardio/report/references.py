@@ -41,7 +41,7 @@ def table(marked: Marked, axes: Axes, specialties: list[list[str]], confidence: 
             own = _over_seeds(marked, axes, model, recipe, method)
             for against in (name for name in (FEW_SHOT, *controls) if name in own):
                 key = {"model": model, "recipe": recipe, "method": method, "against": against}
-                others = {name: right for name, right in own.items() if name not in (against, FEW_SHOT)}
+                others = {name: right for name, right in own.items() if name != against}
                 rows += [
                     row
                     for test, mask in members.items()
