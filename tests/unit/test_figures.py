@@ -164,3 +164,10 @@ def test_planned_stands_beside_measured_between_whole_powers_of_ten():
         "finetune · small (4 jobs)",
         "infer_base · small (1 job)",
     ]
+
+
+def test_a_pdf_embeds_its_fonts_as_outlines_that_journals_take(tmp_path):
+    axes = planted.axes_of(["cardiology", "neurology"])
+    figures.save(draw("transfer-letter", axes, tables_of(axes)), tmp_path / "figure", ["pdf"])
+    content = (tmp_path / "figure.pdf").read_bytes()
+    assert b"/FontFile2" in content and b"/Type3" not in content

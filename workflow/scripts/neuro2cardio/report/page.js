@@ -387,7 +387,7 @@
         return { type: "scatter", mode: "lines+markers", name: plain(clip(trainName(r.train_set), 26)) + ` (ECE ${r.ece[0].toFixed(3)})`, x: bins.map((i) => r.confidence[i]), y: bins.map((i) => r.accuracy[i]), line: r.seed < 0 ? { width: 3, color: colour("--ink") } : { width: 1 }, text: bins.map((i) => "n=" + r.n[i]) };
       });
       traces.push({ type: "scatter", mode: "lines", name: "perfect", x: [0, 1], y: [0, 1], line: { dash: "dot", color: colour("--soft") } });
-      return { traces, layout: { height: 460, xaxis: { title: { text: "probability of the chosen option" }, range: [0, 1] }, yaxis: { title: { text: "share answered rightly" }, range: [0, 1] } },
+      return { traces, layout: { height: 460, xaxis: { title: { text: "probability of the chosen option" }, range: [0, 1] }, yaxis: { title: { text: "share of right answers" }, range: [0, 1] } },
         columns: ["train_set", "seed", "ece"], cells: own.map((r) => [r.train_set, r.seed, r.ece[0]]) };
     };
     const [shown, redraw] = figure("calibration", "Reliability of option probabilities", "", draw);
