@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -154,3 +155,42 @@ def test_the_summary_says_what_it_rests_on():
     text = plan.summary(planned(config()), plan.known_lengths(config()))
     assert "116 jobs" in text
     assert "published sizes of S-MedQA" in text
+
+
+def test_the_summary_tells_gpu_memory_from_host_memory_and_writes_short_times_in_minutes_or_seconds():
+    text = plan.summary(planned(config()), plan.known_lengths(config()))
+    assert "GPU memory host memory asked for" in text
+    assert "snakemake power" in text
+    fetch = next(line for line in text.splitlines() if "fetch_model" in line)
+    assert "26 s" in fetch
+
+
+@pytest.mark.parametrize(
+    ("billions", "said"),
+    [
+        (0.5, "GPUs of 16, 24, 40, 48, 80 GB will do"),
+        (8, "GPUs of 24, 40, 48, 80 GB will do"),
+        (70, "fits no single GPU of up to 80 GB"),
+    ],
+)
+def test_the_summary_says_which_gpus_hold_a_model(billions, said):
+    models = {"eight-billion": {"source": "hub", "id": "an/llm", "resources": {"gpu": 1, "parameters": billions}}}
+    grid = config(models=models)
+    size = plan.model_size(grid.models["eight-billion"], Path("model.json"))
+    table = plan.plan(grid, plan.known_lengths(grid), {"eight-billion": size})
+    assert said in plan.summary(table, plan.known_lengths(grid))
+
+
+def test_a_model_on_the_cpu_needs_no_gpu():
+    models = {"eight-billion": {"source": "hub", "id": "an/llm", "resources": {"gpu": 0}}}
+    assert plan.gpu_sizes(planned(config(models=models))) == ""
+
+
+def test_memory_knows_number_type_and_gradient_checkpointing():
+    recipe = config().recipes["short"]
+    usual = plan.training_bytes(SIZE, recipe, 300)
+    less = plan.training_bytes(SIZE, recipe.model_copy(update={"gradient_checkpointing": True}), 300)
+    assert 2 * SIZE.parameters < less < usual - 3e9
+    entry = {**CONFIG["models"]["eight-billion"], "dtype": "float32"}
+    infer = row(planned(config(models={"eight-billion": entry})), "infer_base")
+    assert infer["gpu_memory_gb"] == pytest.approx(32)

@@ -31,6 +31,15 @@ CHARACTERS_PER_TOKEN = 4.0
 TEMPLATE_TOKENS = 30
 """Added to a question by a chat template. With the line above, a question of S-MedQA has 258 tokens; counted: 254."""
 
+WEIGHT_BYTES = {"auto": 2, "bfloat16": 2, "float32": 4}
+"""Bytes in memory per parameter of a model on a GPU, by its `dtype`; `auto` is bfloat16 on GPUs that compute in it."""
+
+GPU_SIZES = (16, 24, 40, 48, 80)
+"""Memory of common GPUs in GB."""
+
+RESERVED = 0.1
+"""Share of a GPU's memory that CUDA's own context and fragments of free memory are taken to use."""
+
 START_SECONDS = 10.0
 """Memory of each job before it loads weights: Snakemake, Python, PyTorch."""
 
@@ -152,7 +161,7 @@ def plan(
     table = pd.DataFrame(
         _row(name, work, settings.models[name], sizes[name], settings.plan)
         for name in settings.grid.models
-        for work in _works(sizes[name], settings, lengths)
+        for work in _works(sizes[name], settings, lengths, WEIGHT_BYTES[settings.models[name].dtype])
     )
     return table if costs is None else calibrated(table, costs)
 
@@ -213,15 +222,19 @@ class _Work:
     disk_bytes: float = 0
 
 
-def _works(model: Size, settings: Settings, lengths: Lengths) -> list[_Work]:
+def _works(model: Size, settings: Settings, lengths: Lengths, weight_bytes: int) -> list[_Work]:
     adapters = len(settings.train_sets) * len(settings.grid.seeds)
     recipes = [settings.recipes[name] for name in settings.grid.recipes]
     asked = inference_tokens(settings, lengths) * lengths.test
     answers = lengths.test * len(settings.inference.methods) * settings.inference.permutations * ANSWER_BYTES
     shots = settings.inference.base_shots
+    weights = weight_bytes * model.parameters
+    peak = max(
+        training_bytes(model, recipe, training_tokens(recipe, settings, lengths), weight_bytes) for recipe in recipes
+    )
     n = adapters * len(recipes)
     # Each worked example is about as long as a question.
-    few_shot = [_Work("infer_few_shot", 1, asked * (1 + shots), FORWARD, 2 * model.parameters, answers)]
+    few_shot = [_Work("infer_few_shot", 1, asked * (1 + shots), FORWARD, weights, answers)]
     return [
         _Work("fetch_model", 1, disk_bytes=2 * model.parameters),
         _Work(
@@ -229,12 +242,12 @@ def _works(model: Size, settings: Settings, lengths: Lengths) -> list[_Work]:
             adapters * len(recipes),
             sum(_train_set_tokens(recipe, settings, lengths) for recipe in recipes) * len(settings.grid.seeds),
             TRAINING,
-            max(training_bytes(model, recipe, training_tokens(recipe, settings, lengths)) for recipe in recipes),
+            peak,
             adapters * sum(ADAPTER_BYTES * recipe.rank * model.lora_per_rank for recipe in recipes),
         ),
-        _Work("infer_base", 1, asked, FORWARD, 2 * model.parameters, answers),
+        _Work("infer_base", 1, asked, FORWARD, weights, answers),
         *(few_shot if shots else []),
-        _Work("infer_adapter", n // scored_together(settings), n * asked, FORWARD, 2 * model.parameters, n * answers),
+        _Work("infer_adapter", n // scored_together(settings), n * asked, FORWARD, weights, n * answers),
     ]
 
 
@@ -260,15 +273,18 @@ def _train_set_tokens(recipe: Recipe, settings: Settings, lengths: Lengths) -> f
     return training_tokens(recipe, settings, lengths) * recipe.epochs * questions
 
 
-def training_bytes(model: Size, recipe: Recipe, tokens: float) -> float:
+def training_bytes(model: Size, recipe: Recipe, tokens: float, weight_bytes: int = 2) -> float:
     """Peak memory of one training job whose questions have so many tokens.
 
-    Weights in bf16; adapter, its gradient and Adam's two moments in float32; activations of one micro-batch. A layer
-    keeps 34 bytes a token and unit of width (Korthikanti et al. 2022, equation 2, without the attention scores, which
-    fused attention does not store); width x layers is a twentieth of `lora_per_rank` in models shaped like Llama.
+    Weights, ``weight_bytes`` a parameter; adapter, its gradient and Adam's two moments in float32; activations of one
+    micro-batch. A layer keeps 34 bytes a token and unit of width (Korthikanti et al. 2022, equation 2, without the
+    attention scores, which fused attention does not store); width x layers is a twentieth of `lora_per_rank` in models
+    shaped like Llama. With gradient checkpointing each layer keeps its input, 2 bytes, and one layer at a time the
+    rest, 1 byte for each of about 30 layers.
     """
-    activations = 34 / 20 * model.lora_per_rank * tokens * recipe.micro_batch_size
-    return 2 * model.parameters + 16 * recipe.rank * model.lora_per_rank + activations
+    kept = 3 if recipe.gradient_checkpointing else 34
+    activations = kept / 20 * model.lora_per_rank * tokens * recipe.micro_batch_size
+    return weight_bytes * model.parameters + 16 * recipe.rank * model.lora_per_rank + activations
 
 
 def _row(name: str, work: _Work, model: Model, size: Size, rates: Planning) -> dict[str, object]:
@@ -301,20 +317,51 @@ def summary(table: pd.DataFrame, lengths: Lengths) -> str:
             "jobs": table["jobs"],
             "Mtokens": table["tokens"].div(1e6).map(_short),
             "PFLOP": table["flops"].div(1e15).map(_short),
-            "hours": table["hours"].map(_short),
-            "GPU hours": table["gpu_hours"].map(_short),
-            "GPU GB": table["gpu_memory_gb"].map(_short),
-            "asks GB": table["memory_gb"].map(_short),
-            "disk GB": table["disk_gb"].map(_short),
+            "time": table["hours"].map(_duration),
+            "GPU time": table["gpu_hours"].map(_duration),
+            "GPU memory": table["gpu_memory_gb"].map(_short),
+            "host memory asked for": table["memory_gb"].map(_short),
+            "disk": table["disk_gb"].map(_short),
         }
     )
-    total = table[["hours", "gpu_hours", "disk_gb"]].sum().map(_short)
+    total = table[["hours", "gpu_hours"]].sum().map(_duration)
     bases = "".join(f"{name}: {basis}.\n" for name, basis in table.groupby("model")["basis"].first().items())
     return (
-        f"{shown.to_string(index=False)}\n\n{table['jobs'].sum()} jobs; {total['gpu_hours']} GPU-hours and "
-        f"{total['hours']} job-hours in all; {total['disk_gb']} GB of disk.\n"
+        f"{shown.to_string(index=False)}\n\nTime is that of all jobs of a line together; memory and disk are in GB, "
+        "memory that of one job.\n"
+        f"{table['jobs'].sum()} jobs; {total['gpu_hours']} of GPU time and {total['hours']} of job time in all; "
+        f"{_short(table['disk_gb'].sum())} GB of disk.\n"
+        f"{gpu_sizes(table)}"
+        "What a grid of this size can find: snakemake power --cores 1\n"
         f"From {lengths.basis}. Sizes of models:\n{bases}"
     )
+
+
+def gpu_sizes(table: pd.DataFrame) -> str:
+    """The GPUs that hold each model of a plan, one line each; nothing for models that compute on the CPU."""
+    lines = []
+    for model, needed in table.groupby("model", sort=False)["gpu_memory_gb"].max().items():
+        if needed == 0:
+            continue
+        enough = [size for size in GPU_SIZES if needed <= size * (1 - RESERVED)]
+        lines.append(
+            f"{model}: {_short(needed)} GB of GPU memory at the peak; "
+            + (
+                f"GPUs of {', '.join(map(str, enough))} GB will do.\n"
+                if enough
+                else f"fits no single GPU of up to {GPU_SIZES[-1]} GB: a smaller model, a lower micro_batch_size, or "
+                "gradient_checkpointing: true.\n"
+            )
+        )
+    return "".join(lines)
+
+
+def _duration(hours: float) -> str:
+    """Hours, minutes or seconds, whichever is readable, and a dash for none."""
+    for unit, length in (("h", 1.0), ("min", 1 / 60)):
+        if hours >= length:
+            return f"{_short(hours / length)} {unit}"
+    return f"{hours * 3600:.0f} s" if hours else "-"
 
 
 def _short(value: float) -> str:
