@@ -6,13 +6,15 @@ import itertools
 import json
 import xml.etree.ElementTree as ElementTree
 
+from hypothesis import HealthCheck, given, settings, strategies as st
 import pandas as pd
 import pytest
 
-from neuro2cardio.annotation import labels, verification, votes
+from neuro2cardio.annotation import label_studio, labels, sheets, verification, votes
 from neuro2cardio.core.errors import InputError
 
 C, N, P = "Cardiology", "Neurology", "Pediatrics"
+ALLOWED = sheets.allowed(labels.CANDIDATES, {})
 
 
 @pytest.fixture
@@ -39,7 +41,7 @@ def sample(counted) -> pd.DataFrame:
 
 @pytest.fixture
 def sheet(sample, questions) -> list[dict[str, str]]:
-    rows = list(csv.DictReader(StringIO(verification.sheet(sample, questions), newline="")))
+    rows = list(csv.DictReader(StringIO(sheets.write(sheets.hand_out(sample, questions), ALLOWED), newline="")))
     return [row | {"specialty": C} for row in rows]
 
 
@@ -69,11 +71,12 @@ def test_a_larger_sample_contains_the_smaller_one(counted):
 
 
 def test_a_sheet_shows_the_question_and_not_the_vote(sample, questions):
-    text = verification.sheet(sample, questions)
+    text = sheets.write(sheets.hand_out(sample, questions), ALLOWED)
     rows = list(csv.DictReader(StringIO(text, newline="")))
-    assert tuple(rows[0]) == verification.SHEET
+    assert tuple(rows[0]) == sheets.SHEET
     assert len(rows) == len(sample)
-    assert C not in text
+    assert {row["allowed"] for row in rows} == {"; ".join(ALLOWED)}
+    assert not any(row["specialty"] or row["also"] for row in rows)
     assert all(row["question_id"].startswith("q-") for row in rows)
     assert all(row["question"].startswith("'=") for row in rows)
 
@@ -83,7 +86,7 @@ def test_a_sheet_is_read_back_as_spreadsheets_save_it(tmp_path, sample, question
     sheet[0] |= {"specialty": "ob/gyn", "also": "cardiology; Neurology", "comment": "why not"}
     sheet[1] |= {"specialty": ""}
     path = write(tmp_path / "anna.csv", sheet, delimiter, encoding)
-    ratings = verification.read_back(path, "anna", sample, questions)
+    ratings = sheets.read_back(path, "anna", sheets.hand_out(sample, questions))
     assert ratings["question_id"].tolist() == sample["question_id"].tolist()
     first = ratings.iloc[0]
     assert (first["specialty"], first["also"], first["comment"]) == ("Obstetrics and gynecology", [C, N], "why not")
@@ -113,26 +116,26 @@ def also_alone(rows):
 @pytest.mark.parametrize(
     ("damage", "complaint"),
     [
-        (change_id, r"unknown or changed question_id '1\.2E\+10'"),
+        (change_id, r"anna\.csv:\d+: unknown or changed question_id '1\.2E\+10'"),
         (change_id, r"1 of \d+ rows are missing: q-"),
         (lambda rows: rows[:-2], r"2 of \d+ rows are missing"),
-        (lambda rows: [*rows, rows[0]], r"row q-\w+ is there 2 times"),
-        (unknown_label, r"row q-\w+: unknown specialty 'Cardiolgy'; did you mean 'Cardiology'"),
-        (change_question, r"row q-\w+: its question is not the one that was handed out"),
+        (lambda rows: [*rows, rows[0]], r"row q-\w+ is there 2 times \(anna\.csv:2, anna\.csv:\d+\)"),
+        (unknown_label, r"anna\.csv:\d+ \(q-\w+\): unknown specialty 'Cardiolgy'; did you mean 'Cardiology'"),
+        (change_question, r"anna\.csv:\d+ \(q-\w+\): its question is not the one that was handed out"),
         (also_alone, "`also` is filled in and `specialty` is not"),
     ],
 )
 def test_a_damaged_sheet_is_refused_and_the_damage_named(tmp_path, sample, questions, sheet, damage, complaint):
     path = write(tmp_path / "anna.csv", damage(sheet))
     with pytest.raises(InputError, match=complaint) as caught:
-        verification.read_back(path, "anna", sample, questions)
+        sheets.read_back(path, "anna", sheets.hand_out(sample, questions))
     assert "anna.csv (anna)" in str(caught.value)
 
 
 def test_a_sheet_without_its_columns_is_refused(tmp_path, sample, questions, sheet):
     path = write(tmp_path / "anna.csv", [{"question_id": row["question_id"]} for row in sheet])
     with pytest.raises(InputError, match="no column also, question, specialty"):
-        verification.read_back(path, "anna", sample, questions)
+        sheets.read_back(path, "anna", sheets.hand_out(sample, questions))
 
 
 def exported(tasks, given):
@@ -152,34 +155,143 @@ def results(choices):
 
 
 def test_label_studio_there_and_back(tmp_path, sample, questions):
-    tasks = verification.label_studio_tasks(sample, questions)
+    tasks = label_studio.tasks(sheets.hand_out(sample, questions))
     given = [{"specialty": [N], "also": [C, P]}] + [{"specialty": [C]}] * (len(tasks) - 1)
     path = tmp_path / "ben.json"
     path.write_text(json.dumps(exported(tasks, given)))
-    ratings = verification.read_back(path, "ben", sample, questions)
+    ratings = sheets.read_back(path, "ben", sheets.hand_out(sample, questions))
     assert ratings["specialty"].tolist() == [N] + [C] * (len(tasks) - 1)
     assert ratings["also"][0] == [C, P]
     assert ratings["comment"][0] == "well"
 
 
 def test_a_cancelled_task_is_left_out_and_two_annotations_are_refused(tmp_path, sample, questions):
-    tasks = exported(verification.label_studio_tasks(sample, questions), [{"specialty": [C]}] * len(sample))
+    tasks = exported(label_studio.tasks(sheets.hand_out(sample, questions)), [{"specialty": [C]}] * len(sample))
     tasks[0]["annotations"][0]["was_cancelled"] = True
     path = tmp_path / "ben.json"
     path.write_text(json.dumps(tasks))
-    assert verification.read_back(path, "ben", sample, questions)["specialty"][0] == ""
+    assert sheets.read_back(path, "ben", sheets.hand_out(sample, questions))["specialty"][0] == ""
     tasks[1]["annotations"] *= 2
     path.write_text(json.dumps(tasks))
     with pytest.raises(InputError, match="task 1 has 2 annotations"):
-        verification.read_back(path, "ben", sample, questions)
+        sheets.read_back(path, "ben", sheets.hand_out(sample, questions))
 
 
 def test_the_label_studio_interface_offers_every_candidate():
-    root = ElementTree.fromstring(verification.label_studio_config(labels.CANDIDATES))
+    root = ElementTree.fromstring(label_studio.config(sheets.allowed(labels.CANDIDATES, {})))
     offered = [choice.get("value") for choice in root.find("Choices[@name='specialty']")]
     assert offered == [*labels.CANDIDATES, labels.OTHERS]
     shown = {text.get("value") for text in root.findall("Text")}
     assert shown == {"$question", "$options", "$answer"}
+
+
+@pytest.mark.parametrize("nothing", ["", "none", "None.", "nothing", "n/a", "N.A.", "-", "—", "no others", "Others"])
+def test_nothing_further_is_nothing(tmp_path, sample, questions, sheet, nothing):
+    path = write(tmp_path / "anna.csv", [row | {"also": nothing} for row in sheet])
+    ratings = sheets.read_back(path, "anna", sheets.hand_out(sample, questions))
+    assert ratings["also"].tolist() == [[]] * len(sheet)
+
+
+@pytest.mark.parametrize(
+    ("cells", "complaint"),
+    [
+        ({"also": "none; Neurology"}, "`also` says 'none' and names a specialty besides"),
+        ({"specialty": "Cardiology; Neurology"}, "several names in `specialty`"),
+        ({"specialty": "not Cardiology"}, "unknown specialty 'not Cardiology'"),
+        ({"specialty": "≠ Cardiology"}, "has the sign '≠'"),
+        ({"answer": "Cardiology"}, "its answer is not the one"),
+    ],
+)
+def test_what_could_be_a_wrong_label_is_refused_with_its_line(tmp_path, sample, questions, sheet, cells, complaint):
+    path = write(tmp_path / "anna.csv", [sheet[0] | cells, *sheet[1:]])
+    with pytest.raises(InputError, match=rf"anna\.csv:2 \(q-\w+\): .*{complaint}"):
+        sheets.read_back(path, "anna", sheets.hand_out(sample, questions))
+
+
+def test_rows_of_another_length_and_doubled_headers_are_refused(tmp_path, sample, questions, sheet):
+    rows = sheets.hand_out(sample, questions)
+    path = write(tmp_path / "anna.csv", sheet)
+    whole = path.read_text()
+    path.write_text(whole.rstrip("\n") + ",more\n")
+    with pytest.raises(InputError, match="9 cells, more than the header's 8"):
+        sheets.read_back(path, "anna", rows)
+    path.write_text(whole.replace("comment,", "also,", 1))
+    with pytest.raises(InputError, match="several columns named 'also'"):
+        sheets.read_back(path, "anna", rows)
+
+
+def test_separators_alone_capitals_and_a_sep_line_are_read(tmp_path, sample, questions, sheet):
+    path = write(tmp_path / "anna.csv", [{k.upper(): v for k, v in row.items()} for row in sheet], ";", "utf-8")
+    path.write_text("sep=;\n" + path.read_text() + ";;;;;;;\n")
+    ratings = sheets.read_back(path, "anna", sheets.hand_out(sample, questions))
+    assert ratings["specialty"].tolist() == [C] * len(sheet)
+
+
+def test_json_json_lines_named_json_and_parquet_are_read(tmp_path, sample, questions, sheet):
+    rows = [row | {"also": [N, P]} for row in sheet]
+    (tmp_path / "list.json").write_text(json.dumps(rows))
+    (tmp_path / "lines.json").write_text("\n".join(map(json.dumps, rows)))
+    pd.DataFrame(rows).to_parquet(tmp_path / "table.parquet")
+    for name in ("list.json", "lines.json", "table.parquet"):
+        ratings = sheets.read_back(tmp_path / name, "anna", sheets.hand_out(sample, questions))
+        assert ratings["also"].tolist() == [[N, P]] * len(sheet), name
+
+
+def test_the_users_own_names_are_read_and_offered(tmp_path, sample, questions, sheet):
+    own = {"heart, lungs": C, "ethics": None, "sports medicine": "Sports medicine"}
+    cells = [{"specialty": "Heart, Lungs"}, {"specialty": "Ethics"}, {"specialty": "sports  medicine", "also": "ENT"}]
+    path = write(tmp_path / "anna.csv", [row | c for row, c in zip(sheet, cells, strict=False)] + sheet[3:])
+    ratings = sheets.read_back(path, "anna", sheets.hand_out(sample, questions), own)
+    assert ratings["specialty"][:3].tolist() == [C, labels.OTHERS, "Sports medicine"]
+    assert ratings["also"][2] == ["Otorhinolaryngology"]
+    assert sheets.allowed(labels.CANDIDATES, own)[-2:] == ["Sports medicine", labels.OTHERS]
+
+
+def test_relations_and_empty_tasks_of_label_studio_are_passed_over(tmp_path, sample, questions):
+    rows = sheets.hand_out(sample, questions)
+    tasks = exported(label_studio.tasks(rows), [{"specialty": [C]}] * len(rows))
+    tasks[0]["annotations"][0]["result"].append({"type": "relation", "from_id": "a", "to_id": "b"})
+    tasks[1]["annotations"] = []
+    tasks[2]["annotations"][0]["result"] = None
+    path = tmp_path / "ben.json"
+    path.write_text(json.dumps(tasks))
+    assert sheets.read_back(path, "ben", rows)["specialty"].tolist() == [C, "", ""] + [C] * (len(rows) - 3)
+    path.write_text(json.dumps(label_studio.tasks(rows)))
+    with pytest.raises(InputError, match="export the project as JSON, not its tasks"):
+        sheets.read_back(path, "ben", rows)
+
+
+def test_the_csv_export_of_label_studio_is_read_or_says_which_to_take(tmp_path, sample, questions, sheet):
+    rows = sheets.hand_out(sample, questions)
+    shown = ["question_id", "question", "options", "answer", "specialty"]
+    flat = [{k: row[k] for k in shown} | {"also": json.dumps({"choices": [N, P]}), "annotator": "1"} for row in sheet]
+    ratings = sheets.read_back(write(tmp_path / "ben.csv", flat), "ben", rows)
+    assert ratings["also"].tolist() == [[N, P]] * len(rows)
+    with pytest.raises(InputError, match="export as JSON instead"):
+        sheets.read_back(write(tmp_path / "ben.csv", flat[1:]), "ben", rows)
+
+
+WORDS = st.sampled_from(["", C, N, "none", "-", "not Cardiology", "[", "{", "Cardiology;Neurology", '"', "≠ Neurology"])
+SHAPES = st.lists(
+    st.one_of(WORDS, st.text(max_size=8), st.none(), st.lists(WORDS), st.integers()), min_size=4, max_size=4
+)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(cells=SHAPES, delimiter=st.sampled_from(",;\t"), as_json=st.booleans())
+def test_no_shape_of_a_sheet_gives_a_wrong_label_or_a_traceback(tmp_path, cells, delimiter, as_json):
+    handed_out = {"question_id": "q-1", "question": "What, now?", "options": "a\nb", "answer": "a"}
+    row = handed_out | dict(zip(("specialty", "also", "comment", "extra"), cells, strict=True))
+    path = tmp_path / ("anna.json" if as_json else "anna.csv")
+    path.unlink(missing_ok=True)
+    path.write_text(json.dumps([row])) if as_json else write(path, [row], delimiter)
+    try:
+        ratings = sheets.read_back(path, "anna", [handed_out])
+    except InputError:
+        return
+    given_names = cells[0] if isinstance(cells[0], list) else [cells[0]]
+    meant = {C: C, N: N, "none": labels.OTHERS}
+    assert ratings["specialty"][0] in {meant.get(name, labels.find(str(name)) or "") for name in given_names} | {""}
 
 
 def rate(question_id, *given):
@@ -187,7 +299,7 @@ def rate(question_id, *given):
 
 
 def judged(counted, *ratings, drawn="random"):
-    table = pd.DataFrame([row for rows in ratings for row in rows], columns=verification.RATINGS)
+    table = pd.DataFrame([row for rows in ratings for row in rows], columns=sheets.RATINGS)
     ids = list(dict.fromkeys(table["question_id"]))
     sample = pd.DataFrame({"question_id": ids, "drawn": [drawn] * len(ids)})
     return verification.judge(counted, sample, table)

@@ -6,6 +6,7 @@ import re
 import pytest
 import yaml
 
+from neuro2cardio.annotation import sheets
 from neuro2cardio.annotation.reading import Reading, read_answer
 from neuro2cardio.config.dataset import Dataset
 from neuro2cardio.questions import question_table, sources
@@ -52,3 +53,20 @@ def test_an_answer_of_the_page_is_read_as_it_says(text, label, problem):
 def test_the_page_shows_each_kind_of_answer():
     assert len(ANSWERS) == PAGE.count("```answer") == 6
     assert read_answer(ANSWERS[0][0]) == Reading("Cardiology", "", ANSWERS[0][0].index("\nCardiology"))
+
+
+SHEETS = re.findall(r"```sheet\.(csv|json)\n(.*?)```", PAGE, re.DOTALL)
+
+
+@pytest.mark.parametrize(("suffix", "content"), SHEETS)
+def test_a_sheet_of_the_page_is_read_as_it_says(tmp_path, suffix, content):
+    path = tmp_path / f"anna.{suffix}"
+    path.write_text(content, encoding="utf-8")
+    shown = {"q-1": "Which valve?", "q-2": "Which node?"}
+    rows = [{"question_id": i, "question": text, "options": "", "answer": ""} for i, text in shown.items()]
+    ratings = sheets.read_back(path, "anna", rows)
+    assert ratings[["question_id", "specialty", "also"]].values.tolist() == [["1", "Cardiology", []], ["2", "", []]]
+
+
+def test_the_page_shows_each_kind_of_sheet():
+    assert [suffix for suffix, _ in SHEETS] == ["csv", "json", "json"]

@@ -153,6 +153,7 @@ rule verify:
             "verify",
             candidates=SETTINGS.dataset.annotation.candidates,
             verification=SETTINGS.dataset.annotation.verification,
+            own_names=SETTINGS.dataset.own_names(),
         ),
         folder=lambda wildcards, output: Path(output.trail).parent,
         code=code_digest("verify"),

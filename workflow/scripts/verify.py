@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from neuro2cardio.annotation import agreement, labels, verification, votes
+from neuro2cardio.annotation import agreement, label_studio, labels, sheets, verification, votes
 from neuro2cardio.config.annotation import Verification
 from neuro2cardio.config.job_settings import JobSettings
 from neuro2cardio.core import errors, files, tables
@@ -14,6 +14,8 @@ from neuro2cardio.core import errors, files, tables
 class Settings(JobSettings):
     candidates: list[str] | None
     verification: Verification
+    own_names: dict[str, str | None]
+    """The user's own names of specialties; see `Dataset.own_names`."""
 
 
 def main() -> None:
@@ -28,13 +30,15 @@ def main() -> None:
 
     given = settings.verification
     sample = verification.draw(counted, given.random, given.per_specialty, given.seed)
-    files.write_text(args.out / "sheet.csv", verification.sheet(sample, questions))
-    files.write_json(args.out / "label-studio/tasks.json", verification.label_studio_tasks(sample, questions))
     names = labels.check_candidates(settings.candidates or labels.CANDIDATES)
-    files.write_text(args.out / "label-studio/config.xml", verification.label_studio_config(names))
+    allowed = sheets.allowed(names, settings.own_names)
+    rows = sheets.hand_out(sample, questions)
+    files.write_text(args.out / "sheet.csv", sheets.write(rows, allowed))
+    files.write_json(args.out / "label-studio/tasks.json", label_studio.tasks(rows))
+    files.write_text(args.out / "label-studio/config.xml", label_studio.config(allowed))
 
-    read = [verification.read_back(path, name, sample, questions) for name, path in sorted(given.experts.items())]
-    ratings = pd.concat(read) if read else pd.DataFrame(columns=verification.RATINGS)
+    read = [sheets.read_back(path, name, rows, settings.own_names) for name, path in sorted(given.experts.items())]
+    ratings = pd.concat(read) if read else pd.DataFrame(columns=sheets.RATINGS)
     trail = verification.judge(counted, sample, ratings)
     tables.write(trail, args.out / "trail.parquet", verification.TRAIL)
     tables.write_csv(trail, args.out / "trail.csv")

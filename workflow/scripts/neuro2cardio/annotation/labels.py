@@ -1,6 +1,6 @@
 """The specialties that an annotator may choose from, and the names that each of them goes by."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 import re
 
@@ -151,11 +151,22 @@ def check_candidates(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def canonical(name: str) -> str:
-    """The candidate behind a name or alias, whatever its case. Raises `InputError` naming the nearest one."""
+def canonical(name: str, own: Mapping[str, str | None] | None = None) -> str:
+    """What a name or alias means, whatever its case.
+
+    Args:
+        name: A candidate, or another name of one.
+        own: The user's own names (`specialties.key`), which come first; None: a specialty that is left out.
+
+    Raises:
+        InputError: Names the nearest one.
+    """
+    if own and specialties.key(name) in own:
+        return own[specialties.key(name)] or OTHERS
     found = find(name)
     if found is None:
-        raise InputError(f"unknown specialty {name!r}{nearest(name, (*CANDIDATES, OTHERS))}")
+        known = (*CANDIDATES, OTHERS, *filter(None, (own or {}).values()))
+        raise InputError(f"unknown specialty {name!r}{nearest(name, known)}")
     return found
 
 

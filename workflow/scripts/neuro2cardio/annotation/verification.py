@@ -1,29 +1,13 @@
-"""Experts check a sample: drawn, handed out as a sheet or a Label Studio project, read back with checks, applied."""
+"""Experts check a sample of the questions: how it is drawn, and what their answers do to the votes."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-import csv
-from io import StringIO
-import json
-from pathlib import Path
-from typing import Any
-from xml.sax.saxutils import quoteattr
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from ..core import tables
-from ..core.errors import InputError
 from ..core.specialties import SPECIALTIES
-from . import labels
-from .labels import OTHERS
 
-ID_PREFIX = "q-"
-"""Before each id in a sheet: spreadsheets read some bare ids as numbers (12345678e1234567) and write others back."""
-SHEET = ("question_id", "question", "options", "answer", "specialty", "also", "comment")
-"""Columns of a sheet. Experts fill in `specialty`, and, where they wish, `also` (further ones, split by ``;``)."""
-RATINGS = ("question_id", "expert", "specialty", "also", "comment")
 TRAIL = pa.schema(
     {
         "question_id": pa.string(),
@@ -39,7 +23,6 @@ TRAIL = pa.schema(
 )
 """What became of each checked question. `verdict`: `confirmed`, `corrected`, `added` (the vote had no winner) or
 `disputed` (no majority of experts; the vote stands)."""
-_LISTED = 5
 
 
 def draw(votes: pd.DataFrame, random: int, per_specialty: int, seed: int) -> pd.DataFrame:
@@ -61,64 +44,6 @@ def draw(votes: pd.DataFrame, random: int, per_specialty: int, seed: int) -> pd.
             chosen[question_id] = "specialty"
             have[winner] += 1
     return pd.DataFrame([(i, chosen[i]) for i in order if i in chosen], columns=["question_id", "drawn"])
-
-
-def sheet(sample: pd.DataFrame, questions: pd.DataFrame) -> str:
-    """The sample as CSV text (columns of `SHEET`). What the annotator said is not in it: that would sway experts."""
-    rows = _rows(sample, questions)
-    out = StringIO()
-    writer = csv.DictWriter(out, SHEET, lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        writer.writerow({name: tables.no_formula(row.get(name, "")) for name in SHEET})
-    return out.getvalue()
-
-
-def label_studio_tasks(sample: pd.DataFrame, questions: pd.DataFrame) -> list[dict[str, Any]]:
-    """The sample as tasks to import into a Label Studio project."""
-    return [{"data": {name: row[name] for name in SHEET[:4]}} for row in _rows(sample, questions)]
-
-
-def label_studio_config(candidates: Sequence[str]) -> str:
-    """The labelling interface of that project."""
-    choices = "\n".join(f"    <Choice value={quoteattr(name)}/>" for name in (*candidates, OTHERS))
-    return f"""<View>
-  <Header value="Which clinical specialty does this question belong to?"/>
-  <Text name="question" value="$question"/>
-  <Text name="options" value="$options"/>
-  <Text name="answer" value="$answer"/>
-  <Choices name="specialty" toName="question" choice="single-radio" required="true" showInline="true">
-{choices}
-  </Choices>
-  <Header value="Which others does it belong to as well, if any?"/>
-  <Choices name="also" toName="question" choice="multiple" showInline="true">
-{choices}
-  </Choices>
-  <TextArea name="comment" toName="question" placeholder="Comment"/>
-</View>
-"""
-
-
-def read_back(path: Path, expert: str, sample: pd.DataFrame, questions: pd.DataFrame) -> pd.DataFrame:
-    """What an expert answered (columns of `RATINGS`), from the CSV sheet or a Label Studio JSON export.
-
-    Every question of the sample must be there once, with its text unchanged; an empty specialty is a question left
-    out, which is no error. Raises one `InputError` with all that is wrong: unknown or changed ids, changed questions,
-    missing or doubled rows, unknown specialties.
-    """
-    rows = _read_label_studio(path) if path.suffix == ".json" else _read_csv(path)
-    expected = {row["question_id"]: row["question"] for row in _rows(sample, questions)}
-    wrong = _wrong_rows(rows, expected)
-    ratings = []
-    for row in rows:
-        try:
-            ratings.append(_rating(row, expert))
-        except InputError as error:
-            wrong.append(f"row {row['question_id']}: {error}")
-    if wrong:
-        more = f"\n  and {len(wrong) - 20} more" if len(wrong) > 20 else ""
-        raise InputError(f"{path} ({expert}):\n  " + "\n  ".join(wrong[:20]) + more)
-    return pd.DataFrame(ratings, columns=RATINGS)
 
 
 def wide(ratings: pd.DataFrame) -> pd.DataFrame:
@@ -172,79 +97,3 @@ def _verdict(before: str, ratings: pd.DataFrame) -> tuple[str, str, str, list[st
     also = sorted(name for name, count in named.items() if 2 * count > n and name != label)
     verdict = "confirmed" if before == label else "corrected" if before else "added"
     return verdict, before, label, also, experts, agreeing, n
-
-
-def _rows(sample: pd.DataFrame, questions: pd.DataFrame) -> list[dict[str, str]]:
-    by_id = questions.set_index("question_id")
-    return [
-        {
-            "question_id": f"{ID_PREFIX}{question_id}",
-            "question": by_id.at[question_id, "stem"],
-            "options": "\n".join(by_id.at[question_id, "options"]),
-            "answer": by_id.at[question_id, "options"][by_id.at[question_id, "answer"]],
-        }
-        for question_id in sample["question_id"]
-    ]
-
-
-def _read_csv(path: Path) -> list[dict[str, str]]:
-    """A sheet as spreadsheets save it: with or without a byte-order mark, columns split by comma, semicolon or tab."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read as UTF-8 text ({error}); save it as CSV UTF-8") from error
-    header = text.partition("\n")[0]
-    delimiter = max(",;\t", key=header.count)
-    rows = list(csv.DictReader(StringIO(text, newline=""), delimiter=delimiter))
-    missing = {"question_id", "question", "specialty", "also"} - set(rows[0] if rows else header.split(delimiter))
-    if missing:
-        raise InputError(f"{path}: no column {', '.join(sorted(missing))}; a sheet has {', '.join(SHEET)}")
-    return [{name: (row.get(name) or "").strip() for name in SHEET} for row in rows]
-
-
-def _read_label_studio(path: Path) -> list[dict[str, str]]:
-    """The JSON export of a project with one annotation a task; cancelled ones count as left out."""
-    try:
-        tasks = json.loads(path.read_text(encoding="utf-8"))
-        return [_task_row(task) for task in tasks]
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read as JSON ({error})") from error
-    except (KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{path}: not a Label Studio export in JSON form (a task lacks {error})") from error
-
-
-def _task_row(task: Mapping[str, Any]) -> dict[str, str]:
-    done = [a for a in task["annotations"] if not a.get("was_cancelled")]
-    if len(done) > 1:
-        raise InputError(f"task {task.get('id')} has {len(done)} annotations; export each expert's own")
-    row = {name: str(task["data"].get(name, "")) for name in SHEET[:4]} | dict.fromkeys(SHEET[4:], "")
-    for result in done[0]["result"] if done else []:
-        value = result["value"]
-        row[result["from_name"]] = ";".join(value.get("choices", value.get("text", [])))
-    return row
-
-
-def _wrong_rows(rows: Sequence[Mapping[str, str]], expected: Mapping[str, str]) -> list[str]:
-    ids = [row["question_id"] for row in rows]
-    wrong = [f"unknown or changed question_id {i!r}" for i in dict.fromkeys(ids) if i not in expected]
-    wrong += [f"row {i} is there {count} times" for i, count in Counter(ids).items() if count > 1 and i in expected]
-    missing = [i for i in expected if i not in set(ids)]
-    if missing:
-        more = ", ..." if len(missing) > _LISTED else ""
-        wrong.append(f"{len(missing)} of {len(expected)} rows are missing: {', '.join(missing[:_LISTED])}{more}")
-    changed = [row["question_id"] for row in rows if _differs(row["question"], expected.get(row["question_id"]))]
-    wrong += [f"row {i}: its question is not the one that was handed out" for i in changed]
-    return wrong
-
-
-def _differs(read: str, handed_out: str | None) -> bool:
-    return handed_out is not None and read.removeprefix("'").split() != handed_out.removeprefix("'").split()
-
-
-def _rating(row: Mapping[str, str], expert: str) -> tuple[str, str, str, list[str], str]:
-    primary = labels.canonical(row["specialty"]) if row["specialty"] else ""
-    also = [labels.canonical(name.strip()) for name in row["also"].split(";") if name.strip()]
-    if also and not primary:
-        raise InputError("`also` is filled in and `specialty` is not")
-    further = sorted(set(also) - {primary})
-    return row["question_id"].removeprefix(ID_PREFIX), expert, primary, further, row["comment"]

@@ -129,7 +129,7 @@ class Verification(Section):
     """More are drawn until each specialty that won has so many."""
     seed: Seed = 0
     experts: dict[Name, Path] = {}
-    """Expert -> the completed sheet: the CSV, or a Label Studio export (JSON)."""
+    """Expert -> the completed sheet (CSV, JSON, Parquet), or a Label Studio export (JSON)."""
 
 
 class Annotation(Section):

@@ -147,3 +147,8 @@ class Dataset(Section):
             if not slug or slugs.count(slug) > 1:
                 raise ValueError(f"further_specialties: {name!r} needs letters that no other of them has in this order")
         return self
+
+    def own_names(self) -> dict[str, str | None]:
+        """The user's own names of specialties (`specialties.key`), and what they mean; None: left out."""
+        named = {name: name for name in self.further_specialties} | getattr(self.origin, "specialties", {})
+        return {specialties.key(name): ours for name, ours in named.items()}

@@ -58,7 +58,7 @@ def read(path: Path) -> list[Record]:
     """
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
-        raise InputError(f"{path}: is none of {', '.join(SUFFIXES)}")
+        raise InputError(f"{path}: is none of {', '.join(SUFFIXES)}; spreadsheets save a sheet as CSV UTF-8")
     if suffix == ".parquet":
         records = _parquet(path)
     else:

@@ -66,6 +66,11 @@ def fold(name: str) -> str:
     return " ".join(re.findall(r"[a-z]+", letters.replace("&", " and ")))
 
 
+def key(name: str) -> str:
+    """A user's own name of a specialty as it is compared: without regard to case and blanks, and with all its signs."""
+    return " ".join(name.casefold().split())
+
+
 _BY_FOLD = {fold(other): name for name in SPECIALTIES for other in (name, *_ALIASES[name])}
 
 
@@ -103,8 +108,7 @@ def canonical_or_declared(name: str, declared: Collection[str]) -> str:
     Raises:
         InputError: With the nearest specialty, and how to declare one.
     """
-    own = {" ".join(other.casefold().split()): other for other in declared}
-    found = own.get(" ".join(name.casefold().split())) or find(name)
+    found = {key(other): other for other in declared}.get(key(name)) or find(name)
     if found is None:
         raise InputError(
             f"unknown specialty {name!r}{nearest(name, [*SPECIALTIES, *declared])}; "

@@ -63,7 +63,7 @@ def validate(
     rows: Iterable[RawQuestion], dataset: Dataset, labelled: bool = True
 ) -> tuple[list[ValidQuestion], list[dict[str, str]]]:
     """The valid questions, and a line for each rejected row. Rows that the user leaves out are in neither."""
-    source, names = dataset.origin.source, _specialty_names(dataset)
+    source, names = dataset.origin.source, dataset.own_names()
     checked, refused = [], []
     for raw in rows:
         try:
@@ -134,30 +134,20 @@ def find_option(answer: str, options: Sequence[str]) -> int | None:
     return alike[0] if len(alike) == 1 else None
 
 
-def _specialty_names(dataset: Dataset) -> dict[str, str | None]:
-    """The user's own names of specialties: those declared, and the map of the source."""
-    named = {name: name for name in dataset.further_specialties} | getattr(dataset.origin, "specialties", {})
-    return {_key(name): ours for name, ours in named.items()}
-
-
-def _key(name: str) -> str:
-    return " ".join(name.casefold().split())
-
-
 def _specialties(raw: RawQuestion, names: Mapping[str, str | None]) -> tuple[str, ...]:
     if not raw.specialties:
         raise _Refusal("no specialty")
     found = []
     for name in raw.specialties:
         known = _specialty_named(name, names)
-        if known is None and _key(name) not in names:
+        if known is None and specialties.key(name) not in names:
             raise _Refusal(f"unknown specialty {name!r}")
         found += [known] if known else []
     return tuple(dict.fromkeys(found))
 
 
 def _specialty_named(name: str, names: Mapping[str, str | None]) -> str | None:
-    return names[_key(name)] if _key(name) in names else specialties.find(name)
+    return names[specialties.key(name)] if specialties.key(name) in names else specialties.find(name)
 
 
 def _known_specialties(raw: RawQuestion, names: Mapping[str, str | None]) -> tuple[str, ...]:
