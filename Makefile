@@ -14,7 +14,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 PY := workflow tests benchmarks
 SMK := Snakefile workflow/rules
 
-.PHONY: calibration setup bench demo test check unit workflow slurm slow format schema lock recover licences clean
+.PHONY: calibration setup bench demo test test-gpu check unit workflow slurm slow format schema lock recover licences clean
 
 setup: $(READY)
 
@@ -78,6 +78,10 @@ workflow: setup
 
 slurm: setup
 	pytest tests/slurm tests/faults
+
+# What only an NVIDIA GPU can show; without one, every test is skipped and says so.
+test-gpu: setup
+	pytest tests/gpu -rs
 
 format: setup
 	ruff format $(PY)
