@@ -181,3 +181,16 @@ def test_without_truth_the_sets_hold_the_winner_alone():
 def test_labels_outside_the_15_take_no_part():
     table = pd.DataFrame({"labels": [["Urology", "Neurology"]], "probabilities": [[0.7, 0.3]]})
     assert conformal.matrix(table).sum() == pytest.approx(0.3)
+
+
+def test_equal_thresholds_by_specialty_have_no_lowest_expected_coverage():
+    truth = [[name] for name in SPECIALTIES for _ in range(20)]
+    probabilities = np.full((len(truth), len(SPECIALTIES)), 0.5)
+    found = {}
+    for by_specialty in (False, True):
+        wanted = conformal.members(truth, "primary")
+        thresholds = conformal.calibrate(probabilities, wanted, 0.8, "primary", by_specialty)
+        assert len(set(thresholds.values)) == 1
+        found[by_specialty] = conformal.evaluate(thresholds, probabilities, truth)["lowest_expected"][0]
+    assert 0.6 < found[False] < 0.8
+    assert np.isnan(found[True])

@@ -104,6 +104,7 @@ class Thresholds:
     target: Target
     values: Floats
     n: npt.NDArray[np.int64]
+    by_specialty: bool = False
 
     def sets(self, probabilities: Floats) -> Bools:
         """The set of each question (questions x 15), from its label probabilities."""
@@ -128,7 +129,7 @@ def calibrate(
     values = [
         quantile(scores[wanted[:, i], i], level) if _rank(int(n), level) <= n else np.inf for i, n in enumerate(counts)
     ]
-    return Thresholds(level, target, np.array(values), counts)
+    return Thresholds(level, target, np.array(values), counts, by_specialty=True)
 
 
 def evaluate(thresholds: Thresholds, probabilities: Floats, truth: Sequence[Sequence[str]]) -> pd.DataFrame:
@@ -159,7 +160,8 @@ def evaluate(thresholds: Thresholds, probabilities: Floats, truth: Sequence[Sequ
 def _lowest_expected(thresholds: Thresholds, n: int) -> float:
     """For one threshold over all labels; thresholds by specialty mix several such distributions, and have none."""
     calibrated = int(thresholds.n[0])
-    if len(set(thresholds.values.tolist())) > 1:
+    # Thresholds of specialties may be equal by chance, and are several all the same.
+    if thresholds.by_specialty:
         return float("nan")
     rank = _rank(calibrated, thresholds.level)
     return float(betabinom.ppf(0.025, n, rank, calibrated + 1 - rank)) / n
