@@ -187,3 +187,39 @@ rule ours:
     )
     assert run.returncode == 0, run.stderr[-6000:]
     assert re.fullmatch(r"\d+ results/theirs.*\n", (study / "count.txt").read_text())
+
+
+def refused(run: subprocess.Popen[str]) -> str:
+    """What a run said, after it stopped with a sentence and no traceback."""
+    said, _ = run.communicate(timeout=120)
+    assert run.returncode == 1, said[-3000:]
+    assert "Traceback" not in said
+    return said
+
+
+def test_results_may_be_a_link_to_another_disk(new_grid: Checkout, shipped: Path, tmp_path: Path):
+    study, scratch = a_study(new_grid, tmp_path / "study"), tmp_path / "scratch"
+    scratch.mkdir()
+    (study / "results").symlink_to(scratch)
+    finish(start(shipped, study, "--cores", "1", *FIRST))
+    assert (scratch / "tiny/test_split/questions.parquet").is_file()
+    assert (study / "results").is_symlink()
+
+
+def test_results_that_vanished_are_not_computed_anew_in_silence(new_grid: Checkout, shipped: Path, tmp_path: Path):
+    study = a_study(new_grid, tmp_path / "study")
+    (study / "results").symlink_to(tmp_path / "scratch")
+    for arguments in (("--dry-run",), ("--cores", "1")):
+        assert f"results is a link to {tmp_path / 'scratch'}, which is not there" in refused(
+            start(shipped, study, *arguments)
+        )
+    assert not (tmp_path / "scratch").exists()
+
+
+def test_results_without_write_access_stop_before_the_first_job(new_grid: Checkout, shipped: Path, tmp_path: Path):
+    study = a_study(new_grid, tmp_path / "study")
+    (study / "results").mkdir(mode=0o555)
+    said = refused(start(shipped, study, "--cores", "1", *FIRST, prefix=without_root_rights()))
+    assert "results does not allow writing" in said
+    # To look at what would run needs no right to write.
+    finish(start(shipped, study, "--dry-run", *FIRST, prefix=without_root_rights()))

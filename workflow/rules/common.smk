@@ -28,7 +28,7 @@ if workflow.modifier.is_main_snakefile():
 sys.path.insert(0, str(SCRIPTS))
 
 from neuro2cardio.config import job_settings, models, settings, yaml_files
-from neuro2cardio.core import ontologies, provenance, specialties
+from neuro2cardio.core import files, ontologies, provenance, specialties
 from neuro2cardio.core.code_digest import code_digest
 from neuro2cardio.core.errors import InputError, nearest
 
@@ -95,6 +95,13 @@ BENCHMARKS = f"{RESULTS}/benchmarks"
 
 DRY_RUN = workflow.output_settings.dryrun
 USAGE = set(models.Usage.model_fields)
+
+try:
+    for folder in (RESULTS, LOGS):
+        files.check_folder(folder, writing=not DRY_RUN and not any(word.startswith("--report") for word in sys.argv))
+except InputError as error:
+    stop(error)
+
 METHODS = SETTINGS.inference.methods
 SEEDS_TOGETHER = SETTINGS.inference.adapters_per_job == "seeds"
 POSITIONED = [method for method in METHODS if method != "cloze"]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from neuro2cardio.analysis import figures
 from neuro2cardio.config import job_settings, settings
-from neuro2cardio.core import errors, files, tables
+from neuro2cardio.core import errors, tables
 from neuro2cardio.operations import cost, cost_figure, plan
 
 
@@ -26,7 +26,7 @@ def main() -> None:
     table = cost.compare(plan.plan(grid, lengths, sizes), seen, cost.slurm(sorted(args.logs.glob("*.log"))))
     print(table.to_string(index=False))
     figures.save(cost_figure.planned_and_measured(table), args.figure, grid.figures.formats)
-    files.write_text(args.out, table.to_csv(index=False))
+    tables.write_csv(table, args.out)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from neuro2cardio.config import job_settings, settings
-from neuro2cardio.core import errors, files, tables
+from neuro2cardio.core import errors, tables
 from neuro2cardio.operations import plan
 
 
@@ -28,7 +28,7 @@ def main() -> None:
     costs = pd.concat(map(pd.read_csv, args.costs)) if args.costs else None
     table = plan.plan(grid, lengths, sizes, costs)
     print(plan.summary(table, lengths) + plan.sharing(grid, sizes))
-    files.write_text(args.out, table.to_csv(index=False))
+    tables.write_csv(table, args.out)
 
 
 if __name__ == "__main__":

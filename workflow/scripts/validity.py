@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from neuro2cardio.core import files, tables
+from neuro2cardio.core import tables
 from neuro2cardio.core.errors import run
 from neuro2cardio.terms import lexicon, validity
 
@@ -20,7 +20,7 @@ def main() -> None:
         tables.read(arguments.lexicon, lexicon.LEXICON),
         tables.read(arguments.mentions, tables.MENTIONS),
     )
-    files.write_text(arguments.out, measured.to_csv(index=False))
+    tables.write_csv(measured, arguments.out)
     print(validity.report(measured))
 
 

@@ -9,6 +9,8 @@ import shutil
 import tempfile
 from typing import Any
 
+from .errors import InputError
+
 
 @contextmanager
 def atomic_write(path: Path | str) -> Iterator[Path]:
@@ -29,6 +31,35 @@ def atomic_write(path: Path | str) -> Iterator[Path]:
             with part.open("rb") as handle:
                 os.fsync(handle.fileno())
         part.replace(path)
+
+
+def check_folder(folder: Path | str, writing: bool = True) -> None:
+    """Refuse a folder for results whose link leads nowhere, or that cannot be written to. It need not exist yet.
+
+    A folder that vanished (scratch was cleaned, a disk is not mounted) looks as if nothing had been computed.
+
+    Args:
+        folder: It and each folder above it are checked, as far as the path says.
+        writing: Whether it will be written to; only the links are checked otherwise.
+
+    Raises:
+        InputError: Names the link and where it leads, or the folder that does not allow writing.
+    """
+    folder = Path(folder)
+    for path in (folder, *folder.parents):
+        if path.is_symlink() and not path.exists():
+            raise InputError(
+                f"{path} is a link to {path.readlink()}, which is not there. Mount or restore it, so that finished "
+                "results are found; or delete the link to compute everything anew"
+            )
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    if not existing.is_dir():
+        raise InputError(f"{existing} is a file; results are written to a folder of that name. Rename the file")
+    if writing and not os.access(existing, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
+        raise InputError(
+            f"{existing} does not allow writing, and results go there. Change its permissions, or choose another place "
+            "with snakemake --directory"
+        )
 
 
 def _follow_umask(part: Path) -> None:
