@@ -17,13 +17,13 @@ CHECKS = pd.DataFrame(columns=["model", "recipe", "train_set", "seed", "method",
 NUISANCES = {"train_sets": 0.03, "adapters": 0.02}
 
 
-def said(world: World, seed: int, specialties: int = 15, seeds: int = 3, each: int = 60) -> dict:
+def said(world: World, seed: int, specialties: int = 15, seeds: int = 3, each: int = 60, setup=SETUP) -> dict:
     grid = worlds.axes(specialties, seeds)
     asked = worlds.exam(grid, np.full(specialties, each))
     block = worlds.scores(world, grid, asked, np.random.default_rng(seed))
-    found = effect_tables.effects_table([block], grid, asked, SETUP)
-    diagonal = effect_tables.diagonal([block], grid, asked, SETUP)
-    return verdict.verdict(found, diagonal, SHIFTS, CHECKS, SETUP, "prompt", "strict")
+    found = effect_tables.effects_table([block], grid, asked, setup)
+    diagonal = effect_tables.diagonal([block], grid, asked, setup)
+    return verdict.verdict(found, diagonal, SHIFTS, CHECKS, setup, "prompt", "strict")
 
 
 def answers(world: World, n: int, **grid: int) -> list[str]:
@@ -78,6 +78,16 @@ def test_interval_and_p_of_one_statement_never_contradict_each_other():
         for statement in said(World(own=0.03, **NUISANCES), seed, each=40)["combinations"][0]["statements"]:
             if statement["p"] is not None and statement["low"] is not None:
                 assert (statement["p"] < 0.05) == (statement["low"] > 0 or statement["high"] < 0)
+
+
+def test_specialty_knowledge_is_what_an_interval_of_the_confidence_that_is_set_excludes():
+    found = 0
+    for seed in range(20):
+        made = said(World(own=0.02), seed, each=40, setup=Statistics(confidence=0.8))
+        (knowledge,) = [s for s in made["combinations"][0]["statements"] if s["id"] == "specialty_knowledge"]
+        assert (knowledge["answer"] == verdict.SPECIALTY_KNOWLEDGE) == (knowledge["low"] > 0)
+        found += 0.05 < knowledge["p"] < 0.2 and knowledge["low"] > 0
+    assert found
 
 
 def test_each_statement_names_the_row_that_it_is_read_from():

@@ -98,7 +98,7 @@ def _entry(
         if effect == GAIN_BEYOND
     ]
     best = [] if diagonal.empty else list(_best_own(named, diagonal, setup))
-    knowledge = _knowledge(by_effect[KNOWLEDGE, ""], setup.smallest_effect)
+    knowledge = _knowledge(by_effect[KNOWLEDGE, ""], setup)
     statements = [gain, *controls, *best[:1], knowledge, *best[1:]]
     answer = overall({s["id"]: s["answer"] for s in statements}, setup.smallest_effect.all)
     if broken:
@@ -164,12 +164,12 @@ def _control(of: str, beyond: Row, own: Row, gain: Mapping[str, Any], smallest: 
     return _statement(f"control:{of}", sentence, answer, beyond, "effects.csv")
 
 
-def _knowledge(row: Row, smallest: SmallestEffect) -> dict[str, Any]:
-    none = f"no specialty knowledge larger than {smallest.all:g} points"
+def _knowledge(row: Row, setup: Statistics) -> dict[str, Any]:
+    none = f"no specialty knowledge larger than {setup.smallest_effect.all:g} points"
     known = (SPECIALTY_KNOWLEDGE, "less than expected", none)
-    answer = direction(100 * row["low"], 100 * row["high"], smallest.all, known)
+    answer = direction(100 * row["low"], 100 * row["high"], setup.smallest_effect.all, known)
     adjusted = row["p_holm"]
-    if answer in known[:2] and not adjusted < 0.05:
+    if answer in known[:2] and not adjusted < 1 - setup.confidence:
         answer = UNDECIDED
     if isnan(row["low"]):
         sentence = "Specialty knowledge: fewer than three specialties cannot tell it from the train sets' quality."
