@@ -330,7 +330,7 @@ def report_figure(name):
         caption=f"../report/{kind}.rst",
         category="Figures",
         subcategory="{model}, {recipe}",
-        labels={"figure": kind.replace("-", " "), "of": variant},
+        labels={"figure": kind.replace("-", " "), "variant": variant},
     )
 
 
