@@ -79,6 +79,29 @@ def test_a_truncated_file_is_noticed_and_rebuilt(grid: Checkout, finished_grid: 
     assert not changed(finished_grid.results(), grid.results())
 
 
+def test_a_train_set_copied_over_anothers_trains_nothing(grid: Checkout, finished_grid: Checkout):
+    remove_adapter(grid)
+    folder = grid / "results/tiny/train_sets"
+    shutil.copy(folder / "neurology.parquet", folder / "cardiology.parquet")
+    said = grid.snakemake(WEIGHTS, "--cores", "1", expect=1)
+    assert (
+        "cardiology.parquet: should be the train set 'cardiology', and is 'neurology'; delete it and run again" in said
+    )
+    assert "remove results/tiny/train_sets/cardiology.parquet: it is the train set 'neurology'" in recover(grid)
+    grid.snakemake(*EVERYTHING)
+    assert not changed(finished_grid.results(), grid.results())
+
+
+def test_an_edited_table_reaches_no_figure(grid: Checkout, finished_grid: Checkout):
+    table = grid / "results/tiny/tables/transfer_matrix.csv"
+    table.write_text(table.read_text().replace("0.", "0.9", 1))
+    said = grid.snakemake("--cores", "2", expect=1)
+    assert "transfer_matrix.csv: edited or cut since it was written; delete it and run again" in said
+    assert "remove results/tiny/tables/transfer_matrix.csv: edited or cut since it was written" in recover(grid)
+    grid.snakemake(*EVERYTHING)
+    assert not changed(finished_grid.results(), grid.results())
+
+
 def test_a_second_controller_is_turned_away_and_recovery_leaves_the_first_alone(
     grid: Checkout, finished_grid: Checkout
 ):

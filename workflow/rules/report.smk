@@ -172,6 +172,17 @@ rule settings:
 
 onsuccess:
     summary = Path(f"{TABLES}/summary.txt")
+    scored = [Path(path) for path in adapters(f"{PREDICTIONS}/{ADAPTER}.parquet")]
+    newer = [
+        path
+        for path in scored
+        if summary.exists() and path.exists() and path.stat().st_mtime > summary.stat().st_mtime
+    ]
+    if newer:
+        print(
+            f"\n{TABLES} and the report were written before {len(newer)} of {len(scored)} adapters; `snakemake` without a "
+            "target makes them again where these changed"
+        )
     # A run that did not touch the grid's tables (one specialty, a plan) has nothing to say about them.
     if summary.exists() and summary.stat().st_mtime > PARSED:
         print(f"\n{summary.read_text(encoding='utf-8')}\nReport:  {PAGE}\nFigures: {FIGURES}\nTables:  {TABLES}")

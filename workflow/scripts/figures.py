@@ -10,7 +10,7 @@ from tqdm import tqdm
 from neuro2cardio.analysis import figures
 from neuro2cardio.config.analysis import Figures
 from neuro2cardio.config.job_settings import JobSettings
-from neuro2cardio.core import adapters, errors
+from neuro2cardio.core import adapters, errors, tables
 
 
 class Settings(JobSettings):
@@ -31,8 +31,8 @@ def main() -> None:
     args = parser.parse_args()
     settings = Settings.read(args.settings)
 
-    tables = {
-        name: pd.read_csv(args.tables / f"{name}.csv", dtype={"seed": str})
+    read = {
+        name: tables.read_csv(args.tables / f"{name}.csv", dtype={"seed": str})
         for name in ("transfer_matrix", "diagonal", "position_bias", "term_shift", "term_shift_grid", "probes")
         if name != "probes" or any(figure.startswith("probes-") for figure in args.figures)
     }
@@ -42,7 +42,7 @@ def main() -> None:
     }
     key = {"model": args.model, "recipe": args.recipe}
     for name in tqdm(args.figures, unit="figure"):
-        figure = figures.draw(name, tables, curves, settings.axes, key, settings.scope, settings.figures.colours)
+        figure = figures.draw(name, read, curves, settings.axes, key, settings.scope, settings.figures.colours)
         figures.save(figure, args.out / name, settings.figures.formats)
 
 

@@ -34,6 +34,11 @@ def main() -> None:
     args = parser.parse_args()
     settings = Settings.read(args.settings)
     key = Adapter(*args.key[:3], seed=int(args.key[3]))
+    if (said := tables.origin(args.train_set).get("train_set")) != key.train_set:
+        raise errors.InputError(
+            f"{args.train_set}: should be the train set {key.train_set!r}, and "
+            f"{f'is {said!r}' if said else 'does not say which it is'}; delete it and run again"
+        )
     train_set = provenance.sha256(args.train_set)
     prompter = prompting.for_model(registry.location(args.record), settings.usage, settings.prompt)
     prompter.show()

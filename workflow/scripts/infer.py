@@ -117,19 +117,22 @@ def score_one(
     outputs: dict[str, Path],
 ) -> None:
     """Write the tables of one adapter: from its cache, or computed now."""
-    read = [args.questions, args.mentions, *([adapter / registry.WEIGHTS] if adapter else [])]
-    read += [args.probes] if args.probes else []
+    read = {"test_questions": args.questions, "test_mentions": args.mentions}
+    read |= {"adapter": adapter / registry.WEIGHTS} if adapter else {}
+    read |= {"probes": args.probes} if args.probes else {}
+    digests = {name: provenance.sha256(path) for name, path in read.items()}
     made_from = job_cache.made_from(
         args.record,
         "infer",
         settings=read_json(args.settings),
         keys=key._asdict(),
         threads=args.threads,
-        read=[provenance.sha256(path) for path in read],
+        read=list(digests.values()),
         frame=prompter.frame.shown,
         **({"shots": [question.question_id for question in shots]} if shots else {}),
     )
-    work = partial(infer, args, settings, prompter, base, adapter, key._asdict())
+    said = digests | {"settings": provenance.text_digest(args.settings.read_text(encoding="utf-8"))}
+    work = partial(infer, args, settings, prompter, base, adapter, key._asdict(), said)
     finished = job_cache.cached(cache, made_from, work)
     for name, output in outputs.items():
         with files.atomic_write(output) as part:
@@ -147,6 +150,7 @@ def infer(
     base: BaseModel,
     adapter: Path | None,
     keys: dict[str, Any],
+    made_from: dict[str, str],
     _: Path,
     target: Path,
 ) -> None:
@@ -168,9 +172,9 @@ def infer(
             # Probes have no terms: nothing is read of their stems, and no stem is scored by itself.
             of_probes = replace(scorer, terms=TermReading(contexts=["prompt"]))
             asked = of_probes.score(prompting.questions_of(probes), {}, bar)
-            tables.write(asked.predictions.assign(**keys), target / PROBES, tables.PREDICTIONS)
-    tables.write(scores.predictions.assign(**keys), target / PREDICTIONS, tables.PREDICTIONS)
-    tables.write(scores.term_logprobs.assign(**keys), target / TERM_LOGPROBS, tables.TERM_LOGPROBS)
+            tables.write(asked.predictions.assign(**keys), target / PROBES, tables.PREDICTIONS, made_from)
+    tables.write(scores.predictions.assign(**keys), target / PREDICTIONS, tables.PREDICTIONS, made_from)
+    tables.write(scores.term_logprobs.assign(**keys), target / TERM_LOGPROBS, tables.TERM_LOGPROBS, made_from)
 
 
 if __name__ == "__main__":

@@ -36,8 +36,8 @@ def main() -> None:
         for adapter in axes.everything()
     }
     blocks = transfer.scores(marks, axes, settings.methods)
-    tables.write_csv(probes.table(blocks, axes, asked, settings.statistics), args.table)
-    tables.write_csv(probes.by_fact(blocks, axes, asked), args.by_fact)
+    tables.write_csv(probes.table(blocks, axes, asked, settings.statistics), args.table, sealed=True)
+    tables.write_csv(probes.by_fact(blocks, axes, asked), args.by_fact, sealed=True)
 
 
 if __name__ == "__main__":

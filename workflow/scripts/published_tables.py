@@ -3,8 +3,6 @@
 import argparse
 from pathlib import Path
 
-import pandas as pd
-
 from neuro2cardio.config.inference import Method
 from neuro2cardio.config.job_settings import JobSettings
 from neuro2cardio.core import adapters, errors, files, tables
@@ -32,7 +30,7 @@ def main() -> None:
     tables.write_csv(table, args.csv)
     with files.atomic_write(args.parquet) as part:
         table.to_parquet(part, index=False)
-    matrix = pd.read_csv(args.matrix)
+    matrix = tables.read_csv(args.matrix)
     for model in settings.axes.model:
         for recipe in settings.axes.recipe:
             for method in settings.methods:

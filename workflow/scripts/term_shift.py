@@ -9,7 +9,7 @@ from typing import Literal
 import pandas as pd
 from tqdm import tqdm
 
-from neuro2cardio.analysis import term_shift
+from neuro2cardio.analysis import origins, term_shift
 from neuro2cardio.config.analysis import Statistics
 from neuro2cardio.config.job_settings import JobSettings
 from neuro2cardio.core import adapters, errors, tables
@@ -35,6 +35,7 @@ def main() -> None:
     settings = Settings.read(args.settings)
     axes, statistics = settings.axes, settings.statistics
 
+    origins.check_tables(args.term_logprobs, axes)
     exam = TestSet.of(tables.read(args.questions, tables.QUESTIONS), axes.specialties)
     mentions = tables.read(args.mentions, tables.MENTIONS)
     read = partial(adapters.read, args.term_logprobs, schema=tables.TERM_LOGPROBS)
@@ -50,9 +51,9 @@ def main() -> None:
             shifted.append(term_shift.table(blocks, axes, statistics))
             grids.append(term_shift.grid_table(blocks, axes, statistics))
             del blocks
-    tables.write_csv(pd.concat(shifted, ignore_index=True), args.shifts)
-    tables.write_csv(pd.concat(grids, ignore_index=True), args.grid)
-    tables.write_csv(pd.concat(balance).set_index("model").reset_index(), args.balance)
+    tables.write_csv(pd.concat(shifted, ignore_index=True), args.shifts, sealed=True)
+    tables.write_csv(pd.concat(grids, ignore_index=True), args.grid, sealed=True)
+    tables.write_csv(pd.concat(balance).set_index("model").reset_index(), args.balance, sealed=True)
 
 
 if __name__ == "__main__":

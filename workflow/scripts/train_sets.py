@@ -40,7 +40,7 @@ def main() -> None:
     make_general = partial(own_general, settings.general) if settings.general else general.questions
     sets = train_sets.build(table, settings.specialties, settings.controls, settings.train_size, make_general)
     for name, frame in sets.items():
-        tables.write(frame, args.out / f"{name}.parquet", tables.QUESTIONS)
+        tables.write(frame, args.out / f"{name}.parquet", tables.QUESTIONS, {"train_set": name})
         print(f"{name}: {len(frame)} questions")
     tables.write_csv(train_sets.overlap(sets), args.overlap)
 

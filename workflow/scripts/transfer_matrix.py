@@ -1,13 +1,12 @@
 """Mark the answers of the whole grid: transfer matrix, diagonal advantage, position bias and checks of adapters."""
 
 import argparse
-import json
 from pathlib import Path
 
 import pandas as pd
 from tqdm import tqdm
 
-from neuro2cardio.analysis import adapter_checks, answer_mass, answers, effect_tables, position_bias, transfer
+from neuro2cardio.analysis import adapter_checks, answer_mass, answers, effect_tables, origins, position_bias, transfer
 from neuro2cardio.config.analysis import Statistics
 from neuro2cardio.config.inference import Method
 from neuro2cardio.config.job_settings import JobSettings
@@ -39,6 +38,8 @@ def main() -> None:
     settings = Settings.read(args.settings)
     axes, statistics = settings.axes, settings.statistics
 
+    origins.check_tables(args.predictions, axes, few_shot=settings.few_shot)
+    records = origins.records(args.predictions, args.adapters, axes)
     exam = TestSet.of(tables.read(args.questions, tables.QUESTIONS), axes.specialties)
     marks, letters, masses, answered, trained = {}, [], [], [], []
     for adapter in tqdm(axes.everything(), unit="adapter", mininterval=5):
@@ -49,21 +50,20 @@ def main() -> None:
         masses.append(answer_mass.of_adapter(predictions))
         letters.append(position_bias.letters(predictions, exam))
         if adapter.recipe != adapters.BASE:
-            folder = adapter.path(args.adapters, "")
-            record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-            trained.append(adapter_checks.of_training(adapter, pd.read_csv(folder / "training.csv"), record))
+            curve = pd.read_csv(adapter.path(args.adapters, "") / "training.csv")
+            trained.append(adapter_checks.of_training(adapter, curve, records[adapter]))
     for model in axes.model if settings.few_shot else []:
         few_shot = adapters.Adapter.few_shot(model)
         given = answers.answers(adapters.read(args.predictions, few_shot, tables.PREDICTIONS))
         marks[few_shot] = answers.marks(given, exam, settings.methods)
     blocks = transfer.scores(marks, axes, settings.methods)
-    tables.write_csv(transfer.matrix(blocks, axes, exam, statistics), args.matrix)
-    tables.write_csv(effect_tables.diagonal(blocks, axes, exam, statistics), args.diagonal)
-    tables.write_csv(effect_tables.effects_table(blocks, axes, exam, statistics), args.effects)
-    tables.write_csv(position_bias.table(letters, statistics), args.position_bias)
-    tables.write_csv(answer_mass.table(masses), args.answer_mass)
+    tables.write_csv(transfer.matrix(blocks, axes, exam, statistics), args.matrix, sealed=True)
+    tables.write_csv(effect_tables.diagonal(blocks, axes, exam, statistics), args.diagonal, sealed=True)
+    tables.write_csv(effect_tables.effects_table(blocks, axes, exam, statistics), args.effects, sealed=True)
+    tables.write_csv(position_bias.table(letters, statistics), args.position_bias, sealed=True)
+    tables.write_csv(answer_mass.table(masses), args.answer_mass, sealed=True)
     checks = adapter_checks.table(answered, trained)
-    tables.write_csv(checks, args.checks)
+    tables.write_csv(checks, args.checks, sealed=True)
     print(adapter_checks.sentence(checks), flush=True)
 
 

@@ -4,12 +4,10 @@ import argparse
 from pathlib import Path
 from typing import Literal
 
-import pandas as pd
-
 from neuro2cardio.analysis import answer_mass, verdict
 from neuro2cardio.config.analysis import Statistics
 from neuro2cardio.config.job_settings import JobSettings
-from neuro2cardio.core import errors, files
+from neuro2cardio.core import errors, files, tables
 
 
 class Settings(JobSettings):
@@ -32,16 +30,16 @@ def main() -> None:
     args = parser.parse_args()
     settings = Settings.read(args.settings)
     said = verdict.verdict(
-        pd.read_csv(args.effects, dtype={"of": str}),
-        pd.read_csv(args.diagonal),
-        pd.read_csv(args.term_shift, dtype={"seed": str}),
-        pd.read_csv(args.checks, dtype={"flags": str}, keep_default_na=True),
+        tables.read_csv(args.effects, dtype={"of": str}),
+        tables.read_csv(args.diagonal),
+        tables.read_csv(args.term_shift, dtype={"seed": str}),
+        tables.read_csv(args.checks, dtype={"flags": str}, keep_default_na=True),
         settings.statistics,
         settings.context,
         settings.scope,
-        pd.read_csv(args.probes) if args.probes else None,
+        tables.read_csv(args.probes) if args.probes else None,
     )
-    warnings = answer_mass.warnings(pd.read_csv(args.answer_mass))
+    warnings = answer_mass.warnings(tables.read_csv(args.answer_mass))
     files.write_json(args.json, said)
     files.write_text(args.out, verdict.text(said) + "".join(f"{line}\n" for line in warnings))
 

@@ -1,5 +1,7 @@
 """The tables that stages pass on to each other. Columns and types are checked on every read and write."""
 
+from collections.abc import Mapping
+import json
 from pathlib import Path
 import re
 from typing import Any
@@ -9,8 +11,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from .errors import InputError
-from .files import atomic_write
+from .files import atomic_write, write_text
+from .provenance import sha256
 
+_MADE_FROM = b"neuro2cardio:made_from"
 _TEXTS = pa.list_(pa.string())
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """How a formula starts, also in full-width characters, which some spreadsheets take for the same."""
@@ -95,19 +99,51 @@ mention's `n_words` words. `n_tokens` and `n_words` are 0 and the sums are NaN w
 start of a stem longer than the model's window."""
 
 
-def write(frame: pd.DataFrame, path: Path | str, schema: pa.Schema) -> None:
-    """Write a table as Parquet, atomically. Raises `InputError` if columns or types differ from the schema."""
+def write(frame: pd.DataFrame, path: Path | str, schema: pa.Schema, made_from: Mapping[str, str] | None = None) -> None:
+    """Write a table as Parquet, atomically.
+
+    Args:
+        frame: The rows.
+        path: The file.
+        schema: Columns and types.
+        made_from: What the table was made from, such as digests of the files that were read. `origin` reads it.
+
+    Raises:
+        InputError: Columns or types differ from the schema.
+    """
     _check(set(frame.columns), schema, path)
     try:
         table = pa.Table.from_pandas(frame[schema.names], schema=schema, preserve_index=False)
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
         raise InputError(f"{path}: {error}") from error
     with atomic_write(path) as part:
-        pq.write_table(table.replace_schema_metadata(None), part, compression="zstd", write_page_checksum=True)
+        metadata = {_MADE_FROM: json.dumps(dict(made_from), sort_keys=True)} if made_from else None
+        pq.write_table(table.replace_schema_metadata(metadata), part, compression="zstd", write_page_checksum=True)
 
 
-def write_csv(frame: pd.DataFrame, path: Path | str) -> None:
+def origin(path: Path | str) -> dict[str, str]:
+    """What a table says it was made from; empty where it says nothing.
+
+    Raises:
+        InputError: The file is missing, or is not a Parquet file.
+    """
+    try:
+        metadata = pq.read_schema(path).metadata or {}
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: no such table") from error
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise InputError(f"{path}: truncated or invalid Parquet file ({error}); delete it and run again") from error
+    try:
+        said = json.loads(metadata.get(_MADE_FROM, b"{}"))
+    except ValueError:
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+def write_csv(frame: pd.DataFrame, path: Path | str, *, sealed: bool = False) -> None:
     """Write a result table for people as CSV, atomically, with six digits and empty cells for NaN.
+
+    Where ``sealed``, its digest is written beside it, for `read_csv` to notice an edited or cut table.
 
     Text goes through `no_formula`: users' questions and answers end up in these tables, and people open them in
     spreadsheets. Numbers are written as they are.
@@ -116,6 +152,34 @@ def write_csv(frame: pd.DataFrame, path: Path | str) -> None:
     safe = frame.assign(**{name: [_one_line_end(no_formula(cell)) for cell in frame[name]] for name in texts})
     with atomic_write(path) as part:
         safe.to_csv(part, index=False, float_format="%.6g", lineterminator="\n")
+    if sealed:
+        # In the form of `sha256sum --check`.
+        write_text(_seal(Path(path)), f"{sha256(path)}  {Path(path).name}\n")
+
+
+def read_csv(path: Path | str, **how: Any) -> pd.DataFrame:
+    """Read a table that `write_csv` wrote; ``how`` goes to `pandas.read_csv`.
+
+    Raises:
+        InputError: The file is missing, or was changed after it was written.
+    """
+    if not Path(path).is_file():
+        raise InputError(f"{path}: no such table")
+    if is_changed(path):
+        raise InputError(
+            f"{path}: edited or cut since it was written; delete it and run again, and make changes in a copy"
+        )
+    return pd.read_csv(path, **how)
+
+
+def is_changed(path: Path | str) -> bool:
+    """Whether a sealed table differs from what was written. A table without a seal does not."""
+    seal = _seal(Path(path))
+    return seal.is_file() and seal.read_text(encoding="utf-8").split()[:1] != [sha256(path)]
+
+
+def _seal(path: Path) -> Path:
+    return path.with_name(f".{path.name}.sha256")
 
 
 def no_formula(cell: Any) -> Any:

@@ -18,6 +18,15 @@ def digests(folder: Path) -> dict[str, str]:
     return {key: sha256(folder / name) for name, key in _DIGESTS.items()}
 
 
+def trained_weights(folder: Path) -> str:
+    """Digest of the weights that training wrote, by the adapter's record; empty where it can't be read."""
+    try:
+        said = json.loads((folder / RUN).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return ""
+    return str(said.get("adapter_sha256", "")) if isinstance(said, dict) else ""
+
+
 def problem(folder: Path, key: Mapping[str, Any] | None = None, model: Mapping[str, Any] | None = None) -> str:
     """What is wrong with an adapter's folder; nothing where it is whole.
 

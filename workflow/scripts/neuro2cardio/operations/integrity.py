@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 
 from ..core import tables
 from ..core.adapters import Adapter
+from ..core.errors import InputError
 from ..models import adapter_files
 
 _OF_ADAPTERS = ("predictions", "term_logprobs")
@@ -17,12 +18,16 @@ _OF_ADAPTERS = ("predictions", "term_logprobs")
 def find(results: Path) -> Iterator[tuple[Path, str]]:
     """Files and folders that the next run has to make again, each with what is wrong with it.
 
-    Parquet tables that are truncated, or in which a page differs from its checksum; tables of an adapter whose rows
-    belong to another; adapters whose files are not what training wrote, or belong to another place.
+    Parquet tables that are truncated, or in which a page differs from its checksum; train sets and tables of an adapter
+    that belong to another, or were made with another adapter than is there; adapters whose files are not what training
+    wrote, or belong to another place; result tables that were edited or cut.
     """
     for path in sorted(results.rglob("*.parquet")):
         if problem := _table_problem(results, path):
             yield path, problem
+    for path in sorted(results.glob("*/tables/*.csv")):
+        if tables.is_changed(path):
+            yield path, "edited or cut since it was written"
     for run in sorted(results.glob("*/adapters/**/run.json")):
         if problem := _adapter_problem(results, run):
             yield run.parent, problem
@@ -42,11 +47,25 @@ def _table_problem(results: Path, path: Path) -> str:
     except (pa.ArrowException, OSError, ValueError, MemoryError, OverflowError) as error:
         return f"truncated or invalid ({str(error).splitlines()[0] if str(error) else type(error).__name__})"
     parts = path.relative_to(results).parts
+    if len(parts) == 3 and parts[1] == "train_sets" and (said := _origin(path).get("train_set", "")) != path.stem:
+        return f"it is the train set {said!r}" if said else "it does not say which train set it is"
     if len(parts) < 3 or parts[1] not in _OF_ADAPTERS or not set(tables.KEYS.names) <= set(table.column_names):
         return ""
     rows = table.select(tables.KEYS.names).group_by(tables.KEYS.names).aggregate([]).to_pylist()
     paths = [Adapter(**row).path(results / parts[0] / parts[1]) for row in rows]
-    return "" if paths == [path] else f"its rows are those of {', '.join(str(p.relative_to(results)) for p in paths)}"
+    if paths != [path]:
+        return f"its rows are those of {', '.join(str(p.relative_to(results)) for p in paths)}"
+    adapter = Adapter(**rows[0]).path(results / parts[0] / "adapters", "")
+    read = _origin(path).get("adapter")
+    there = adapter_files.trained_weights(adapter)
+    return "it was made with another adapter than is there" if read and there and read != there else ""
+
+
+def _origin(path: Path) -> dict[str, str]:
+    try:
+        return tables.origin(path)
+    except InputError:
+        return {}
 
 
 def _adapter_problem(results: Path, run: Path) -> str:

@@ -111,6 +111,8 @@ def _csv(page: Collected, path: Path) -> dict[str, Any] | None:
     except (OSError, ValueError) as error:
         page.missing.append(f"{path.parent.name}/{path.name}: unreadable ({error})")
         return None
+    if tables.is_changed(path):
+        page.missing.append(f"{path.parent.name}/{path.name}: edited or cut since it was written")
     if path.stem == "term_shift" and "seed" in frame:
         frame = frame[frame["seed"] == "all"]
     if len(frame) > _MOST_ROWS:
