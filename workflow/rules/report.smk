@@ -131,7 +131,7 @@ rule export:
     params:
         settings=page_settings,
         results=lambda wildcards: RESULTS,
-        records=MODELS,
+        records=lambda wildcards: MODELS,
         code=code_digest("export"),
     shell:
         'python "$NEURO2CARDIO_SCRIPTS"/export.py --settings {params.settings:q} --results {params.results:q}'
