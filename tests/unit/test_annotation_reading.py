@@ -268,3 +268,38 @@ def test_any_pieces_end_in_a_label_or_a_problem(parts):
 )
 def test_long_nonsense_is_read_in_a_moment(text):
     assert read_answer(text).label == ""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Regrettably, this is beyond what I may answer. A cardiologist would know.",
+        "I refrain from answering; ask Cardiology.",
+        "Unable to comply. Cardiology",
+        "I lean away from Cardiology.",
+        "It would be a mistake to choose Cardiology.",
+        "Anything besides Cardiology.",
+        "Cardiology has many journals.",
+        "Somebody in Cardiology might know.",
+        "Unfortunately the vignette is short. Cardiology wards see many such patients.",
+        "I won't help with that; the answer is for Cardiology to give.",
+    ],
+)
+def test_a_name_that_is_only_spoken_of_is_no_vote(text):
+    """What counts is a sentence that gives the name as the answer, and not the lack of a word that denies it."""
+    assert read_answer(text).label == ""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<contemplation>Specialty: Neurology?</contemplation>Cardiology",
+        "[PONDERING]Neurology[/PONDERING] The field is Cardiology.",
+        '{"best_fit": "Cardiology", "runner_up": "Neurology"}',
+        '{"choice": "Cardiology"}',
+        "I would go with Cardiology.",
+        "This clearly points to Cardiology.",
+    ],
+)
+def test_further_forms_of_an_answer_are_read(text):
+    assert read_answer(text).label == C

@@ -53,7 +53,19 @@ _SECOND = re.compile(
 """Words before ``specialty`` by which it is not the one that is chosen."""
 _FIRST = re.compile(r"primary|main|final|best|chosen|selected|correct|principal")
 _NOUNS = ("specialty", "speciality", "specialties", "specialities", "specialism")
-_OTHER_NOUNS = ("department", "discipline", "field", "category", "label", "classification", "answer", "prediction")
+_OTHER_NOUNS = (
+    "department",
+    "discipline",
+    "field",
+    "category",
+    "label",
+    "classification",
+    "answer",
+    "prediction",
+    "choice",
+    "fit",
+    "match",
+)
 _HELD = ("name", "value", "text", "title")
 _REFUSAL = re.compile(
     r"\bi(?:'m| am)(?: very| so| really)? sorry|\bapologi[sz]e|"
@@ -61,16 +73,29 @@ _REFUSAL = re.compile(
     r"\bi'm (?:unable|not able)|"
     r"\bas an? (?:ai|(?:large )?language model|assistant)\b|\bcan(?:not|'t) be (?:determined|classified|answered)|"
     r"\bplease (?:see|consult|contact|seek|visit|ask|speak|talk)\b|\b(?:should|must) (?:see|consult)\b|"
-    r"\bconsult (?:a|an|your|with)\b|\bmedical advice\b|\bi (?:decline|refuse)\b",
+    r"\bconsult (?:a|an|your|with)\b|\bmedical advice\b|\b(?:decline|refuse|refrain)\b|\bunable to\b|"
+    r"\bregrettably\b|\bunfortunately\b|\bbeyond (?:what|my|the scope)\b|\bnot (?:able|permitted|allowed)\b|"
+    r"\b(?:cannot|can't|won't|will not) (?:comply|answer|help|assist|say|tell)\b",
     re.IGNORECASE,
 )
 _NEGATION = re.compile(
     r"\b(?:not|no|never|neither|nor|non|none|without|cannot|hardly|unlikely|doubt\w*|wrong|incorrect|false|exclud\w+|"
     r"reject\w*|rul\w+ out|rather than|instead of|except|other than|apart from|far from|anything but|unlike|unsure|"
-    r"uncertain|whether|if|wonder\w*|dismiss\w*|eliminat\w+|irrelevant|unrelated|outside|out of|less)\b|n't\b|\bnon-|"
+    r"uncertain|whether|if|wonder\w*|dismiss\w*|eliminat\w+|irrelevant|unrelated|outside|out of|less|"
+    r"mistake\w*|avoid\w*|away|besides?|beyond|refrain\w*|unable|barring|save for|but for|minus|contra\w*|oppos\w+|"
+    r"nothing|nowhere|scarcely|barely|seldom|rarely|misleading|tempting|lacks?|fails?|nor|nobody)\b|n't\b|\bnon-|"
     r"[❌✗✘≠¬🚫✖]|!=",
     re.IGNORECASE,
 )
+_AFFIRMATION = re.compile(
+    r"\b(?:is|are|be|belong\w*|falls?|fits?|choose|chose|pick|select\w*|say|suggest\w*|points?|indicat\w+|assign\w*|"
+    r"classif\w+|categori\w+|best|likely|probabl[ey]|clear\w*|answer|relat\w+|concern\w*|pertain\w*|case|question|"
+    r"matter|lies|under|telephone|phone|call|refer\w*|domain|area|primar\w+|main\w*|final\w*|therefore|thus|hence|so|"
+    r"definitely|certainly|obviously|go with|vote|label)\b|"
+    r"'s\b|[:=→⇒✓✔✅]",
+    re.IGNORECASE,
+)
+"""What a sentence says that gives its name as the answer. Without it, a name is only spoken of."""
 _RETRACTION = re.compile(
     r"(?:^|[.!?:;\n])[\s\"'*_]*(?:(?:no|nope|hmm|sorry)\s*(?:[,.!;:—–-]|$|wait\b)|wait\b|wrong\b|incorrect\b|actually\b|"
     r"correction\b|scratch that|on second thoughts?|that(?: i|')s (?:wrong|incorrect|not)|not\b|but no\b)",
@@ -188,6 +213,8 @@ def _in_prose(text: str, allowed: frozenset[str], otherwise: str, rest: str = ""
     naming = [(end, sentence) for end, sentence, names in sentences if found[0] in names]
     if any(_denied(sentence) for _, sentence in naming):
         return "", "denied or doubted"
+    if not any(_affirms(sentence) for _, sentence in naming):
+        return "", "named, and not as the answer"
     if _RETRACTION.search(text[naming[0][0] :]) or _RETRACTION.search(rest):
         return "", "taken back"
     return found[0], ""
@@ -220,6 +247,15 @@ def _whole(text: str) -> str:
 
 def _denied(sentence: str) -> bool:
     return "?" in sentence or _NEGATION.search(sentence) is not None
+
+
+def _affirms(sentence: str) -> bool:
+    """Whether a sentence gives the name in it as the answer: it says so, or is nothing but names."""
+    return (
+        _AFFIRMATION.search(sentence) is not None
+        or _whole(sentence) != ""
+        or re.fullmatch(r"\W*\w+(?:\W+(?:or|and)\W+\w+)?\W*", sentence) is not None
+    )
 
 
 def _sentence_at(text: str, place: int) -> str:

@@ -5,7 +5,8 @@ import re
 _NAMES = (
     r"(?:ant[_ ]?)?(?:think(?:ing)?|thoughts?|reason(?:ing)?|reflect(?:ion)?|scratch[_ ]?pad|analysis|critique|cot|"
     r"inner[_ ]?(?:monologue|thoughts?)|internal[_ ]?(?:thoughts?|reasoning|monologue)|chain[_ ]?of[_ ]?thoughts?|"
-    r"deliberat(?:e|ion)|plan(?:ning)?)"
+    r"deliberat(?:e|ion)|plan(?:ning)?|contemplat(?:e|ion)|consider(?:ation)?s?|mus(?:e|ing)s?|ponder(?:ing)?|"
+    r"ruminat(?:e|ion)|brainstorm(?:ing)?|monologue|notes?)"
 )
 _LEFT, _RIGHT = r"(?:<\|?|\[|◁|⟨|⟪|\{\{)\s*", r"\s*(?:\|?>|\]|▷|⟩|⟫|\}\})"
 _OF = r"[ _▁-]*(?:of[ _▁-]*)?"
