@@ -88,7 +88,7 @@ _NEGATION = re.compile(
     re.IGNORECASE,
 )
 _AFFIRMATION = re.compile(
-    r"\b(?:is|are|be|belong\w*|falls?|fits?|choose|chose|pick|select\w*|say|suggest\w*|points?|indicat\w+|assign\w*|"
+    r"\b(?:is|are|be|belong\w*|falls?|fits?|choose|chose|pick|select\w*|say|suggest\w*|points?|indicates?|indicated|assign\w*|"
     r"classif\w+|categori\w+|best|likely|probabl[ey]|clear\w*|answer|relat\w+|concern\w*|pertain\w*|case|question|"
     r"matter|lies|under|telephone|phone|call|refer\w*|domain|area|primar\w+|main\w*|final\w*|therefore|thus|hence|so|"
     r"definitely|certainly|obviously|go with|vote|label)\b|"
