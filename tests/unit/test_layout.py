@@ -66,3 +66,18 @@ def test_the_readme_names_every_folder():
     folders |= {path.parent.name for path in LIBRARY.glob("*/__init__.py")}
     folders |= {path.name for path in (CHECKOUT / "workflow").iterdir() if path.is_dir()}
     assert folders - named == set()
+
+
+GENERATED = {"calibration.md", "lexicon-sample.md", "licences.md", "performance.md"}
+
+
+@pytest.mark.parametrize(
+    "page",
+    [path for path in (*CHECKOUT.glob("*.md"), *CHECKOUT.glob("docs/*.md")) if path.name not in GENERATED],
+    ids=lambda path: path.name,
+)
+def test_lines_of_documents_are_at_most_100_characters(page: Path):
+    """Tables, code and links that stand alone may be longer."""
+    prose = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+    long = [line for line in prose.splitlines() if len(line) > 100 and not line.lstrip().startswith(("|", "<", "["))]
+    assert long == []
