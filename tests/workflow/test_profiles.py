@@ -56,7 +56,7 @@ def test_variables_name_the_site(site: None):
     assert cluster["slurm-qos"] == "long"
     assert cluster["set-resources"] == {
         rule: {"gpu_model": "'a100'", "slurm_partition": "'gpu'"}
-        for rule in ("annotate_with_model", "finetune", "infer_base", "infer_adapter")
+        for rule in ("annotate_with_model", "finetune", "infer_base", "infer_few_shot", "infer_adapter")
     }
 
 
@@ -64,7 +64,8 @@ def test_the_rules_that_are_given_a_gpu_partition_are_those_that_ask_for_a_gpu(
     new_grid: Checkout, site: None, tmp_path
 ):
     grid = new_grid.copy(tmp_path / "grid")
-    grid.configure({"dataset.annotation": {"annotator": {"backend": "transformers", "model": "tiny"}}})
+    annotator = {"backend": "transformers", "model": "tiny"}
+    grid.configure({"dataset.annotation": {"annotator": annotator}, "inference.base_shots": 1})
     said = grid.snakemake("--dry-run", "-p")
     asking = set(re.findall(r"^rule (\w+):\n(?:    .*\n)*?    resources: .*\bgpu=1\b", said, re.MULTILINE))
     assert asking == profile("slurm/config.yaml")["set-resources"].keys()

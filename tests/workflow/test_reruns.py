@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 import re
+import shutil
 
 import pandas as pd
 import pytest
@@ -127,6 +128,21 @@ def test_in_one_step_only_what_changed_is_computed(grid: Checkout):
         "infer_adapter": {"cardiology", "mixed"},
         "infer_base": set(),
     }
+
+
+def test_changed_settings_are_noticed_when_snakemakes_record_is_lost(grid: Checkout):
+    shutil.rmtree(grid / ".snakemake")
+    assert grid.jobs() == {}
+    grid.configure({"recipes.completion.epochs": 2})
+    said = grid.snakemake("--dry-run", expect=1)
+    assert "5 adapters (results/tiny/adapters/tiny/completion/cardiology/seed-1, ...) were trained with other" in said
+    assert "(recipe.epochs: 10 then, 2 now)" in said
+    assert "--forcerun finetune" in said
+    assert grid.jobs("--forcerun", "finetune")["finetune"] == 5
+    # A run that looks at the grid only, and one whose settings are as they were, go on.
+    grid.snakemake("settings", "--cores", "1")
+    grid.configure({"recipes.completion.epochs": 10})
+    assert grid.jobs() == {}
 
 
 def test_one_specialty_is_made_without_the_tables_of_the_grid(grid: Checkout):

@@ -1,5 +1,30 @@
 # Fine-tuning: one job for each point of model x recipe x train set x seed.
 
+from itertools import product
+
+from neuro2cardio.operations import forgotten
+
+
+def training_settings(model, recipe):
+    """The settings of fine-tuning with a model and recipe."""
+    return {
+        "usage": usage(model),
+        "prompt": prompt_for(SETTINGS.recipes[recipe].form),
+        "recipe": SETTINGS.recipes[recipe].model_dump(mode="json"),
+    }
+
+
+# Where .snakemake is lost, Snakemake does not notice changed settings. What only looks at the run goes on without them.
+ONLY_LOOKS = {"--unlock", "plan", "power", "cost", "settings", "report", "compare", "questions"}
+FORCES = {"-R", "--forcerun", "-F", "--forceall"}
+if workflow.is_main_process and not (ONLY_LOOKS | FORCES) & set(sys.argv):
+    adapters_there = (
+        (Path(ADAPTERS, model, recipe, train_set, f"seed-{seed}"), training_settings(model, recipe))
+        for model, recipe, train_set, seed in product(*list(axes().values())[:4])
+    )
+    if changed := forgotten.explain(adapters_there, "finetune"):
+        stop(changed)
+
 
 rule finetune:
     """Fine-tune one adapter on one train set."""
@@ -26,14 +51,7 @@ rule finetune:
         mem_mb=model_resource("mem_mb"),
         runtime=model_resource("train_minutes"),
     params:
-        settings=lambda wildcards: settings_file(
-            "finetune",
-            {
-                "usage": usage(wildcards.model),
-                "prompt": prompt_for(SETTINGS.recipes[wildcards.recipe].form),
-                "recipe": SETTINGS.recipes[wildcards.recipe].model_dump(mode="json"),
-            },
-        ),
+        settings=lambda wildcards: settings_file("finetune", training_settings(wildcards.model, wildcards.recipe)),
         key="{model} {recipe} {train_set} {seed}",
         # Beside the outputs, which Snakemake deletes when the job fails.
         job_cache=f"{JOB_CACHE}/finetune/{ADAPTER}",
