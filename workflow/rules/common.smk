@@ -256,6 +256,15 @@ def inference_settings():
     return SETTINGS.inference.model_dump(mode="json", exclude={"adapters_per_job"})
 
 
+def training_settings(model, recipe):
+    """The settings of fine-tuning with a model and recipe."""
+    return {
+        "usage": usage(model),
+        "prompt": prompt_for(SETTINGS.recipes[recipe].form),
+        "recipe": SETTINGS.recipes[recipe].model_dump(mode="json"),
+    }
+
+
 def scoring_settings(model, base_shots=0):
     """What scoring one model depends on. Only the few-shot row depends on the number of worked examples."""
     return {

@@ -4,16 +4,6 @@ from itertools import product
 
 from neuro2cardio.operations import forgotten
 
-
-def training_settings(model, recipe):
-    """The settings of fine-tuning with a model and recipe."""
-    return {
-        "usage": usage(model),
-        "prompt": prompt_for(SETTINGS.recipes[recipe].form),
-        "recipe": SETTINGS.recipes[recipe].model_dump(mode="json"),
-    }
-
-
 # Where .snakemake is lost, Snakemake does not notice changed settings. What only looks at the run goes on without them.
 ONLY_LOOKS = {"--unlock", "plan", "power", "cost", "settings", "report", "compare", "questions"}
 FORCES = {"-R", "--forcerun", "-F", "--forceall"}
