@@ -1,4 +1,4 @@
-"""How fine-tuning shifts the log-probability of clinical terms, of which specialty, and of words that are no term.
+"""How fine-tuning shifts the log-probability of clinical terms, of which specialty, and of words that are not terms.
 
 Every shift is adapter minus base model on the same mention, in nats. Mentions are averaged within a question and
 questions are averaged; errors are clustered by question and by word. Intervals and tests are conditional on the

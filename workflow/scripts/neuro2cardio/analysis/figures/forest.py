@@ -47,9 +47,9 @@ def term_shift_forest(table: pd.DataFrame, axes: Axes, key: dict[str, str]) -> "
         panels[0].set_yticks(list(tops.values()), [style.label(name) for name in tops])
         panels[0].get_yticklabels()[len(own)].set_fontweight("bold")
         note = (
-            "Nats per token; mean over questions, bootstrap intervals over questions and seeds "
+            "Nats per token; mean over questions, errors clustered by question and word "
             f"({style.count(cells['n_seeds'].iloc[0], 'seed')}). All: the specialties' train sets together. "
-            "Placebo: matched words of the same questions that are no term. Contrasts are taken within a question."
+            "Placebo: matched words of the same questions that are not terms. Contrasts are taken within a question."
         )
         style.add_title_and_note(figure, style.title(key, "term shift"), note)
     return figure
@@ -92,30 +92,47 @@ def diagonal_forest(diagonal: pd.DataFrame, axes: Axes, key: dict[str, str]) -> 
         figure, panel = style.new_figure(5.8, 1.5 + 0.24 * max(tops.values()))
         style.add_bands(panel, tops)
         for name, top in tops.items():
-            _draw_advantage(panel, rows.loc[name], top, "own" if name != ALL else "own_adapter_minus_others")
+            _draw_advantage(panel, rows.loc[name], top)
+        legend = panel.legend(handles=_once(panel), loc="lower left", bbox_to_anchor=(0, 1))
+        legend.set_alignment("left")
         panel.set_yticks(
             list(tops.values()), [f"{style.label(name)} (n={rows.loc[name, 'n_questions']})" for name in tops]
         )
         panel.get_yticklabels()[-1].set_fontweight("bold")
         panel.text(1.02, -0.85, "Own the best?", transform=panel.get_yaxis_transform(), va="center", fontweight="bold")
-        panel.set_xlabel("Own adapter beyond train set and test specialty (points)")
+        panel.set_xlabel("Points of accuracy")
         note = (
             "All: specialty knowledge, with the error of train sets and questions "
-            f"({style.count(rows['n_seeds'].iloc[0], 'seed')}). No interval where there are too few specialties. "
+            f"({style.count(rows['n_seeds'].iloc[0], 'seed')}); none for a single specialty where there are too few. "
             "Own the best: against the best of the others, by multiple comparisons with the best."
         )
         style.add_title_and_note(figure, style.title(key, "own adapter"), note)
     return figure
 
 
-def _draw_advantage(panel: "Panel", row: pd.Series, top: float, look: str) -> None:
-    if np.isfinite(row["advantage"]):
-        spread = 100 * np.array([[row["advantage"] - row["low"]], [row["high"] - row["advantage"]]])
-        known = np.isfinite(spread).all()
-        panel.errorbar([100 * row["advantage"]], [top], xerr=spread if known else None, **style.POINT, **_look(look))
+_ADVANTAGES = {
+    "own": ("advantage", "low", "high", "Beyond train set and test specialty", -0.15),
+    "other": ("own_minus_best", "best_low", "best_high", "Own minus the best of the others", 0.15),
+}
+"""How each is drawn: estimate and bounds (columns of `effect_tables.diagonal`), name, and place within the row."""
+
+
+def _draw_advantage(panel: "Panel", row: pd.Series, top: float) -> None:
+    for look, (estimate, low, high, name, offset) in _ADVANTAGES.items():
+        if np.isfinite(row[estimate]):
+            spread = 100 * np.array([[row[estimate] - row[low]], [row[high] - row[estimate]]])
+            known = spread if np.isfinite(spread).all() else None
+            at = {"xerr": known, "label": name, **style.POINT, **_look(look)}
+            panel.errorbar([100 * row[estimate]], [top + offset], **at)
     answer = {"not better by more than the margin": "not by the margin"}.get(row["answer"], row["answer"])
     shown = answer if isinstance(answer, str) else ""
     panel.text(1.02, top, shown, transform=panel.get_yaxis_transform(), va="center", fontsize=7)
+
+
+def _once(panel: "Panel") -> list[Any]:
+    """One handle for each name in a panel that draws its points one by one."""
+    handles, names = panel.get_legend_handles_labels()
+    return list(dict(zip(reversed(names), reversed(handles), strict=True)).values())[::-1]
 
 
 _PROBE_GROUPS = {
