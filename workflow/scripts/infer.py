@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 import json
 from pathlib import Path
 from typing import Any
@@ -60,6 +60,46 @@ class BaseModel:
         self._loaded = registry.without_adapter(model) if adapter else model
 
 
+@dataclass
+class Job:
+    """What all adapters of a job share: each is read, or computed, once."""
+
+    args: argparse.Namespace
+    settings: Settings
+    prompter: prompting.Prompter
+    shots: list[prompting.Question]
+    base: BaseModel
+
+    @cached_property
+    def made_from(self) -> dict[str, str]:
+        """Digests of the files that every adapter is asked with, and of the settings."""
+        args = self.args
+        read = {"test_questions": args.questions, "test_mentions": args.mentions, "settings": args.settings}
+        read |= {"probes": args.probes} if args.probes else {}
+        return {name: provenance.sha256(path) for name, path in read.items()}
+
+    @cached_property
+    def questions(self) -> list[prompting.Question]:
+        """The test questions. What can't be asked of this tokenizer raises `InputError`, before weights are loaded."""
+        asked = tables.read(self.args.questions, tables.QUESTIONS).query("split == 'test'")
+        print(json.dumps(tokenizer_check.check(self.prompter, asked, self.settings.inference, [])), flush=True)
+        return prompting.questions_of(asked)
+
+    @cached_property
+    def mentions(self) -> dict[str, Any]:
+        """Mentions by question."""
+        return by_question(tables.read(self.args.mentions, tables.MENTIONS))
+
+    @cached_property
+    def probes(self) -> list[prompting.Question]:
+        """Facts asked another way; none where the configuration wants none."""
+        if not self.args.probes:
+            return []
+        asked = tables.read(self.args.probes, tables.PROBES)
+        tokenizer_check.check(self.prompter, asked.assign(split="test"), self.settings.inference, [])
+        return prompting.questions_of(asked)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--settings", type=Path, required=True, help="the job's settings (JSON)")
@@ -95,86 +135,56 @@ def main() -> None:
     location = registry.location(args.record)
     prompter = prompting.for_model(location, settings.usage, settings.prompt, shots)
     prompter.show()
-    base = BaseModel(location, settings, args.threads, args.gpus)
+    job = Job(args, settings, prompter, shots, BaseModel(location, settings, args.threads, args.gpus))
     tables_of = {PREDICTIONS: args.predictions, TERM_LOGPROBS: args.term_logprobs}
     tables_of |= {PROBES: args.probe_predictions} if args.probes else {}
     for i, (key, adapter, cache) in enumerate(zip(keys, folders, args.job_cache, strict=True)):
         if len(keys) > 1:
             print(f"{key.recipe}, {key.train_set}, seed {key.seed}", flush=True)
-        outputs = {name: paths[i] for name, paths in tables_of.items()}
-        score_one(args, settings, prompter, base, shots, key, adapter, cache, outputs)
+        finished = score_one(job, key, adapter, cache)
+        for name, paths in tables_of.items():
+            with files.atomic_write(paths[i]) as part:
+                files.link_or_copy(finished / name, part)
 
 
-def score_one(
-    args: argparse.Namespace,
-    settings: Settings,
-    prompter: prompting.Prompter,
-    base: BaseModel,
-    shots: list[prompting.Question],
-    key: Adapter,
-    adapter: Path | None,
-    cache: Path,
-    outputs: dict[str, Path],
-) -> None:
-    """Write the tables of one adapter: from its cache, or computed now."""
-    read = {"test_questions": args.questions, "test_mentions": args.mentions}
-    read |= {"adapter": adapter / registry.WEIGHTS} if adapter else {}
-    read |= {"probes": args.probes} if args.probes else {}
-    digests = {name: provenance.sha256(path) for name, path in read.items()}
+def score_one(job: Job, key: Adapter, adapter: Path | None, cache: Path) -> Path:
+    """The folder with the tables of one adapter: from its cache, or computed now."""
+    own = {"adapter": provenance.sha256(adapter / registry.WEIGHTS)} if adapter else {}
     made_from = job_cache.made_from(
-        args.record,
+        job.args.record,
         "infer",
-        settings=read_json(args.settings),
+        settings=read_json(job.args.settings),
         keys=key._asdict(),
-        threads=args.threads,
-        read=list(digests.values()),
-        frame=prompter.frame.shown,
-        **({"shots": [question.question_id for question in shots]} if shots else {}),
+        threads=job.args.threads,
+        read=job.made_from | own,
+        frame=job.prompter.frame.shown,
+        **({"shots": [question.question_id for question in job.shots]} if job.shots else {}),
     )
-    said = digests | {"settings": provenance.text_digest(args.settings.read_text(encoding="utf-8"))}
-    work = partial(infer, args, settings, prompter, base, adapter, key._asdict(), said)
-    finished = job_cache.cached(cache, made_from, work)
-    for name, output in outputs.items():
-        with files.atomic_write(output) as part:
-            files.link_or_copy(finished / name, part)
+    return job_cache.cached(cache, made_from, partial(infer, job, key, adapter, job.made_from | own))
 
 
 def worked_examples(questions: Path, n: int) -> list[prompting.Question]:
     return prompting.questions_of(few_shot.draw(tables.read(questions, tables.QUESTIONS), n))
 
 
-def infer(
-    args: argparse.Namespace,
-    settings: Settings,
-    prompter: prompting.Prompter,
-    base: BaseModel,
-    adapter: Path | None,
-    keys: dict[str, Any],
-    made_from: dict[str, str],
-    _: Path,
-    target: Path,
-) -> None:
-    questions = tables.read(args.questions, tables.QUESTIONS).query("split == 'test'")
-    mentions = by_question(tables.read(args.mentions, tables.MENTIONS))
-    probes = tables.read(args.probes, tables.PROBES) if args.probes else None
-
-    inference = settings.inference
-    # What cannot be asked of this tokenizer fails here, before weights are loaded.
-    print(json.dumps(tokenizer_check.check(prompter, questions, inference, [])), flush=True)
-    if probes is not None:
-        tokenizer_check.check(prompter, probes.assign(split="test"), inference, [])
-    with base.with_adapter(adapter) as model:
-        scorer = scoring.Scorer(model, prompter, inference, settings.terms)
-        self_check.check(scorer, prompting.questions_of(questions), mentions)
-        bar = partial(tqdm, desc=f"batches of {scoring.QUESTIONS_AT_ONCE} questions", unit="batch", mininterval=5)
-        scores = scorer.score(prompting.questions_of(questions), mentions, bar)
-        if probes is not None:
+def infer(job: Job, key: Adapter, adapter: Path | None, made_from: dict[str, str], _: Path, target: Path) -> None:
+    """Compute the tables of one adapter, and write them to ``target``."""
+    bar = partial(tqdm, desc=f"batches of {scoring.QUESTIONS_AT_ONCE} questions", unit="batch", mininterval=5)
+    questions, probes = job.questions, job.probes
+    with job.base.with_adapter(adapter) as model:
+        scorer = scoring.Scorer(model, job.prompter, job.settings.inference, job.settings.terms)
+        self_check.check(scorer, questions, job.mentions)
+        scores = scorer.score(questions, job.mentions, bar)
+        if probes:
             # Probes have no terms: nothing is read of their stems, and no stem is scored by itself.
             of_probes = replace(scorer, terms=TermReading(contexts=["prompt"]))
-            asked = of_probes.score(prompting.questions_of(probes), {}, bar)
-            tables.write(asked.predictions.assign(**keys), target / PROBES, tables.PREDICTIONS, made_from)
-    tables.write(scores.predictions.assign(**keys), target / PREDICTIONS, tables.PREDICTIONS, made_from)
-    tables.write(scores.term_logprobs.assign(**keys), target / TERM_LOGPROBS, tables.TERM_LOGPROBS, made_from)
+            asked = of_probes.score(probes, {}, bar)
+            tables.write(asked.predictions.assign(**key._asdict()), target / PROBES, tables.PREDICTIONS, made_from)
+    for name, frame, schema in (
+        (PREDICTIONS, scores.predictions, tables.PREDICTIONS),
+        (TERM_LOGPROBS, scores.term_logprobs, tables.TERM_LOGPROBS),
+    ):
+        tables.write(frame.assign(**key._asdict()), target / name, schema, made_from)
 
 
 if __name__ == "__main__":
