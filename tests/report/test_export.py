@@ -123,6 +123,7 @@ def _card(**changes) -> str:
         "scores": pd.DataFrame([scores]),
         "base": pd.DataFrame([{**scores, "accuracy": 0.58}]),
         "flags": "",
+        "confidence": 0.9,
     }
     adapter = Adapter("m", "full", "cardiology", 1)
     return model_cards.card(adapter, ["Cardiology"], model_cards.CardFacts(**facts | changes))

@@ -206,7 +206,7 @@ def test_a_failed_check_a_missing_interval_and_equal_answers_are_shown(browser: 
     assert "⚠ Neurology" in shown["y"]
 
 
-@pytest.mark.parametrize("name", ["tables/probes.csv", "tables/dose.csv", "plan/power.csv"])
+@pytest.mark.parametrize("name", ["tables/probes.csv", "plan/power.csv"])
 def test_tables_that_only_some_runs_have_get_a_section(browser: Browser, grid, tmp_path: Path, name: str):
     folder = tmp_path / "results"
     shutil.copytree(grid[0], folder)

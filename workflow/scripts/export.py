@@ -2,16 +2,10 @@
 
 import argparse
 from pathlib import Path
-from typing import Any
 
-from neuro2cardio.config.job_settings import JobSettings
-from neuro2cardio.core import adapters, errors, files
+from neuro2cardio.core import errors, files
 from neuro2cardio.report import export
-
-
-class Settings(JobSettings):
-    axes: adapters.Axes
-    config: dict[str, Any]
+from neuro2cardio.report.run_settings import PageSettings
 
 
 def main() -> None:
@@ -21,7 +15,7 @@ def main() -> None:
     parser.add_argument("--records", type=Path, required=True, help="the folder with a model.json for each base model")
     parser.add_argument("--out", type=Path, required=True, help="the folder to write")
     args = parser.parse_args()
-    settings = Settings.read(args.settings)
+    settings = PageSettings.read(args.settings)
     with files.atomic_write(args.out) as part:
         part.mkdir()
         export.Export(args.results, args.records, settings.axes, settings.config).write(part)

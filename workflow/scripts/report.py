@@ -2,16 +2,10 @@
 
 import argparse
 from pathlib import Path
-from typing import Any
 
-from neuro2cardio.config.job_settings import JobSettings
-from neuro2cardio.core import adapters, errors, files
+from neuro2cardio.core import errors, files
 from neuro2cardio.report import collect, page
-
-
-class Settings(JobSettings):
-    axes: adapters.Axes
-    config: dict[str, Any]
+from neuro2cardio.report.run_settings import PageSettings
 
 
 def main() -> None:
@@ -20,7 +14,7 @@ def main() -> None:
     parser.add_argument("--results", type=Path, required=True, help="the experiment's folder under results/")
     parser.add_argument("--out", type=Path, required=True, help="the HTML file to write")
     args = parser.parse_args()
-    settings = Settings.read(args.settings)
+    settings = PageSettings.read(args.settings)
     collected = collect.collect(args.results, settings.axes, settings.config)
     files.write_text(args.out, page.render(collected, settings.config["experiment"]))
     for line in [*collected.missing, *collected.left_out]:

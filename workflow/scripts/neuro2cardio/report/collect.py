@@ -10,20 +10,20 @@ import numpy as np
 from numpy.typing import NDArray
 import pandas as pd
 
-from ..analysis import answers
+from ..analysis import answers, references
 from ..core import tables
-from ..core.adapters import BASE, Adapter, Axes
+from ..core.adapters import BASE, FEW_SHOT, Adapter, Axes
 from ..core.errors import InputError
 from ..questions.test_set import TestSet
-from . import packed_answers, references
+from . import packed_answers
 
 RESULT_TABLES = (
     *("transfer_matrix", "effects", "diagonal", "term_shift", "term_shift_grid"),
-    *("position_bias", "answer_mass", "training_checks", "placebo_balance", "probes", "probe_facts", "dose"),
+    *("position_bias", "answer_mass", "training_checks", "placebo_balance", "probes", "probe_facts"),
 )
 """Tables of `tables/` that the page knows how to show. Others are listed by name."""
 QUESTION_TABLES = ("flow", "summary", "rejected", "leakage", "overlap")
-_BASE_ROWS = (BASE, "few-shot", "best-prompt")
+_BASE_ROWS = (BASE, FEW_SHOT)
 _MOST_ROWS = 20_000
 _MOST_LOSS_POINTS = 200
 

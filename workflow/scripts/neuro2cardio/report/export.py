@@ -1,10 +1,10 @@
 """A run for others: adapters with model cards, predictions and tasks for lm-eval, tables and report, as an RO-Crate."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 import json
-import os
 from pathlib import Path
 import shutil
 from typing import Any
@@ -48,7 +48,7 @@ class Export:
         """
         for pattern in _RESULTS:
             for path in sorted(self.results.glob(pattern)):
-                _link(path, folder / "results" / path.relative_to(self.results))
+                _copy(path, folder / "results" / path.relative_to(self.results))
         files.write_json(folder / "results/config.json", self.config)
         found = list(self._adapters(folder / "adapters"))
         self._lm_eval(folder / "lm-eval")
@@ -59,13 +59,13 @@ class Export:
 
     def _adapters(self, folder: Path) -> Iterator[tuple[str, str]]:
         """Write each adapter's folder; yields its path in the crate and what it is."""
-        matrix = pd.read_csv(self.results / "tables/transfer_matrix.csv")
+        matrix = tables.read_csv(self.results / "tables/transfer_matrix.csv")
         checks = self._flags()
         for adapter in self._grid():
             own = adapter.path(self.results / "adapters", "")
             target = adapter.path(folder, "")
             for name in _ADAPTER_FILES:
-                _link(own / name, target / name)
+                _copy(own / name, target / name)
             facts = model_cards.CardFacts(
                 record=_read(own / "run.json"),
                 model=self.config["models"][adapter.model],
@@ -74,6 +74,7 @@ class Export:
                 scores=model_cards.rows_of(matrix, adapter),
                 base=model_cards.rows_of(matrix, Adapter.base(adapter.model)),
                 flags=checks.get(adapter, ""),
+                confidence=self.config["statistics"]["confidence"],
             )
             files.write_text(target / "README.md", model_cards.card(adapter, self.axes.specialties, facts))
             yield target.relative_to(folder.parent).as_posix(), f"LoRA adapter {'/'.join(map(str, adapter))}"
@@ -84,7 +85,7 @@ class Export:
     def _flags(self) -> dict[Adapter, str]:
         """What the checks of training found, by adapter."""
         path = self.results / "tables/training_checks.csv"
-        rows = pd.read_csv(path) if path.is_file() else pd.DataFrame(columns=[*Adapter._fields, "flags"])
+        rows = tables.read_csv(path) if path.is_file() else pd.DataFrame(columns=[*Adapter._fields, "flags"])
         rows = rows[rows["flags"].notna()]
         keys = (Adapter(*row) for row in rows[list(Adapter._fields)].itertuples(index=False))
         return {key._replace(seed=int(key.seed)): str(flags) for key, flags in zip(keys, rows["flags"], strict=True)}
@@ -121,12 +122,14 @@ def _read(path: Path) -> dict[str, Any]:
         raise InputError(f"{path}: missing or unreadable ({error}); run the workflow to its end first") from error
 
 
-def _link(source: Path, target: Path) -> None:
-    """A second name for a file, which takes no space; a copy where the file system has no hard links."""
+def _copy(source: Path, target: Path) -> None:
+    """A copy that may be edited; weights are hard links where the file system has them, and take no space."""
     target.parent.mkdir(parents=True, exist_ok=True)
+    if source.suffix == ".safetensors":
+        with suppress(OSError):
+            target.hardlink_to(source)
+            return
     try:
-        os.link(source, target)
+        shutil.copyfile(source, target)
     except FileNotFoundError as error:
         raise InputError(f"{source}: missing; run the workflow to its end first") from error
-    except OSError:
-        shutil.copy2(source, target)

@@ -41,6 +41,7 @@ class CardFacts:
         scores: Its rows of `transfer_matrix.csv`, over all seeds.
         base: The base model's rows.
         flags: What the checks of training found, if anything.
+        confidence: Of the intervals.
     """
 
     record: dict[str, Any]
@@ -50,6 +51,7 @@ class CardFacts:
     scores: pd.DataFrame
     base: pd.DataFrame
     flags: str
+    confidence: float
 
 
 def card(adapter: Adapter, specialties: list[str], facts: CardFacts) -> str:
@@ -110,9 +112,10 @@ def _training(adapter: Adapter, facts: CardFacts) -> str:
 
 
 def _scores(adapter: Adapter, facts: CardFacts) -> str:
-    """Accuracies and changes against base with 95% intervals, pooled over the seeds of the grid."""
+    """Accuracies and changes against base with intervals, pooled over the seeds of the grid."""
     lines = [
-        "On test questions that were never trained on, over all seeds of this train set; brackets are 95% intervals.\n",
+        "On test questions that were never trained on, over all seeds of this train set; brackets are "
+        f"{100 * facts.confidence:g}% intervals.\n",
         "| method | tested on | n | base model | adapter | change in points |",
         "|---|---|---|---|---|---|",
     ]

@@ -46,7 +46,6 @@
     const found = [["base", "change against the base model"]];
     const names = new Set(matrix.filter((row) => row.recipe === "base").map((row) => row.train_set));
     if (names.has("few-shot")) found.push(["few-shot", "change against the few-shot base model"]);
-    if (names.has("best-prompt")) found.push(["best-prompt", "change against the base model's best prompt"]);
     for (const name of D.axes.train_set) if (!slugs[name]) found.push([name, "change against " + name]);
     return [...found, ["absolute", "accuracy"]];
   }
@@ -56,7 +55,7 @@
   for (const entry of D.answers) answersAt.set([entry.model, entry.recipe, entry.train_set, entry.seed, entry.method].join("\t"), entry);
   const nOf = D.questions.length;
   function entryOf(trainSet, seed, method = state.method) {
-    const base = ["base", "few-shot", "best-prompt"].includes(trainSet);
+    const base = ["base", "few-shot"].includes(trainSet);
     return answersAt.get([state.model, base ? "base" : state.recipe, trainSet, base ? -1 : seed, method].join("\t"));
   }
   function answer(entry, question) {
@@ -72,7 +71,7 @@
   const seedsShown = () => (state.seed === "all" ? D.axes.seed : [Number(state.seed)]);
   function share(trainSet, question) {
     // The share of the chosen seeds that answer a question rightly; null where none is there.
-    const base = ["base", "few-shot", "best-prompt"].includes(trainSet);
+    const base = ["base", "few-shot"].includes(trainSet);
     const found = (base ? [-1] : seedsShown()).map((seed) => entryOf(trainSet, seed)).filter(Boolean);
     if (!found.length) return null;
     const right = found.filter((entry) => blob[entry.offset + question * entry.width] === D.questions[question].answer);
@@ -116,7 +115,7 @@
     const value = new Map(here.map((row) => [row.train_set + "\t" + row.test_specialty, row]));
     const tests = [...D.specialties, "all"].filter((test) => here.some((row) => row.test_specialty === test));
     let trains = D.axes.train_set.filter((name) => here.some((row) => row.train_set === name));
-    const bases = ["base", "few-shot", "best-prompt"].filter((name) => here.some((row) => row.train_set === name));
+    const bases = ["base", "few-shot"].filter((name) => here.some((row) => row.train_set === name));
     const other = against.filter((row) => row.model === state.model && row.method === state.method && row.recipe === state.recipe && row.against === state.against);
     const published = new Map(other.map((row) => [row.train_set + "\t" + row.test_specialty, row]));
     const accuracy = (train, test) => {
@@ -368,9 +367,8 @@
   })();
 
 
-  // ---------------------------------------------------------------- probes and doses
+  // ---------------------------------------------------------------- probes
   tablesSection("probes", "Probes", "Facts trained on and facts never trained on, asked another way: the difference that the own adapter makes on them is knowledge injection. Then every probe, fact by fact.", ["probes", "probe_facts"]);
-  tablesSection("dose", "Doses", "How results change with the number of questions trained on.", ["dose"]);
 
   // ---------------------------------------------------------------- format: position bias, mass
   tablesSection("format", "Position bias and probability on the answers", "A model without position bias recalls every letter alike. Where little probability is on the offered answers, accuracy is read where the model does not answer.", ["position_bias", "answer_mass"]);

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from pydantic import ValidationError
 
+from ..config.job_settings import JobSettings
 from ..core import tables
 from ..core.adapters import BASE, Axes
 from ..core.errors import InputError
@@ -16,6 +16,14 @@ from ..questions.test_set import TestSet
 
 _FIRST = ("prompt", "rendered prompt", "versions", "questions", "terms")
 """What a reader looks for first among the settings that differ."""
+
+
+class PageSettings(JobSettings):
+    """The settings of the page, which are kept beside the results: what a run was made with."""
+
+    axes: Axes
+    config: dict[str, Any]
+    """The configuration as run, without what changes no result."""
 
 
 @dataclass(frozen=True)
@@ -91,10 +99,10 @@ def _recorded(folder: Path) -> tuple[Axes, dict[str, Any]]:
             "name folders such as results/demo, and run `snakemake report` where they were made"
         )
     try:
-        held = json.loads(kept[-1].read_text(encoding="utf-8"))
-        return Axes.model_validate(held["axes"]), held["config"]
-    except (ValueError, KeyError, TypeError, ValidationError) as error:
-        raise InputError(f"{kept[-1]}: not the settings of a report page ({type(error).__name__})") from error
+        held = PageSettings.read(kept[-1])
+    except InputError as error:
+        raise InputError(f"{kept[-1]}: not the settings of a report page; it was damaged or edited") from error
+    return held.axes, held.config
 
 
 def _json(path: Path) -> dict[str, Any]:

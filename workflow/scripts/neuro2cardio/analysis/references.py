@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 import pandas as pd
 
-from ..analysis import paired, resampling
 from ..core.adapters import FEW_SHOT, Adapter, Axes
 from ..core.specialties import slug
 from ..questions.test_set import ALL
+from . import paired, resampling
 
 Floats = NDArray[np.float64]
 Marked = dict[Adapter, dict[str, Floats]]
