@@ -10,6 +10,8 @@ from typing import Any
 
 _PARTS = ("model", "recipe", "train_set")
 """Wildcards that say which job of a rule it is, in this order."""
+_WORTH_SAYING = 60.0
+"""Seconds above which a lower bound of the time left is shown."""
 _SHARE = 0.1
 """Of the training steps: over so many at the start and at the end, the loss is averaged."""
 
@@ -71,7 +73,10 @@ class ProgressMessages(logging.Handler):
         # Jobs run side by side: this many at a time so far.
         parallel = max(1.0, sum(map(sum, self._seconds.values())) / (time.monotonic() - self._started))
         left = sum(mean * waiting[rule] for rule, mean in known.items()) / parallel
-        return f", {'about' if len(known) == len(waiting) else 'more than'} {duration(left)} left"
+        if len(known) == len(waiting):
+            return f", about {duration(left)} left"
+        # Of the rules that take long, none may have ended yet: "more than 1 s" says nothing.
+        return f", more than {duration(left)} left" if left > _WORTH_SAYING else ""
 
 
 def result(rule: str, outputs: Sequence[Path]) -> str:

@@ -50,7 +50,10 @@ def jobs_if_any(directory: Path) -> list[Job]:
         return jobs(directory)
     except InputError as error:
         why = (str(error).splitlines() or [""])[0]
-        print(f"no cluster answers ({why}): not looking for Slurm jobs of an earlier run", file=sys.stderr)
+        print(
+            f"Slurm is installed here and no cluster answers ({why}); fine where you do not use a cluster",
+            file=sys.stderr,
+        )
         return []
 
 
