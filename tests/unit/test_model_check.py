@@ -83,7 +83,7 @@ def test_several_templates_without_a_default_are_named(folder):
     (folder / "chat_template.jinja").unlink()
     change(folder / "tokenizer_config.json", chat_template=templates)
     with pytest.raises(InputError, match=r"2 chat templates \(rag, tool_use\) and none is called default"):
-        prompting.for_model(folder, Usage(), Prompt()).frame  # noqa: B018
+        prompting.for_model(folder, Usage(), Prompt()).show()
 
 
 @pytest.mark.parametrize(

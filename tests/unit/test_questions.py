@@ -282,15 +282,15 @@ def test_questions_that_another_question_moved_between_splits_are_named(tmp_path
     remembered, rows = tmp_path / "cache/splits.csv", [raw(n, split=sources.UNSPLIT) for n in range(40)]
     keys = {"split": {"made_from": "all", "validation": 0.2, "test": 0.3}}
     before = build(rows, **keys).questions
-    assert moves.account(before, remembered).empty
-    assert moves.account(before, remembered).empty
+    assert moves.since(remembered, before).empty
+    moves.remember(before, remembered)
+    assert moves.since(remembered, before).empty
 
     for corrected in range(40):
-        remembered.unlink()
-        moves.account(before, remembered)
+        moves.remember(before, remembered)
         rows[corrected] = raw(corrected, split=sources.UNSPLIT, stem=f"{rows[corrected].stem} Indeed?")
         now = build(rows, **keys).questions
-        found = moves.account(now, remembered)
+        found = moves.since(remembered, now)
         was, is_now = (table.set_index("question_id")["split"] for table in (before, now))
         both = was.index.intersection(is_now.index)
         assert set(found.loc[(found["was"] != "") & (found["now"] != ""), "question_id"]) == {
@@ -307,6 +307,7 @@ def test_questions_that_another_question_moved_between_splits_are_named(tmp_path
 
 def test_another_data_set_moves_nothing(tmp_path):
     first, second = (build([raw(n) for n in numbers]).questions for numbers in (range(5), range(10, 15)))
-    moves.account(first, tmp_path / "splits.csv")
-    assert moves.account(second, tmp_path / "splits.csv").empty
-    assert moves.sentence(moves.account(second, tmp_path / "splits.csv")) == ""
+    moves.remember(first, tmp_path / "splits.csv")
+    moved = moves.since(tmp_path / "splits.csv", second)
+    assert moved.empty
+    assert moves.sentence(moved) == ""

@@ -173,11 +173,8 @@ rule settings:
 onsuccess:
     summary = Path(f"{TABLES}/summary.txt")
     scored = [Path(path) for path in adapters(f"{PREDICTIONS}/{ADAPTER}.parquet")]
-    newer = [
-        path
-        for path in scored
-        if summary.exists() and path.exists() and path.stat().st_mtime > summary.stat().st_mtime
-    ]
+    made = summary.stat().st_mtime if summary.exists() else float("inf")
+    newer = [path for path in scored if path.exists() and path.stat().st_mtime > made]
     if newer:
         print(
             f"\n{TABLES} and the report were written before {len(newer)} of {len(scored)} adapters; `snakemake` without a "

@@ -29,12 +29,18 @@ def main() -> None:
 
     table = question_table.build(sources.read(dataset), dataset, settings.specialties)
     tables.write(table.questions, args.out, tables.QUESTIONS)
-    moved = moves.account(table.questions, args.job_cache / "splits.csv")
-    account = {"rejected": table.rejected, "leakage": table.leaked, "flow": table.flow, "summary": table.summary}
-    account["moved"] = moved
+    moved = moves.since(args.job_cache / "splits.csv", table.questions)
+    account = {
+        "rejected": table.rejected,
+        "leakage": table.leaked,
+        "flow": table.flow,
+        "summary": table.summary,
+        "moved": moved,
+    }
     for name, frame in account.items():
         tables.write_csv(frame, args.account / f"{name}.csv")
     files.write_json(args.account / "source.json", sources.describe(dataset))
+    moves.remember(table.questions, args.job_cache / "splits.csv")
     print(table.flow.to_string(index=False), table.summary.to_string(index=False), moves.sentence(moved), sep="\n\n")
 
 

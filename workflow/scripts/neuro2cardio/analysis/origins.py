@@ -11,6 +11,7 @@ from typing import Any
 from ..core import tables
 from ..core.adapters import BASE, FEW_SHOT, Adapter, Axes
 from ..core.errors import InputError
+from ..core.provenance import settings_differences
 
 _SAME_IN_GRID = {"test_questions": "test questions", "test_mentions": "test mentions"}
 
@@ -80,17 +81,10 @@ def _record(folder: Path) -> dict[str, Any]:
 def _same_settings(folder: Path, records: dict[Adapter, dict[str, Any]]) -> None:
     (first, expected), *others = ((point, record.get("settings") or {}) for point, record in records.items())
     for point, settings in others:
-        if differing := differences(settings, expected):
+        if found := settings_differences(settings, expected):
+            differing = [f"{key}: {own!r}, not {others!r}" for key, own, others in found]
             raise InputError(
                 f"{point.path(folder, '')} and {first.path(folder, '')} were trained with different settings "
                 f"({'; '.join(differing)}): they are of different runs. Delete the one that does not belong "
                 "here, and run again"
             )
-
-
-def differences(one: Any, other: Any, key: str = "") -> list[str]:
-    """Where two settings differ, as `key: value, not value`."""
-    if isinstance(one, dict) and isinstance(other, dict):
-        names = [*one, *(name for name in other if name not in one)]
-        return [line for n in names for line in differences(one.get(n), other.get(n), f"{key}.{n}" if key else str(n))]
-    return [] if one == other else [f"{key}: {one!r}, not {other!r}"]

@@ -83,7 +83,7 @@ _NEGATION = re.compile(
     r"reject\w*|rul\w+ out|rather than|instead of|except|other than|apart from|far from|anything but|unlike|unsure|"
     r"uncertain|whether|if|wonder\w*|dismiss\w*|eliminat\w+|irrelevant|unrelated|outside|out of|less|"
     r"mistake\w*|avoid\w*|away|besides?|beyond|refrain\w*|unable|barring|save for|but for|minus|contra\w*|oppos\w+|"
-    r"nothing|nowhere|scarcely|barely|seldom|rarely|misleading|tempting|lacks?|fails?|nor|nobody)\b|n't\b|\bnon-|"
+    r"nothing|nowhere|scarcely|barely|seldom|rarely|misleading|tempting|lacks?|fails?|nobody)\b|n't\b|\bnon-|"
     r"[❌✗✘≠¬🚫✖]|!=",
     re.IGNORECASE,
 )

@@ -8,10 +8,10 @@ from pydantic import Field, model_validator
 from ..core import specialties
 from .annotation import Annotation
 from .grid import CONTROLS
-from .sections import AnySpecialty, Fraction, NamedOnce, Section
+from .sections import RESERVED, AnySpecialty, Fraction, NamedOnce, Section
 from .wheels import HPO_WHEEL, Wheel
 
-_RESERVED = ("all", "base", "few-shot", *CONTROLS)
+_RESERVED = (*RESERVED, "few-shot", *CONTROLS)
 """What stands beside specialties in tables, paths and targets."""
 _HUB_ID = r"^[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)?$"
 

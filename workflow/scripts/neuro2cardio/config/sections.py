@@ -17,6 +17,8 @@ def _any_specialty(name: str, info: ValidationInfo) -> str:
 
 AnySpecialty = Annotated[str, AfterValidator(_any_specialty)]
 """One of the fifteen in any of its spellings, or one that `dataset.further_specialties` declares."""
+RESERVED = ("base", "all")
+"""Names, in tables and paths, of the model without an adapter and of the whole test set."""
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 """A seed that both torch and numpy accept."""

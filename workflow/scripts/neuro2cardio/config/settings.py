@@ -16,11 +16,8 @@ from .messages import explain
 from .models import Model
 from .planning import Planning
 from .recipes import Recipe
-from .sections import Name, Section
+from .sections import RESERVED, Name, Section
 from .terms import Terms
-
-RESERVED = frozenset({"base", "all"})
-"""Reserved in tables and paths for the model without an adapter and for the whole test set."""
 
 
 class Settings(Section):
@@ -43,7 +40,7 @@ class Settings(Section):
     @model_validator(mode="after")
     def _names(self) -> Self:
         for key, registry in (("models", self.models), ("recipes", self.recipes)):
-            if taken := sorted(RESERVED & set(registry)):
+            if taken := sorted(set(RESERVED) & set(registry)):
                 raise ValueError(f"{key}: {taken[0]!r} names a row of the tables; call it something else")
         return self
 

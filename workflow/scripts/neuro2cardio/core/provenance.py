@@ -1,8 +1,10 @@
 """Digests and versions that record what a file was made from. Cheap to import, because the Snakefile does."""
 
+from collections.abc import Mapping
 import hashlib
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 
 def sha256(path: Path | str) -> str:
@@ -25,6 +27,21 @@ def folder_state(folder: Path) -> str:
     """Digest of the names, sizes and times of a folder's files: a cheap way to notice changes."""
     files = sorted(path for path in folder.expanduser().glob("*") if path.is_file())
     return text_digest(*(f"{p.name} {p.stat().st_size} {p.stat().st_mtime_ns}" for p in files))
+
+
+def settings_differences(one: Any, other: Any, key: str = "") -> list[tuple[str, Any, Any]]:
+    """Keys, by dotted names, that two settings both have with different values, and the values.
+
+    A key that only one of them has came or went with a version, and differs in nothing.
+    """
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        both = [name for name in one if name in other]
+        return [
+            found
+            for name in both
+            for found in settings_differences(one[name], other[name], f"{key}.{name}" if key else str(name))
+        ]
+    return [] if one == other else [(key, one, other)]
 
 
 def versions(*packages: str) -> dict[str, str]:

@@ -11,6 +11,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from ..core.provenance import settings_differences
+
 _METADATA = Path(".snakemake/metadata")
 _LONGEST_NAME = 255
 _RUN = "run.json"
@@ -24,13 +26,14 @@ def explain(adapters: Iterable[tuple[Path, Mapping[str, Any]]], rule: str) -> st
         rule: The rule that trains them.
     """
     changed = {
-        folder: differing
+        folder: found
         for folder, settings in adapters
-        if not _is_recorded(folder / _RUN) and (differing := _differences(_trained_with(folder), settings))
+        if not _is_recorded(folder / _RUN) and (found := settings_differences(_trained_with(folder), settings))
     }
     if not changed:
         return ""
-    folder, differing = next(iter(changed.items()))
+    folder, found = next(iter(changed.items()))
+    differing = [f"{key}: {then!r} then, {now!r} now" for key, then, now in found]
     return (
         f"{len(changed)} adapters ({folder}{', ...' if len(changed) > 1 else ''}) were trained with other settings "
         f"than the configuration has now ({'; '.join(differing)}), and Snakemake's record of them (.snakemake) is "
@@ -52,11 +55,3 @@ def _trained_with(folder: Path) -> Any:
     except (OSError, ValueError, KeyError, TypeError):
         # An adapter that is not there yet; a damaged record is found by the jobs that read it.
         return {}
-
-
-def _differences(then: Any, now: Any, key: str = "") -> list[str]:
-    """Keys that both have with different values. A key that only one has came or went with a version."""
-    if isinstance(then, Mapping) and isinstance(now, Mapping):
-        both = [name for name in then if name in now]
-        return [line for n in both for line in _differences(then[n], now[n], f"{key}.{n}" if key else str(n))]
-    return [] if then == now else [f"{key}: {then!r} then, {now!r} now"]

@@ -14,31 +14,35 @@ COLUMNS = ["question_id", "was", "now", "stem"]
 """`was` and `now` are splits; empty: the question was not there, or is not there any more."""
 
 
-def account(questions: pd.DataFrame, remembered: Path) -> pd.DataFrame:
-    """The questions that moved (`COLUMNS`) since the last call with this file, which then remembers the present splits.
+def since(remembered: Path, questions: pd.DataFrame) -> pd.DataFrame:
+    """The questions that moved (`COLUMNS`) since the splits were remembered.
 
     Args:
+        remembered: What `remember` wrote. Where it is missing, nothing has moved.
         questions: `question_id`, `split` and `stem` of the present table.
-        remembered: A CSV file. Where it is missing, nothing has moved.
 
     Returns:
         First the questions that went from one split to another, then those that left, then those that are new. Empty
         where no question of the earlier table is in this one: it is another data set.
     """
+    if not remembered.is_file():
+        return pd.DataFrame(columns=COLUMNS)
     now = questions[["question_id", "split", "stem"]]
-    moves = pd.DataFrame(columns=COLUMNS)
-    if remembered.is_file():
-        before = read(remembered)
-        both = before.merge(now, on="question_id", how="outer", suffixes=("_was", ""), indicator="found")
-        if (both["found"] == "both").any():
-            changed = both[both["split_was"] != both["split"]]
-            kind = changed["found"].map({"both": 0, "left_only": 1, "right_only": 2}).astype(int)
-            changed = changed.assign(kind=kind).sort_values(["kind", "question_id"])
-            stems = changed["stem"].where(changed["stem"].notna(), changed["stem_was"])
-            moves = changed.rename(columns={"split_was": "was", "split": "now"}).assign(stem=stems)[COLUMNS].fillna("")
-    with files.atomic_write(remembered) as part:
-        now.to_csv(part, index=False)
-    return moves.reset_index(drop=True)
+    both = read(remembered).merge(now, on="question_id", how="outer", suffixes=("_was", ""), indicator="found")
+    if not (both["found"] == "both").any():
+        return pd.DataFrame(columns=COLUMNS)
+    changed = both[both["split_was"] != both["split"]]
+    kind = changed["found"].map({"both": 0, "left_only": 1, "right_only": 2}).astype(int)
+    changed = changed.assign(kind=kind).sort_values(["kind", "question_id"])
+    stems = changed["stem"].where(changed["stem"].notna(), changed["stem_was"])
+    moved = changed.rename(columns={"split_was": "was", "split": "now"}).assign(stem=stems)
+    return moved[COLUMNS].fillna("").reset_index(drop=True)
+
+
+def remember(questions: pd.DataFrame, path: Path) -> None:
+    """Write the splits of a question table for the next run to compare with."""
+    with files.atomic_write(path) as part:
+        questions[["question_id", "split", "stem"]].to_csv(part, index=False)
 
 
 def sentence(moves: pd.DataFrame) -> str:
@@ -51,5 +55,5 @@ def sentence(moves: pd.DataFrame) -> str:
 
 
 def read(path: Path) -> pd.DataFrame:
-    """A table of moves, or of the splits that `account` remembers, from its CSV file: all cells are text."""
+    """A table of moves, or of remembered splits, from its CSV file: all cells are text."""
     return pd.read_csv(path, dtype=str, keep_default_na=False)
