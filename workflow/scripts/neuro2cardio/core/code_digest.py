@@ -9,7 +9,7 @@ import: the Snakefile does.
 import ast
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 from .provenance import text_digest
@@ -26,57 +26,81 @@ _WORDS = frozenset({"help", "description", "epilog", "metavar"})
 """Keyword arguments of a command line's parser that only a reader sees."""
 
 
+@dataclass(frozen=True, eq=False)
+class _Statement:
+    """A top-level statement. Its text and what it refers to are worked out once for all scripts that reach it."""
+
+    node: ast.stmt
+    imports: dict[str, tuple[Path, str | None]]
+    """Those of its file."""
+
+    @cached_property
+    def text(self) -> str:
+        return ast.unparse(self.node)
+
+    @cached_property
+    def refers_to(self) -> tuple[frozenset[tuple[Path, str]], frozenset[str]]:
+        """Attributes of library modules, as file and name; and names of its own file.
+
+        A module that is used other than by an attribute is one of the latter, and so counts as a whole.
+        """
+        elsewhere, bases, here = set(), set(), set()
+        nodes = list(ast.walk(self.node))
+        for node in nodes:
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+                source, name = self.imports.get(node.value.id, (None, None))
+                if source is not None and name is None:
+                    bases.add(id(node.value))
+                    elsewhere.add((source, node.attr))
+        for node in nodes:
+            if isinstance(node, ast.Name) and id(node) not in bases:
+                here.add(node.id)
+        return frozenset(elsewhere), frozenset(here)
+
+
 @dataclass(frozen=True)
 class _Module:
     """A file as the names that it defines."""
 
     path: Path
-    definitions: dict[str, list[ast.stmt]]
+    definitions: dict[str, list[_Statement]]
     """Top-level name -> the statements that bind it."""
     imports: dict[str, tuple[Path, str | None]]
     """Name -> the library file that it comes from and its name there; None where it is the module itself."""
-    always: list[ast.stmt]
+    always: list[_Statement]
     """What runs on import besides definitions."""
 
 
 @cache
 def code_digest(script: str, scripts: Path = SCRIPTS) -> str:
     """Digest of a script of ``workflow/scripts``, named without suffix, and of all library code that it reaches."""
-    return text_digest(*sorted(map(ast.unparse, _Walk(scripts / "neuro2cardio").reached(scripts / f"{script}.py"))))
+    reached = _Walk(scripts / "neuro2cardio").reached(scripts / f"{script}.py")
+    return text_digest(*sorted(statement.text for statement in reached))
 
 
 class _Walk:
     def __init__(self, library: Path) -> None:
         self.library = library
-        self.left: list[tuple[_Module, ast.stmt]] = []
+        self.left: list[tuple[_Module, _Statement]] = []
         self.modules: set[Path] = set()
         self.names: set[tuple[Path, str]] = set()
 
-    def reached(self, script: Path) -> Iterator[ast.stmt]:
+    def reached(self, script: Path) -> Iterator[_Statement]:
         """All statements that count, from a script on, each once."""
         self._enter(_module(script, self.library))
         while self.left:
             module, statement = self.left.pop()
-            self._follow(module, statement)
+            elsewhere, here = statement.refers_to
+            for path, name in elsewhere:
+                self._need(path, name)
+            for name in here:
+                self._need_here(module, name)
             yield statement
 
     def _enter(self, module: _Module) -> None:
         if module.path not in self.modules:
             self.modules.add(module.path)
             self.left += [(module, statement) for statement in module.always]
-
-    def _follow(self, module: _Module, statement: ast.stmt) -> None:
-        """Note what a statement refers to. A module that is used other than by an attribute counts as a whole."""
-        bases = set()
-        for node in ast.walk(statement):
-            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-                source, name = module.imports.get(node.value.id, (None, None))
-                if source is not None and name is None:
-                    bases.add(id(node.value))
-                    self._need(source, node.attr)
-        for node in ast.walk(statement):
-            if isinstance(node, ast.Name) and id(node) not in bases:
-                self._need_here(module, node.id)
 
     def _need_here(self, module: _Module, name: str) -> None:
         if name in module.definitions and (module.path, name) not in self.names:
@@ -100,6 +124,7 @@ class _Walk:
                 self._need_here(module, each)
 
 
+@cache
 def _is_left_out(path: Path) -> bool:
     return any(path == Path(left) or Path(left) in path.parents for left in LEFT_OUT)
 
@@ -108,11 +133,12 @@ def _is_left_out(path: Path) -> bool:
 def _module(path: Path, library: Path) -> _Module:
     tree = _Words().visit(ast.parse(path.read_text(encoding="utf-8")))
     module = _Module(path, {}, dict(_imports(tree, path, library)), [])
-    for statement in (part for each in tree.body for part in _one_name_each(each)):
-        names = list(_bound(statement))
+    for node in (part for each in tree.body for part in _one_name_each(each)):
+        names = list(_bound(node))
+        statement = _Statement(node, module.imports)
         for name in names:
             module.definitions.setdefault(name, []).append(statement)
-        if not names and not _is_for_types_alone(statement):
+        if not names and not _is_for_types_alone(node):
             module.always.append(statement)
     return module
 
