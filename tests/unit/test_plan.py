@@ -1,5 +1,6 @@
 import json
 from pathlib import Path
+import re
 
 import numpy as np
 import pandas as pd
@@ -102,6 +103,7 @@ def test_lengths_come_from_the_questions_where_there_are_some():
     grid = {**CONFIG["grid"], "specialties": ["Cardiology", "Neurology"], "controls": []}
     lengths = plan.measured_lengths(questions, config(grid=grid))
     assert lengths.train == {"cardiology": 1, "neurology": 1}
+    assert lengths.asked == (1, 0)
     assert (lengths.test, lengths.stem, lengths.options, lengths.n_options) == (1, 200, 5, 2)
     assert "3 questions" in lengths.basis
 
@@ -160,7 +162,6 @@ def test_the_summary_says_what_it_rests_on():
 def test_the_summary_tells_gpu_memory_from_host_memory_and_writes_short_times_in_minutes_or_seconds():
     text = plan.summary(planned(config()), plan.known_lengths(config()))
     assert "GPU memory host memory asked for" in text
-    assert "snakemake power" in text
     fetch = next(line for line in text.splitlines() if "fetch_model" in line)
     assert "26 s" in fetch
 
@@ -194,3 +195,13 @@ def test_memory_knows_number_type_and_gradient_checkpointing():
     entry = {**CONFIG["models"]["eight-billion"], "dtype": "float32"}
     infer = row(planned(config(models={"eight-billion": entry})), "infer_base")
     assert infer["gpu_memory_gb"] == pytest.approx(32)
+
+
+def test_the_plan_says_in_points_what_the_grid_can_find_and_more_questions_find_less():
+    whole, few = (config(dataset={"origin": {"source": "s-medqa"}, "test_size": n}) for n in (None, 20))
+    said = [plan.findable(grid, plan.known_lengths(grid)) for grid in (whole, few)]
+    found = [float(re.search(r"specialty knowledge over all of (\d+\.\d) points", text)[1]) for text in said]
+    assert 0 < found[0] < found[1]
+    assert "15 specialties of 34 to 94 test questions" in said[0] and "by a lead of" in said[0]
+    one = config(grid={**CONFIG["grid"], "specialties": ["Cardiology"], "controls": []})
+    assert "nothing can be said about specialty knowledge" in plan.findable(one, plan.known_lengths(one))

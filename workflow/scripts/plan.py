@@ -27,7 +27,7 @@ def main() -> None:
     sizes = {name: plan.model_size(grid.models[name], args.models / name / "model.json") for name in grid.grid.models}
     costs = pd.concat(map(pd.read_csv, args.costs)) if args.costs else None
     table = plan.plan(grid, lengths, sizes, costs)
-    print(plan.summary(table, lengths) + plan.sharing(grid, sizes))
+    print(plan.summary(table, lengths) + plan.findable(grid, lengths) + plan.sharing(grid, sizes))
     tables.write_csv(table, args.out)
 
 

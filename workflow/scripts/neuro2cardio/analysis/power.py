@@ -11,6 +11,10 @@ from scipy import stats
 from ..config.analysis import SmallestEffect
 
 POWER = 0.8
+OVER_ALL = "specialty knowledge, over all"
+EQUIVALENT = "no specialty knowledge (equivalence)"
+ONE = "one specialty's own adapter stands out"
+CLAIM_1 = "own adapter ahead of every other (claim 1)"
 
 
 @dataclass(frozen=True)
@@ -77,16 +81,16 @@ def table(
     if t >= 3:
         df = (t - 1) ** 2 - 1
         se = sqrt(each / (t - 1))
-        rows.append(_row("specialty knowledge, over all", se, df, alpha, families, smallest.all, median))
+        rows.append(_row(OVER_ALL, se, df, alpha, families, smallest.all, median))
         width = stats.t.ppf(1 - alpha / 2, df) + stats.norm.ppf((1 + POWER) / 2)
-        rows.append(_numbers("no specialty knowledge (equivalence)", width * se, width * se, smallest.all, median))
+        rows.append(_numbers(EQUIVALENT, width * se, width * se, smallest.all, median))
     if t >= 4:
         se = sqrt(own / median * (1 + 1 / (t - 1)) * (1 + 1 / (t - 2)))
-        rows.append(_row("one specialty's own adapter stands out", se, t - 2, alpha, t, smallest.specialty, median))
+        rows.append(_row(ONE, se, t - 2, alpha, t, smallest.specialty, median))
     if t >= 2:
         lead = stats.norm.ppf(1 - alpha / (t - 1)) + stats.norm.ppf(POWER)
         found = float(lead) * sqrt(2 * own / median)
-        rows.append(_numbers("own adapter ahead of every other (claim 1)", found, found, smallest.specialty, median))
+        rows.append(_numbers(CLAIM_1, found, found, smallest.specialty, median))
     columns = ["statement", "found", "found_corrected", "matters", "questions_needed"]
     return pd.DataFrame(rows, columns=columns)
 

@@ -13,6 +13,7 @@ from statistics import median
 import pandas as pd
 from safetensors import safe_open
 
+from ..analysis import power
 from ..config.dataset import Dataset
 from ..config.inference import Method
 from ..config.models import Model
@@ -51,6 +52,13 @@ ADAPTER_BYTES = 4
 ANSWER_BYTES = 40
 """Bytes on disk of an answered question in one order, compressed."""
 
+_FOUND = {
+    power.OVER_ALL: "specialty knowledge over all",
+    power.ONE: "one specialty's own adapter that stands out by a gain",
+    power.CLAIM_1: "an own adapter that is better than every other by a lead",
+}
+"""Rows of `power.table` as a line of the plan words them."""
+
 
 @dataclass(frozen=True)
 class Lengths:
@@ -65,6 +73,8 @@ class Lengths:
     n_options: float
     basis: str
     """The source of the numbers, in words."""
+    asked: tuple[int, ...] = ()
+    """Test questions of each specialty, a question of several in each of them."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +101,8 @@ def known_lengths(settings: Settings) -> Lengths:
     test = {s: S_MEDQA_VALIDATION[s] for s in settings.grid.specialties}
     train = {s: S_MEDQA_TRAIN * n // sum(S_MEDQA_VALIDATION.values()) for s, n in test.items()}
     basis = "the published sizes of S-MedQA and the lengths of its validation split"
-    return Lengths(_train_sizes(train, settings), _test_size(test, settings.dataset), 741.0, 108.0, 4.0, basis)
+    asked = _test_sizes(test, settings.dataset)
+    return Lengths(_train_sizes(train, settings), sum(asked), 741.0, 108.0, 4.0, basis, asked)
 
 
 def measured_lengths(questions: pd.DataFrame, settings: Settings) -> Lengths:
@@ -105,6 +116,7 @@ def measured_lengths(questions: pd.DataFrame, settings: Settings) -> Lengths:
         float(questions["options"].map(lambda options: sum(map(len, options))).mean()),
         float(questions["options"].map(len).mean()),
         f"the lengths of {len(questions):,} questions",
+        tuple(int(sum(s in held for held in test["specialties"])) for s in grid.specialties),
     )
 
 
@@ -115,9 +127,9 @@ def _train_sizes(by_specialty: Mapping[str, int], settings: Settings) -> dict[st
     return sizes | dict.fromkeys(settings.grid.controls, int(median(sizes.values())))
 
 
-def _test_size(by_specialty: Mapping[str, int], dataset: Dataset) -> int:
+def _test_sizes(by_specialty: Mapping[str, int], dataset: Dataset) -> tuple[int, ...]:
     most = dataset.test_size
-    return sum(n if most is None else min(n, most) for n in by_specialty.values())
+    return tuple(n if most is None else min(n, most) for n in by_specialty.values())
 
 
 def model_size(model: Model, record: Path) -> Size:
@@ -332,8 +344,22 @@ def summary(table: pd.DataFrame, lengths: Lengths) -> str:
         f"{table['jobs'].sum()} jobs; {total['gpu_hours']} of GPU time and {total['hours']} of job time in all; "
         f"{_short(table['disk_gb'].sum())} GB of disk.\n"
         f"{gpu_sizes(table)}"
-        "What a grid of this size can find: snakemake power --cores 1\n"
         f"From {lengths.basis}. Sizes of models:\n{bases}"
+    )
+
+
+def findable(settings: Settings, lengths: Lengths) -> str:
+    """What a grid of this size can find with 80%, as one line: the first rows of `power.table`."""
+    if 0 in lengths.asked or len(lengths.asked) < 2:
+        return "Fewer than two specialties with test questions: nothing can be said about specialty knowledge.\n"
+    statistics, given = settings.statistics, power.Assumptions()
+    rows = power.table(
+        lengths.asked, len(settings.grid.seeds), 1, statistics.smallest_effect, given, statistics.confidence
+    ).set_index("statement")["found"]
+    said = [f"{words} of {rows[name]:.1f} points" for name, words in _FOUND.items() if name in rows]
+    return (
+        f"What {len(lengths.asked)} specialties of {min(lengths.asked)} to {max(lengths.asked)} test questions find "
+        f"with 80%: {'; '.join(said)} (more, and after a pilot nearer: snakemake power --cores 1).\n"
     )
 
 
