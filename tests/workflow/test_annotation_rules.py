@@ -3,7 +3,7 @@
 import csv
 import json
 
-from chat_server import chat_server
+from chat_server import chat_server, echoes
 import pandas as pd
 import pytest
 from tiny_grid import SPECIALTIES
@@ -97,6 +97,29 @@ def test_a_server_is_estimated_first_and_asked_once(unlabelled):
         unlabelled.snakemake(f"{FOLDER}/votes.parquet", "--cores", "1")
         assert len(server.asked) == 100
     assert (unlabelled / "resources/responses/some-model.jsonl").is_file()
+
+
+def test_the_key_stands_nowhere_after_a_run_that_fails(unlabelled, monkeypatch):
+    """The server shows the key in every form: in an answer that is kept, in an error that passes, and in the last."""
+    key, password = "sk-Zq7+vN/2wX9k=LmT4&yB8", "proxy-password-Xy7"
+    monkeypatch.setenv("SOME_KEY", f"{key}\r\n")
+    monkeypatch.setenv("OPENAI_API_KEY", f"{key}\n")
+    monkeypatch.setenv("https_proxy", f"http://me:{password}@127.0.0.1:9")
+    with chat_server(lambda _: f"Specialty: Cardiology {echoes(key)}", ["ok", "500", "ok", "401"]) as server:
+        annotator = {"backend": "openai", "model": "m", "base_url": server.url, "key_variable": "SOME_KEY"}
+        unlabelled.configure(
+            {"dataset.annotation.annotator": {**annotator, "concurrency": 1}, "dataset.annotation.max_questions": 5}
+        )
+        said = unlabelled.snakemake(f"{FOLDER}/votes.parquet", "--cores", "1", "-p", "--verbose", expect=1)
+    assert server.keys_seen == {f"Bearer {key}"}
+    assert "the key in SOME_KEY is not accepted" in said
+    assert "Cardiology" in (unlabelled / "resources/responses/m.jsonl").read_text()
+    written = [path for path in unlabelled.directory.rglob("*") if path.is_file() and path.suffix != ".pyc"]
+    places = {part for path in written for part in path.relative_to(unlabelled.directory).parts[:1]}
+    assert {"results", "logs", "resources", ".snakemake", "snakemake.out"} <= places
+    for path in written:
+        text = path.read_bytes().decode("utf-8", "replace")
+        assert not [form for form, shown in {**echoes(key), "password": password}.items() if shown in text], path
 
 
 def test_without_annotation_nothing_of_it_is_there(new_grid):
