@@ -87,7 +87,7 @@ def test_a_killed_controller_is_recovered_from_by_the_documented_command(hurt: C
     os.kill(run.pid, signal.SIGKILL)
     run.wait()
     assert slurm.running(hurt, "finetune").job_id == job_id
-    assert "cannot be locked" in hurt.snakemake(WEIGHTS, *PROFILE, expect=1)
+    assert "which is dead: it was killed" in hurt.snakemake(WEIGHTS, *PROFILE, expect=1)
     hurt.snakemake("--unlock")
     assert "recover.py" in hurt.snakemake(WEIGHTS, *PROFILE, expect=1)
     assert f"cancel {job_id} (running): rule_finetune_wildcards_tiny_completion_cardiology_1" in recover(hurt)

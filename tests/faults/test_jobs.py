@@ -6,6 +6,7 @@ import random
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import time
 
@@ -108,7 +109,9 @@ def test_a_second_controller_is_turned_away_and_recovery_leaves_the_first_alone(
     remove_adapter(grid)
     first = grid.start(WEIGHTS, "--cores", "1", log="first.out")
     training = frozen_in_training(grid)
-    assert "cannot be locked" in grid.snakemake(WEIGHTS, "--cores", "1", expect=1)
+    said = grid.snakemake(WEIGHTS, "--cores", "1", expect=1)
+    assert f"locked by process {first.pid} on {socket.gethostname()}, started 2" in said
+    assert f"(snakemake {WEIGHTS} --cores 1). Wait for it to end" in said
     assert "nothing to recover" in recover(grid, expect=1)
     os.kill(training, signal.SIGCONT)
     assert first.wait(120) == 0

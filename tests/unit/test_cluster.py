@@ -1,6 +1,9 @@
+from collections.abc import Iterator
 import errno
+import json
 import os
 from pathlib import Path
+import socket
 import subprocess
 import sys
 
@@ -9,7 +12,7 @@ import pytest
 
 from neuro2cardio.core import locks
 from neuro2cardio.core.errors import InputError
-from neuro2cardio.operations import local_jobs, slurm_jobs
+from neuro2cardio.operations import local_jobs, run_lock, slurm_jobs
 
 SQUEUE = """#!/bin/sh
 echo "7|RUNNING|neuro2cardio_1f|{here}|rule_finetune_wildcards_a"
@@ -131,3 +134,54 @@ def test_a_file_system_without_locks_is_said_and_used(tmp_path: Path, monkeypatc
     monkeypatch.setattr("fcntl.flock", refuse)
     with locks.exclusive(tmp_path, "fine-tuning"):
         assert "no locks" in capsys.readouterr().err
+
+
+@pytest.fixture
+def run_here(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A Snakemake that wrote who it is."""
+    script = tmp_path / "snakemake"
+    script.write_text(f"""
+import sys, time
+from pathlib import Path
+sys.path.insert(0, {str(local_jobs.SCRIPTS)!r})
+from neuro2cardio.operations import run_lock
+run_lock.record(Path.cwd())
+print(flush=True)
+time.sleep(60)
+""")
+    run = subprocess.Popen([sys.executable, str(script), "-j", "2"], cwd=tmp_path, stdout=subprocess.PIPE)
+    run.stdout.readline()
+    yield run
+    run.kill()
+    run.communicate()
+
+
+def test_who_holds_the_lock_is_said_of_a_living_and_of_a_dead_run(run_here: subprocess.Popen[bytes], tmp_path: Path):
+    living = run_lock.explain(tmp_path)
+    assert f"locked by process {run_here.pid} on {socket.gethostname()}, started 2" in living
+    assert "(snakemake -j 2). Wait for it to end, or interrupt it" in living and f"`kill -INT {run_here.pid}`" in living
+    run_here.kill()
+    run_here.wait()
+    dead = run_lock.explain(tmp_path)
+    assert "which is dead: it was killed" in dead and "recover.py` ends the jobs that it left" in dead
+    # Nor is it alive where its number was given to another process.
+    record = next((tmp_path / ".snakemake/locks").glob("holder-*.json"))
+    record.write_text(json.dumps(json.loads(record.read_text()) | {"pid": os.getpid()}))
+    assert "which is dead" in run_lock.explain(tmp_path)
+
+
+def test_of_a_run_on_another_host_it_is_said_where_to_look(run_here: subprocess.Popen[bytes], tmp_path: Path):
+    record = next((tmp_path / ".snakemake/locks").glob("holder-*.json"))
+    record.write_text(json.dumps(json.loads(record.read_text()) | {"host": "login2"}))
+    said = run_lock.explain(tmp_path)
+    assert f"`ssh login2 ps {run_here.pid}`" in said and "dead: it was killed" not in said
+
+
+def test_a_lock_without_a_record_is_explained_by_the_processes_of_this_host(
+    run_here: subprocess.Popen[bytes], tmp_path: Path
+):
+    next((tmp_path / ".snakemake/locks").glob("holder-*.json")).write_text("{")
+    assert f"locked by process {run_here.pid} on " in run_lock.explain(tmp_path)
+    run_here.kill()
+    run_here.wait()
+    assert "no Snakemake runs in it on this host" in run_lock.explain(tmp_path)

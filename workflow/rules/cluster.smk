@@ -1,5 +1,10 @@
-# No run starts beside the Slurm jobs of a run whose controller was killed.
-from neuro2cardio.operations import slurm_jobs
+# Who runs here: a second run is told who holds the lock, and none starts beside the jobs of a run that was killed.
+from snakemake.logging import logger
+
+from neuro2cardio.operations import run_lock, slurm_jobs
+
+if workflow.is_main_process and run_lock.name_holder not in logger.filters:
+    logger.addFilter(run_lock.name_holder)
 
 
 onstart:
@@ -9,3 +14,5 @@ onstart:
             slurm_jobs.check_profile(os.environ, workflow.resource_settings.default_resources.args)
     except InputError as error:
         raise WorkflowError(str(error))
+    if workflow.is_main_process and workflow.execution_settings.lock:
+        run_lock.record(Path.cwd())

@@ -9,6 +9,12 @@ from neuro2cardio.core.errors import InputError, run
 from neuro2cardio.operations import integrity, local_jobs, slurm_jobs
 
 
+def snakefile(directory: Path) -> list[str]:
+    """This checkout's, for a directory that holds none of its own."""
+    own = any((directory / folder / "Snakefile").is_file() for folder in (".", "workflow"))
+    return [] if own else ["--snakefile", str(Path(__file__).parents[2] / "Snakefile")]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("snakemake", nargs="*", help="arguments of the run, such as --configfile demo.yaml (after --)")
@@ -28,7 +34,8 @@ def main() -> None:
     for path, problem in damaged:
         print(f"remove {path.relative_to(here)}: {problem}")
         integrity.remove(path)
-    unlocked = subprocess.run([sys.executable, "-m", "snakemake", "--unlock", *arguments.snakemake], check=False)
+    command = [sys.executable, "-m", "snakemake", "--unlock", *snakefile(here), *arguments.snakemake]
+    unlocked = subprocess.run(command, check=False)
     if unlocked.returncode:
         raise InputError("snakemake --unlock failed")
     ended = len(left) + len(orphans)
