@@ -14,7 +14,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 PY := workflow tests benchmarks
 SMK := Snakefile workflow/rules
 
-.PHONY: calibration setup bench demo test test-gpu check unit workflow slurm slow format schema lock recover licences clean
+.PHONY: calibration setup bench demo test test-gpu test-4bit check unit workflow slurm slow format schema lock recover licences clean
 
 setup: $(READY)
 
@@ -44,7 +44,7 @@ demo: setup
 	snakemake --configfile demo.yaml --cores $(CORES) --logger rich
 
 # What CI runs: first what is quick to fail. The unit tests share the cores; the others start Snakemake, which does so itself.
-test: setup check unit
+test: setup check unit test-4bit
 	pytest tests/report tests/workflow tests/faults tests/slurm
 
 # Formatting, linting, types, the order of imports between the library's folders, spelling.
@@ -82,6 +82,14 @@ slurm: setup
 # What only an NVIDIA GPU can show; without one, every test is skipped and says so.
 test-gpu: setup
 	pytest tests/gpu -rs
+
+# Weights of 4 bits, on the CPU: bitsandbytes lies in a folder of its own, which no other test sees.
+test-4bit: $(VENV)/4bit/.ready
+	PYTHONPATH=$(VENV)/4bit pytest tests/unit/test_placement.py -k bits
+
+$(VENV)/4bit/.ready: $(READY) envs/4bit.txt
+	$(PIP) --require-hashes --upgrade --target $(VENV)/4bit -r envs/4bit.txt
+	@touch $@
 
 format: setup
 	ruff format $(PY)

@@ -40,7 +40,7 @@ CONFIG = {
     "models": {
         "tiny": {
             "source": "path",
-            "dtype": "float32",
+            "load": "float32",
             "max_tokens": 400,
             "resources": {"gpu": 1, "threads": 1, "mem_mb": 1500, "train_minutes": 10, "infer_minutes": 10},
         }

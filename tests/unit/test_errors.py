@@ -3,6 +3,7 @@
 import errno
 
 import pytest
+import torch
 
 from neuro2cardio.core import errors
 
@@ -11,6 +12,15 @@ from neuro2cardio.core import errors
     ("raised", "said"),
     [
         (errors.InputError("no such file"), "error: no such file"),
+        (
+            torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nmore"),
+            "error: the GPU's memory is full (CUDA out of memory. Tried to allocate 2.00 GiB.); lower",
+        ),
+        (
+            RuntimeError("CUDA error: device-side assert triggered\nCUDA kernel errors might be ..."),
+            "error: the GPU failed (CUDA error: device-side assert triggered); the same command goes on",
+        ),
+        (RuntimeError("CUDA error: an uncorrectable ECC error was encountered"), "leave that GPU out"),
         (
             OSError(errno.ENOSPC, "No space left on device", "results/x"),
             "the disk is full (results/x); free some space",

@@ -123,7 +123,9 @@ def test_size_comes_from_the_weights_where_they_are_there(tmp_path):
     save_file(weights, tmp_path / "model.safetensors")
     record = tmp_path / "model.json"
     record.write_text(json.dumps({"location": ".", "parameters": 252}))
-    assert plan.model_size(config().models["eight-billion"], record) == plan.Size(252, 4 + 4 + 8 + 4, "its weights")
+    assert plan.model_size(config().models["eight-billion"], record) == plan.Size(
+        252, 4 + 4 + 8 + 4, "its weights", (16 + 32) / 252
+    )
 
 
 def test_size_comes_from_the_registry_otherwise(tmp_path):
@@ -171,7 +173,7 @@ def test_the_summary_tells_gpu_memory_from_host_memory_and_writes_short_times_in
     [
         (0.5, "GPUs of 16, 24, 40, 48, 80 GB will do"),
         (8, "GPUs of 24, 40, 48, 80 GB will do"),
-        (70, "fits no single GPU of up to 80 GB"),
+        (70, "fits no GPU of up to 80 GB: set load: 4bit"),
     ],
 )
 def test_the_summary_says_which_gpus_hold_a_model(billions, said):
@@ -192,7 +194,7 @@ def test_memory_knows_number_type_and_gradient_checkpointing():
     usual = plan.training_bytes(SIZE, recipe, 300)
     less = plan.training_bytes(SIZE, recipe.model_copy(update={"gradient_checkpointing": True}), 300)
     assert 2 * SIZE.parameters < less < usual - 3e9
-    entry = {**CONFIG["models"]["eight-billion"], "dtype": "float32"}
+    entry = {**CONFIG["models"]["eight-billion"], "load": "float32"}
     infer = row(planned(config(models={"eight-billion": entry})), "infer_base")
     assert infer["gpu_memory_gb"] == pytest.approx(32)
 
@@ -205,3 +207,20 @@ def test_the_plan_says_in_points_what_the_grid_can_find_and_more_questions_find_
     assert "15 specialties of 34 to 94 test questions" in said[0] and "by a lead of" in said[0]
     one = config(grid={**CONFIG["grid"], "specialties": ["Cardiology"], "controls": []})
     assert "nothing can be said about specialty knowledge" in plan.findable(one, plan.known_lengths(one))
+
+
+def test_4_bits_and_several_gpus_make_large_models_fit():
+    def needed(load, gpus):
+        entry = {"source": "hub", "id": "an/llm", "load": load, "resources": {"gpu": gpus, "parameters": 70}}
+        grid = config(models={"eight-billion": entry})
+        size = plan.model_size(grid.models["eight-billion"], Path("model.json"))
+        table = plan.plan(grid, plan.known_lengths(grid), {"eight-billion": size})
+        return row(table, "finetune"), plan.gpu_sizes(table)
+
+    (whole, _), (quantized, said), (spread, on_each) = needed("auto", 1), needed("4bit", 1), needed("auto", 3)
+    assert quantized["gpu_memory_gb"] < whole["gpu_memory_gb"] / 2.3
+    assert "GPUs of 80 GB will do" in said
+    assert spread["gpu_memory_gb"] == pytest.approx(whole["gpu_memory_gb"] / 3)
+    assert "3 GPUs of 80 GB" in on_each
+    # One of the three computes at a time.
+    assert (spread["hours"], spread["gpu_hours"]) == (whole["hours"], 3 * whole["hours"])

@@ -162,7 +162,7 @@ def test_another_architecture_without_chat_template_runs_by_configuration_alone(
     other = {
         "source": "path",
         "path": str(tiny_model("gpt2", "metaspace", None)),
-        "dtype": "float32",
+        "load": "float32",
         "max_tokens": 400,
     }
     grid.configure(

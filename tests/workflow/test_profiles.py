@@ -42,7 +42,7 @@ def test_the_two_profiles_share_no_key(site: None):
 
 def test_without_variables_no_site_is_named(no_site: None):
     cluster = profile("slurm/config.yaml")
-    assert cluster["default-resources"].keys() == {"mem_mb", "runtime"}
+    assert cluster["default-resources"].keys() == {"nodes", "mem_mb", "runtime"}
     assert "set-resources" not in cluster
     assert "slurm-qos" not in cluster
 

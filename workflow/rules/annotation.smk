@@ -94,7 +94,7 @@ rule:
         code=code_digest("annotate"),
     shell:
         'python "$NEURO2CARDIO_SCRIPTS"/annotate.py --settings {params.settings:q} {params.options}'
-        " --questions {input.questions:q} --threads {threads} --out {output:q} > {log:q} 2>&1"
+        " --questions {input.questions:q} --threads {threads} --gpus {resources.gpu} --out {output:q} > {log:q} 2>&1"
 
 
 rule vote:

@@ -9,7 +9,7 @@ from neuro2cardio.config.inference import Inference, Method, Prompt
 from neuro2cardio.config.job_settings import JobSettings
 from neuro2cardio.config.models import Usage
 from neuro2cardio.core import errors, files, tables
-from neuro2cardio.models import model_check, prompting, registry, tokenizer_check
+from neuro2cardio.models import model_check, placement, prompting, registry, tokenizer_check
 
 
 class Needs(JobSettings):
@@ -35,7 +35,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     settings = Settings.read(args.settings)
-    registry.check_attention(settings.usage.attention)
+    placement.check(settings.usage.load, settings.usage.attention)
     folder = registry.location(args.record)
     prompter = prompting.for_model(folder, settings.usage, settings.prompt)
     targets = {name: recipe.targets for name, recipe in settings.recipes.items()}

@@ -71,9 +71,8 @@ def finetune(
     learned = fine_tuning.examples(prompter, questions, settings.recipe)
     print(f"{len(learned)} questions, {sum(len(e.input_ids) for e in learned)} tokens an epoch", flush=True)
     with gpus.taken(args.gpus):
-        model = registry.load(
-            registry.location(args.record), settings.usage.dtype, args.threads, settings.usage.attention
-        )
+        usage = settings.usage
+        model = registry.load(registry.location(args.record), usage.load, args.threads, usage.attention, args.gpus)
         try:
             trained = fine_tuning.train(model, learned, settings.recipe, made_from["seed"], checkpoints)
         except errors.InputError as error:

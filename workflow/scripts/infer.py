@@ -53,7 +53,7 @@ class BaseModel:
             self._taken = True
         if self._loaded is None:
             usage = self.settings.usage
-            self._loaded = registry.load(self.folder, usage.dtype, self.threads, usage.attention)
+            self._loaded = registry.load(self.folder, usage.load, self.threads, usage.attention, self.gpus)
         base, self._loaded = self._loaded, None
         model = registry.with_adapter(base, adapter) if adapter else base
         yield model

@@ -71,7 +71,7 @@ class ScoredCandidates:
         for question_id, row in zip(groups, scores, strict=True):
             if not np.isfinite(row).all():
                 raise InputError(
-                    f"question {question_id}: the model's log-probabilities are not finite; try dtype: float32"
+                    f"question {question_id}: the model's log-probabilities are not finite; try load: float32"
                 )
         return scores
 

@@ -37,14 +37,16 @@ class Task(JobSettings):
             return str(self._server(self.annotation.annotator, responses).estimate(questions))
         return f"{len(questions)} questions, {len(prompts.WAYS)} ways each; no requests, nothing to pay"
 
-    def annotator(self, responses: Path | None, record: Path | None, lexicon: Path | None, threads: int) -> Annotator:
+    def annotator(
+        self, responses: Path | None, record: Path | None, lexicon: Path | None, threads: int, gpus: int = 0
+    ) -> Annotator:
         """The annotator, loaded. Raises `InputError` where a file that its backend needs is not given."""
         chosen = self.annotation.annotator
         if isinstance(chosen, OpenAIAnnotator):
             return self._server(chosen, responses)
         if isinstance(chosen, LexiconAnnotator):
             return self._terms(_needed(lexicon, "--lexicon"))
-        return self._scored(_needed(record, "--record"), chosen.prior, threads)
+        return self._scored(_needed(record, "--record"), chosen.prior, threads, gpus)
 
     def _server(self, chosen: OpenAIAnnotator, responses: Path | None) -> "Server":
         from .server import Server
@@ -58,13 +60,13 @@ class Task(JobSettings):
 
         return TermVotes(backends.backend(self.terms, tables.read(path, lexicon.LEXICON), {}))
 
-    def _scored(self, record: Path, prior: bool, threads: int) -> Annotator:
+    def _scored(self, record: Path, prior: bool, threads: int, gpus: int) -> Annotator:
         from ..models import prompting, registry
         from .scored import ScoredCandidates
 
         folder = registry.location(record)
         return ScoredCandidates(
-            registry.load(folder, self.usage.dtype, threads, self.usage.attention),
+            registry.load(folder, self.usage.load, threads, self.usage.attention, gpus),
             prompting.for_model(folder, self.usage, Prompt()),
             prompts.load(self.annotation.prompts),
             self.candidates,

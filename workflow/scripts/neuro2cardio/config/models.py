@@ -8,11 +8,14 @@ from pydantic import Field, model_validator
 from .sections import Section
 from .wheels import SMOLLM2_FILE, SMOLLM2_WHEEL, Wheel
 
+Load = Literal["auto", "bfloat16", "float32", "4bit"]
+
 
 class Resources(Section):
     """Resources that a job with this model requests; memory and time increase with each attempt."""
 
     gpu: Annotated[int, Field(ge=0)] = 0
+    """GPUs of one machine for each job. Over more than one, the model's layers are spread."""
     threads: Annotated[int, Field(ge=1)] = 2
     mem_mb: Annotated[int, Field(ge=500)] = 8000
     train_minutes: Annotated[int, Field(ge=1)] = 60
@@ -24,8 +27,9 @@ class Resources(Section):
 class Usage(Section):
     """How a model is used, wherever it comes from."""
 
-    dtype: Literal["auto", "bfloat16", "float32"] = "auto"
-    """`auto`: bfloat16 where the device computes in it, else float32."""
+    load: Load = "auto"
+    """The weights in memory. `auto`: bfloat16 where the device computes in it, else float32. `4bit`: NF4, by the
+    package bitsandbytes on an NVIDIA GPU; adapters are then trained as QLoRA."""
     attention: Literal["auto", "sdpa", "eager", "flash"] = "auto"
     """`auto`: what transformers takes for the architecture, mostly sdpa. `flash` needs the package flash-attn."""
     max_tokens: Annotated[int, Field(ge=32)] = 2048
@@ -38,6 +42,12 @@ class Usage(Section):
 
 class _Model(Usage):
     resources: Resources = Resources()
+
+    @model_validator(mode="after")
+    def _gpu_for_4bit(self) -> Self:
+        if self.load == "4bit" and self.resources.gpu == 0:
+            raise ValueError("load: 4bit needs a GPU: set resources.gpu: 1, or load: auto")
+        return self
 
 
 class WheelFile(Section):

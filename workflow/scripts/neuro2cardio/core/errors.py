@@ -24,7 +24,10 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 
 def run(main: Callable[[], None]) -> None:
-    """Run a command: an `InputError`, a full disk and Ctrl-C end in one sentence, anything else in a traceback."""
+    """Run a command: an `InputError`, a full disk, a full or lost GPU and Ctrl-C end in one sentence.
+
+    Anything else ends in a traceback.
+    """
     try:
         main()
     except InputError as error:
@@ -32,8 +35,28 @@ def run(main: Callable[[], None]) -> None:
     except KeyboardInterrupt:
         print("interrupted; the same command goes on from here", file=sys.stderr)
         sys.exit(128 + signal.SIGINT)
+    except RuntimeError as error:
+        if not (problem := gpu_problem(error)):
+            raise
+        sys.exit(f"error: {problem}")
     except OSError as error:
         if error.errno not in _FULL:
             raise
         where = f" ({error.filename})" if error.filename else ""
         sys.exit(f"error: {_FULL[error.errno]}{where}; free some space, and the same command goes on from here")
+
+
+def gpu_problem(error: RuntimeError) -> str | None:
+    """What to do about an error of PyTorch that a full or lost GPU explains, as a sentence; None for any other."""
+    said = (str(error).strip() or type(error).__name__).splitlines()[0]
+    if type(error).__name__ == "OutOfMemoryError" or "CUDA out of memory" in said:
+        return (
+            f"the GPU's memory is full ({said}); lower inference.batch_tokens or max_tokens, set load: 4bit, or use a "
+            "larger GPU; nvidia-smi shows whether other programs have a part of it"
+        )
+    if said.startswith(("CUDA error", "No CUDA GPUs", "CUDA driver", "CUDA unknown error", "cuDNN error")):
+        return (
+            f"the GPU failed ({said}); the same command goes on from what was finished. If it fails again, leave that "
+            "GPU out (CUDA_VISIBLE_DEVICES, or another node) and look at it with nvidia-smi"
+        )
+    return None

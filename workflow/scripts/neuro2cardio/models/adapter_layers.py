@@ -9,20 +9,22 @@ from typing import Any
 
 import torch
 
+from . import placement
+
 
 class AdaptedLinear(torch.nn.Module):
     """A linear layer and a low-rank update of it: ``x W' + b + x A' B'``, the scaling in ``B``."""
 
-    def __init__(self, base: torch.nn.Linear, down: torch.Tensor, up: torch.Tensor) -> None:
-        """Take over ``base``, and ``down`` (rank, inputs) and ``up`` (outputs, rank) in its number type."""
+    def __init__(self, base: torch.nn.Linear, down: torch.Tensor, up: torch.Tensor, dtype: torch.dtype) -> None:
+        """Take over ``base``, and ``down`` (rank, inputs) and ``up`` (outputs, rank) in a number type, its input's."""
         super().__init__()
         self.base = base
-        self.register_buffer("down", down.to(base.weight.dtype), persistent=False)
-        self.register_buffer("up", up.to(base.weight.dtype).T.contiguous(), persistent=False)
+        self.register_buffer("down", down.to(base.weight.device, dtype), persistent=False)
+        self.register_buffer("up", up.to(base.weight.device, dtype).T.contiguous(), persistent=False)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """The layer's output; no gradient flows through it."""
-        output = torch.nn.functional.linear(x, self.base.weight, self.base.bias)
+        output = self.base(x)
         low = torch.nn.functional.linear(x, self.down)  # type: ignore[arg-type]
         output.view(-1, output.shape[-1]).addmm_(low.view(-1, low.shape[-1]), self.up)  # type: ignore[arg-type]
         return output
@@ -30,19 +32,20 @@ class AdaptedLinear(torch.nn.Module):
 
 def simplify(network: Any) -> int:
     """Put `AdaptedLinear` in the place of each plain LoRA layer of a PEFT model; returns how many. Others stay."""
-    from peft.tuners.lora import Linear
+    from peft.tuners.lora import LoraLayer
 
     found: list[tuple[str, Any]] = [
-        (name, module) for name, module in network.named_modules() if type(module) is Linear and _plain(module)
+        (name, module) for name, module in network.named_modules() if isinstance(module, LoraLayer) and _plain(module)
     ]
     for name, module in found:
         parent, _, child = name.rpartition(".")
-        adapter = module.active_adapters[0]
+        adapter, base = module.active_adapters[0], module.base_layer
         up = module.lora_B[adapter].weight.detach() * module.scaling[adapter]
         setattr(
             network.get_submodule(parent),
             child,
-            AdaptedLinear(module.base_layer, module.lora_A[adapter].weight.detach(), up),
+            # Weights of 4 bits are no numbers to compute in.
+            AdaptedLinear(base, module.lora_A[adapter].weight.detach(), up, network.dtype),
         )
     return len(found)
 
@@ -64,8 +67,7 @@ def _plain(module: Any) -> bool:
     """Whether a LoRA layer is a linear layer and one low-rank update, without bias, magnitude or merged weights."""
     adapters = module.active_adapters
     return bool(
-        type(module.base_layer) is torch.nn.Linear
-        and not hasattr(module.base_layer, "_hf_hook")
+        (type(module.base_layer) is torch.nn.Linear or placement.is_4bit(module.base_layer))
         and not module.merged
         and not module.disable_adapters
         and len(adapters) == 1

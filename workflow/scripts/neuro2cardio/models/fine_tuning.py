@@ -230,6 +230,7 @@ class _Trainer(Trainer):
         labels = inputs["labels"]
         with torch.autocast(labels.device.type, torch.bfloat16, enabled=self.args.bf16):
             total = self._packed_loss(inputs) if self._packs else self._padded_loss(model, inputs)
+        total = total.to(labels.device)
         loss = total / num_items_in_batch if num_items_in_batch is not None else total / (labels != _IGNORED).sum()
         return (loss, {"loss": loss}) if return_outputs else loss
 
@@ -249,8 +250,10 @@ class _Trainer(Trainer):
         if self._plain_head:
             _, hidden = output_head.hidden_states(model, rows, columns - 1, **given, use_cache=False)
             return packed_loss.of_hidden_states(self._base, hidden, labels[rows, columns])
-        logits = model(**given, use_cache=False).logits[rows, columns - 1]
-        return torch.nn.functional.cross_entropy(logits.float(), labels[rows, columns], reduction="sum")
+        logits = model(**given, use_cache=False).logits
+        at = rows.to(logits.device), columns.to(logits.device) - 1
+        wanted = labels[rows, columns].to(logits.device)
+        return torch.nn.functional.cross_entropy(logits[at].float(), wanted, reduction="sum")
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Add the seconds of training to each entry, those of the runs that this one goes on from included."""

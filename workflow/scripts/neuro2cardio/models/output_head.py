@@ -31,7 +31,7 @@ def forward(network: Any, rows: torch.Tensor, columns: torch.Tensor, **inputs: A
     """
     if not can_isolate(network):
         out = network(**inputs)
-        return out, out.logits[rows, columns].float()
+        return out, out.logits[rows.to(out.logits.device), columns.to(out.logits.device)].float()
     with _selecting(head_of(network), rows, columns):
         out = network(**inputs)
     return out, out.logits[0].float()
@@ -63,13 +63,13 @@ def is_plain(network: Any) -> bool:
 
 
 def _is_plain(network: Any, head: torch.nn.Linear) -> bool:
-    ids = torch.arange(3, device=head.weight.device)[None]
+    ids = torch.arange(3, device=network.get_input_embeddings().weight.device)[None]
     rows, columns = torch.zeros_like(ids[0]), ids[0]
     with torch.inference_mode():
         expected = network(input_ids=ids, use_cache=False).logits[0].float()
         _, hidden = hidden_states(network, rows, columns, input_ids=ids, use_cache=False)
-        found = torch.nn.functional.linear(hidden.to(head.weight.dtype), head.weight, head.bias).float()
-    return close(found, expected, network.dtype)
+        found = torch.nn.functional.linear(hidden.to(head.weight), head.weight, head.bias).float()
+    return close(found.to(expected.device), expected, network.dtype)
 
 
 def can_isolate(network: Any) -> bool:
@@ -90,7 +90,8 @@ def _try(network: Any) -> bool:
     ids = torch.arange(6, device=embeddings.weight.device).view(2, 3)
     rows, columns = (torch.tensor(at, device=ids.device) for at in ((1, 0, 1), (2, 0, 1)))
     with torch.inference_mode():
-        expected = network(input_ids=ids, use_cache=False).logits[rows, columns].float()
+        logits = network(input_ids=ids, use_cache=False).logits
+        expected = logits[rows.to(logits.device), columns.to(logits.device)].float()
         try:
             with _selecting(head, rows, columns):
                 found = network(input_ids=ids, use_cache=False).logits
@@ -122,16 +123,19 @@ def _selecting(head: torch.nn.Module, rows: torch.Tensor, columns: torch.Tensor)
 
     hook = head.register_forward_pre_hook(select)
     in_float32 = type(head) is torch.nn.Linear and head.weight.dtype in (torch.bfloat16, torch.float16)
-    # A head that accelerate moves between devices keeps its own forward.
-    in_float32 = in_float32 and not hasattr(head, "_hf_hook") and "forward" not in vars(head)
+    # Accelerate, where it moves the input to the head's device, keeps the head's own forward under another name.
+    name = "_old_forward" if hasattr(head, "_hf_hook") else "forward"
+    before = vars(head).get(name)
     if in_float32:
-        head.forward = lambda hidden: _project(head, hidden)  # type: ignore[method-assign, assignment]
+        setattr(head, name, lambda hidden: _project(head, hidden))
     try:
         yield
     finally:
         hook.remove()
-        if in_float32:
-            del head.forward
+        if in_float32 and before is None:
+            delattr(head, name)
+        elif in_float32:
+            setattr(head, name, before)
 
 
 def _project(head: Any, hidden: torch.Tensor) -> torch.Tensor:

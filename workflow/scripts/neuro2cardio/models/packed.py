@@ -200,7 +200,7 @@ class _Layout:
 
     def mask(self, run: Run, window: int | None, query: torch.Tensor, always: bool) -> torch.Tensor | None:
         """Additive (1, 1, tokens, tokens of the branch): which tokens each token of a run sees. None: as usual."""
-        key = (run.first, len(run.ids), window, always)
+        key = (run.first, len(run.ids), window, always, query.device)
         if key not in self.masks:
             self.masks[key] = _mask(run, window, query, always)
         return self.masks[key]

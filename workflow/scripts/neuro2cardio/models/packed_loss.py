@@ -42,6 +42,8 @@ def summed(model: LoadedModel, sequences: Sequence[Ids], labels: Sequence[Ids], 
 def of_hidden_states(model: LoadedModel, hidden: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     """Summed cross-entropy of (n, hidden) states, as they enter a plain head, against (n,) labels, in nats."""
     head = output_head.head_of(model.network)
+    # The layers of a model on several devices end on another one than they began.
+    hidden, labels = hidden.to(head.weight.device), labels.to(head.weight.device)
     loss: torch.Tensor = _HeadLoss.apply(hidden, head.weight, head.bias, labels)  # type: ignore[no-untyped-call]
     return loss
 

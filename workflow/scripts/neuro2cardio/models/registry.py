@@ -2,15 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.util import find_spec
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from ..core.errors import InputError
-from . import adapter_files, model_config
+from ..config.models import Load
+from ..core.errors import InputError, gpu_problem
+from . import adapter_files, model_config, placement
 from .adapter_files import WEIGHTS as WEIGHTS
 from .model_files import Record
+from .placement import Attention
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -22,11 +23,12 @@ _TOKENIZER = "it needs a tokenizer.json: load the tokenizer where that works, an
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A causal language model and its tokenizer, on one device."""
+    """A causal language model and its tokenizer."""
 
     network: "PreTrainedModel | PeftModel"
     tokenizer: "PreTrainedTokenizerFast"
     device: "torch.device"
+    """Where its input goes; layers may lie on other devices too."""
 
 
 def location(record: Path) -> Path:
@@ -57,33 +59,25 @@ def load_tokenizer(folder: Path) -> "PreTrainedTokenizerFast":
 
 
 def load(
-    folder: Path,
-    dtype: Literal["auto", "bfloat16", "float32"],
-    threads: int | None = None,
-    attention: Literal["auto", "sdpa", "eager", "flash"] = "auto",
+    folder: Path, how: Load, threads: int | None = None, attention: Attention = "auto", gpus: int = 0
 ) -> LoadedModel:
     """Load a base model for inference on the best device there is, with one of transformers' attention functions.
 
-    Raises `InputError` on damaged weights, and where tensors of the model are missing, left over or of another shape.
+    With ``gpus`` above 1, its layers are spread over so many CUDA devices. Raises `InputError` on damaged weights,
+    where tensors of the model are missing, left over or of another shape, and as `placement.device` does.
     """
     import torch
 
     if threads:
         torch.set_num_threads(threads)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    check_attention(attention)
-    implementation = {"auto": None, "flash": "flash_attention_2"}.get(attention, attention)
-    network = _network(folder, dtype=resolve_dtype(dtype, device), attn_implementation=implementation)
-    return LoadedModel(network.to(device).eval(), load_tokenizer(folder), device)
-
-
-def check_attention(attention: str) -> None:
-    """Raise `InputError` where an attention function is asked for that is not installed."""
-    if attention == "flash" and find_spec("flash_attn") is None:
-        raise InputError(
-            "attention: flash needs the package flash-attn, which is not installed; install it in the environment of "
-            "the jobs, or set attention: sdpa"
-        )
+    device = placement.device(how, gpus)
+    network = _network(folder, **placement.arguments(how, attention, device, gpus))
+    placement.settle(network, folder)
+    if getattr(network, "hf_device_map", None) is None:
+        network = network.to(device)
+    # Where ids go in: of a model on several devices, the first.
+    first = network.get_input_embeddings().weight.device
+    return LoadedModel(network.eval(), load_tokenizer(folder), first)
 
 
 def outline(folder: Path) -> Any:
@@ -108,6 +102,8 @@ def _network(folder: Path, **how: Any) -> Any:
     except SafetensorError as error:
         raise InputError(f"{folder}: damaged weights ({error}); delete the folder and run again") from error
     except (OSError, ValueError, RuntimeError, KeyError, ImportError, AttributeError, TypeError) as error:
+        if isinstance(error, RuntimeError) and gpu_problem(error):
+            raise
         raise InputError(f"{folder}: the model can't be loaded: {model_config.first_line(error)}") from error
     network, found = loaded
     for kind in ("missing", "unexpected", "mismatched"):
@@ -119,19 +115,6 @@ def _network(folder: Path, **how: Any) -> Any:
                 "again, or save it again with save_pretrained"
             )
     return network
-
-
-def resolve_dtype(dtype: Literal["auto", "bfloat16", "float32"], device: "torch.device") -> "torch.dtype":
-    """The number type to compute in: for `auto`, bfloat16 where the device computes in it natively."""
-    import torch
-
-    if dtype != "auto":
-        return torch.bfloat16 if dtype == "bfloat16" else torch.float32
-    if device.type == "cuda":
-        native = torch.cuda.is_bf16_supported(including_emulation=False)
-    else:
-        native = _cpu_computes_bfloat16()
-    return torch.bfloat16 if native else torch.float32
 
 
 def check_adapter(adapter: Path, key: Mapping[str, Any], record: Path) -> None:
@@ -173,8 +156,3 @@ def window(folder: Path, max_tokens: int) -> int:
     config = model_config.load_config(folder).get_text_config(decoder=True)
     own = getattr(config, "max_position_embeddings", None) or getattr(config, "n_positions", None)
     return min(max_tokens, own) if own else max_tokens
-
-
-def _cpu_computes_bfloat16() -> bool:
-    flags = Path("/proc/cpuinfo")
-    return flags.exists() and "avx512_bf16" in flags.read_text(encoding="ascii", errors="replace")

@@ -159,7 +159,7 @@ class Scorer:
         if not np.isfinite(logprobs).all():
             raise InputError(
                 f"question {question.question_id}: the model's log-probabilities are not finite ({logprobs}); "
-                "try dtype: float32, or a lower learning rate"
+                "try load: float32, or a lower learning rate"
             )
         pick = int(np.argmax(logprobs)) if chosen is None else chosen
         return {

@@ -28,7 +28,7 @@ def check(scorer: Scorer, questions: Sequence[Question], mentions: Mentions) -> 
     if worst[0] > allowed:
         raise InputError(
             f"the fast way to score this model differs from the naive one by {worst[0]:.3g} nats a token ({worst[1]}), "
-            f"of which rounding in {dtype} explains {allowed:g}: its results would be wrong. Set dtype: "
+            f"of which rounding in {dtype} explains {allowed:g}: its results would be wrong. Set load: "
             "float32 for the model; if that does not help, this version of transformers can't be used with it"
         )
     print(f"self-check: fast and naive differ by at most {worst[0]:.2g} nats a token ({allowed:g} allowed)", flush=True)

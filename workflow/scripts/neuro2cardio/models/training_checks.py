@@ -26,7 +26,7 @@ def require_learning(curve: pd.DataFrame, recipe: Recipe) -> None:
     if wrong.any():
         step = int(curve["step"].to_numpy()[wrong][0])
         raise InputError(
-            f"the loss is not finite: nothing was learned from step {step}; {remedy}, or use dtype: float32"
+            f"the loss is not finite: nothing was learned from step {step}; {remedy}, or use load: float32"
         )
     stuck, steps = steps_without_gradient(curve), len(curve)
     loss = curve["loss"].to_numpy(dtype=float)

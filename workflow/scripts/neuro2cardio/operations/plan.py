@@ -7,6 +7,7 @@ frozen weights, for which no gradient is made (Kaplan et al. 2020, section 2.1, 
 from collections.abc import Mapping
 from dataclasses import dataclass
 import json
+from math import prod
 from pathlib import Path
 from statistics import median
 
@@ -16,7 +17,7 @@ from safetensors import safe_open
 from ..analysis import power
 from ..config.dataset import Dataset
 from ..config.inference import Method
-from ..config.models import Model
+from ..config.models import Load, Model
 from ..config.planning import Planning
 from ..config.recipes import Recipe
 from ..config.settings import Settings
@@ -33,7 +34,10 @@ TEMPLATE_TOKENS = 30
 """Added to a question by a chat template. With the line above, a question of S-MedQA has 258 tokens; counted: 254."""
 
 WEIGHT_BYTES = {"auto": 2, "bfloat16": 2, "float32": 4}
-"""Bytes in memory per parameter of a model on a GPU, by its `dtype`; `auto` is bfloat16 on GPUs that compute in it."""
+"""Bytes in memory per parameter of a model on a GPU, by its `load`; `auto` is bfloat16 on GPUs that compute in it."""
+
+QUANTIZED_BYTES = (4 + 0.127) / 8
+"""Of a parameter that `load: 4bit` quantizes, its share of the scales included (Dettmers et al. 2023, section 3)."""
 
 GPU_SIZES = (16, 24, 40, 48, 80)
 """Memory of common GPUs in GB."""
@@ -85,6 +89,8 @@ class Size:
     lora_per_rank: float
     """Parameters of a rank-1 adapter on all linear layers: the sum of their inputs and outputs."""
     basis: str
+    quantized: float = 0.9
+    """Share of the parameters that `load: 4bit` quantizes: linear layers, without the head."""
 
 
 S_MEDQA_TRAIN = 7125
@@ -140,8 +146,9 @@ def model_size(model: Model, record: Path) -> Size:
     if record.is_file():
         said = json.loads(record.read_text(encoding="utf-8"))
         files = model_files.weights(record.parent / said["location"])
-        linear = (sum(shape) for file in files for name, shape in _shapes(file) if _is_linear(name, shape))
-        return Size(said["parameters"], sum(linear), "its weights")
+        linear = [shape for file in files for name, shape in _shapes(file) if _is_linear(name, shape)]
+        share = sum(map(prod, linear)) / said["parameters"]
+        return Size(said["parameters"], sum(map(sum, linear)), "its weights", share)
     billions = model.resources.parameters
     if billions is None:
         raise InputError(f"a plan needs a model's size: set resources.parameters, or fetch the model ({record})")
@@ -165,15 +172,15 @@ def plan(
 ) -> pd.DataFrame:
     """One row per rule and model. Jobs without a model (questions, terms, tables) take CPU minutes and are left out.
 
-    Columns: `jobs`; `tokens` and `flops` of all of them; `hours`, job start included, and `gpu_hours`; `gpu_memory_gb`
-    at the peak of one job; `memory_gb` that each asks for on the cluster (downloads run beside it); `disk_gb` of all
-    outputs; `basis`, where a size comes from. ``costs`` (`cost.compare`) corrects hours by what such jobs took
-    before.
+    Columns: `jobs`; `tokens` and `flops` of all of them; `hours`, job start included; `gpus` of each job; `gpu_hours`;
+    `gpu_memory_gb` of each GPU at the peak; `memory_gb` that each job asks for on the cluster (downloads run beside
+    it); `disk_gb` of all outputs; `basis`, where a size comes from. ``costs`` (`cost.compare`) corrects hours by what
+    such jobs took before.
     """
     table = pd.DataFrame(
         _row(name, work, settings.models[name], sizes[name], settings.plan)
         for name in settings.grid.models
-        for work in _works(sizes[name], settings, lengths, WEIGHT_BYTES[settings.models[name].dtype])
+        for work in _works(sizes[name], settings, lengths, settings.models[name])
     )
     return table if costs is None else calibrated(table, costs)
 
@@ -234,15 +241,15 @@ class _Work:
     disk_bytes: float = 0
 
 
-def _works(model: Size, settings: Settings, lengths: Lengths, weight_bytes: int) -> list[_Work]:
+def _works(model: Size, settings: Settings, lengths: Lengths, used: Model) -> list[_Work]:
     adapters = len(settings.train_sets) * len(settings.grid.seeds)
     recipes = [settings.recipes[name] for name in settings.grid.recipes]
     asked = inference_tokens(settings, lengths) * lengths.test
     answers = lengths.test * len(settings.inference.methods) * settings.inference.permutations * ANSWER_BYTES
     shots = settings.inference.base_shots
-    weights = weight_bytes * model.parameters
+    weights = weight_bytes(model, used.load)
     peak = max(
-        training_bytes(model, recipe, training_tokens(recipe, settings, lengths), weight_bytes) for recipe in recipes
+        training_bytes(model, recipe, training_tokens(recipe, settings, lengths), used.load) for recipe in recipes
     )
     n = adapters * len(recipes)
     # Each worked example is about as long as a question.
@@ -285,10 +292,17 @@ def _train_set_tokens(recipe: Recipe, settings: Settings, lengths: Lengths) -> f
     return training_tokens(recipe, settings, lengths) * recipe.epochs * questions
 
 
-def training_bytes(model: Size, recipe: Recipe, tokens: float, weight_bytes: int = 2) -> float:
+def weight_bytes(model: Size, load: Load) -> float:
+    """Memory of a model's weights as they are loaded."""
+    if load != "4bit":
+        return WEIGHT_BYTES[load] * model.parameters
+    return model.parameters * (model.quantized * QUANTIZED_BYTES + (1 - model.quantized) * WEIGHT_BYTES["auto"])
+
+
+def training_bytes(model: Size, recipe: Recipe, tokens: float, load: Load = "auto") -> float:
     """Peak memory of one training job whose questions have so many tokens.
 
-    Weights, ``weight_bytes`` a parameter; adapter, its gradient and Adam's two moments in float32; activations of one
+    Weights as they are loaded; adapter, its gradient and Adam's two moments in float32; activations of one
     micro-batch. A layer keeps 34 bytes a token and unit of width (Korthikanti et al. 2022, equation 2, without the
     attention scores, which fused attention does not store); width x layers is a twentieth of `lora_per_rank` in models
     shaped like Llama. With gradient checkpointing each layer keeps its input, 2 bytes, and one layer at a time the
@@ -296,14 +310,15 @@ def training_bytes(model: Size, recipe: Recipe, tokens: float, weight_bytes: int
     """
     kept = 3 if recipe.gradient_checkpointing else 34
     activations = kept / 20 * model.lora_per_rank * tokens * recipe.micro_batch_size
-    return weight_bytes * model.parameters + 16 * recipe.rank * model.lora_per_rank + activations
+    return weight_bytes(model, load) + 16 * recipe.rank * model.lora_per_rank + activations
 
 
 def _row(name: str, work: _Work, model: Model, size: Size, rates: Planning) -> dict[str, object]:
     gpus = model.resources.gpu if work.tokens else 0
     flops = work.passes * size.parameters * work.tokens
     start = work.jobs * (START_SECONDS + 2 * size.parameters / LOAD_BYTES_PER_SECOND)
-    tflops = rates.gpu_tflops * gpus if gpus else rates.cpu_tflops * model.resources.threads
+    # Of several GPUs, which hold a layer each, one computes at a time.
+    tflops = rates.gpu_tflops if gpus else rates.cpu_tflops * model.resources.threads
     hours = (start + flops / 1e12 / tflops) / 3600
     return {
         "rule": work.rule,
@@ -312,8 +327,9 @@ def _row(name: str, work: _Work, model: Model, size: Size, rates: Planning) -> d
         "tokens": round(work.tokens),
         "flops": flops,
         "hours": hours,
+        "gpus": gpus,
         "gpu_hours": hours * gpus,
-        "gpu_memory_gb": work.peak_bytes / 1e9 if gpus else 0.0,
+        "gpu_memory_gb": work.peak_bytes / 1e9 / gpus if gpus else 0.0,
         "memory_gb": model.resources.mem_mb / 1000 if work.tokens else 0.0,
         "disk_gb": work.disk_bytes / 1e9,
         "basis": size.basis,
@@ -366,17 +382,18 @@ def findable(settings: Settings, lengths: Lengths) -> str:
 def gpu_sizes(table: pd.DataFrame) -> str:
     """The GPUs that hold each model of a plan, one line each; nothing for models that compute on the CPU."""
     lines = []
-    for model, needed in table.groupby("model", sort=False)["gpu_memory_gb"].max().items():
+    for model, (needed, gpus) in table.groupby("model", sort=False)[["gpu_memory_gb", "gpus"]].max().iterrows():
         if needed == 0:
             continue
         enough = [size for size in GPU_SIZES if needed <= size * (1 - RESERVED)]
+        on_each, count = (f" on each of {gpus:.0f} GPUs", f"{gpus:.0f} ") if gpus > 1 else ("", "")
         lines.append(
-            f"{model}: {_short(needed)} GB of GPU memory at the peak; "
+            f"{model}: {_short(needed)} GB of GPU memory at the peak{on_each}; "
             + (
-                f"GPUs of {', '.join(map(str, enough))} GB will do.\n"
+                f"{count}GPUs of {', '.join(map(str, enough))} GB will do.\n"
                 if enough
-                else f"fits no single GPU of up to {GPU_SIZES[-1]} GB: a smaller model, a lower micro_batch_size, or "
-                "gradient_checkpointing: true.\n"
+                else f"fits no GPU of up to {GPU_SIZES[-1]} GB: set load: 4bit, spread it over more of them "
+                "(resources.gpu), or lower the recipe's micro_batch_size.\n"
             )
         )
     return "".join(lines)
