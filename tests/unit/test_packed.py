@@ -3,6 +3,7 @@
 from hypothesis import given, settings as hypothesis_settings, strategies as st
 import numpy as np
 import pytest
+import torch
 
 from neuro2cardio.config.inference import Inference, Prompt
 from neuro2cardio.config.terms import TermReading
@@ -90,3 +91,10 @@ def test_recorded_attention_is_put_back_where_a_pass_fails(tiny_model):
     with pytest.raises(IndexError):
         logprobs.read(model, [[logprobs.Query((10**6, 1), (logprobs.Reading(2, (1,)),))]])
     assert model.network.config._attn_implementation == "sdpa"
+
+
+def test_control_tokens_that_were_never_trained_keep_no_model_from_being_packed(tiny_model):
+    model = registry.load(tiny_model(), "float32")
+    with torch.no_grad():
+        model.network.get_input_embeddings().weight[:30] = float("nan")
+    assert packed.can_pack(model)
