@@ -1,10 +1,12 @@
-"""The report of a simulated full grid: megabytes, seconds to make, seconds to open in a headless Chromium.
+"""The report of a simulated full grid: megabytes, seconds and memory to make it and to open it in a headless Chromium.
 
-PYTHONPATH=workflow/scripts:tests:tests/unit:tests/report python benchmarks/report.py [--models 3]
+PYTHONPATH=workflow/scripts:tests:tests/unit:tests/report python benchmarks/report.py [--models 30] [--questions 600]
 """
 
 import argparse
 from pathlib import Path
+import random
+import resource
 import tempfile
 import time
 
@@ -12,8 +14,55 @@ from browser import Browser, launch
 import planted
 from test_page import SETTINGS, results
 
-from neuro2cardio.core import specialties
+from neuro2cardio.core import specialties, tables
+from neuro2cardio.core.adapters import Axes
 from neuro2cardio.report import collect, page
+
+_LETTERS = "eeeeettttaaaooiinnsshhrrddllucmwfygpbvk"
+
+
+def _words(draw: random.Random, n: int) -> str:
+    return " ".join("".join(draw.choices(_LETTERS, k=draw.randint(2, 9))) for _ in range(n))
+
+
+def _with_prose(folder: Path) -> None:
+    """Give each question a text of its own, as long as S-MedQA's, that compresses no better than English."""
+    draw = random.Random(0)
+    vocabulary = _words(draw, 4000).split()
+    path = folder / "test_split/questions.parquet"
+    asked = tables.read(path, tables.QUESTIONS)
+    asked["stem"] = [" ".join(draw.choices(vocabulary, k=110)) for _ in range(len(asked))]
+    asked["options"] = [[" ".join(draw.choices(vocabulary, k=3)) for _ in range(4)] for _ in range(len(asked))]
+    tables.write(asked, path, tables.QUESTIONS)
+
+
+def _simulate(folder: Path, models: int, questions: int) -> Axes:
+    train_sets = [specialties.slug(name) for name in specialties.SPECIALTIES] + ["mixed"]
+    names = [f"model-{i}" for i in range(models)]
+    axes = planted.axes_of(train_sets, models=names, recipes=("completion", "full"), seeds=(1, 2, 3))
+    results(folder, axes, each=questions)
+    _with_prose(folder)
+    return axes
+
+
+def _make(folder: Path, axes: Axes, path: Path) -> None:
+    start = time.monotonic()
+    collected = collect.collect(folder, axes, SETTINGS)
+    path.write_text(page.render(collected, "A simulated full grid"), encoding="utf-8")
+    seconds, peak = time.monotonic() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    n = len(axes.everything()) - len(axes.model)
+    print(f"{n} adapters, {len(collected.data['questions'])} questions: {path.stat().st_size / 1e6:.1f} MB", end=", ")
+    print(f"made in {seconds:.0f} s, peak memory of the process {peak:.1f} GB")
+    print(f"left out: {collected.left_out}")
+
+
+def _open(path: Path, profile: Path) -> None:
+    driver = launch(profile)
+    opened = Browser(driver)
+    print(f"opened in {min(opened.open(path) for _ in range(3)):.1f} s (best of three); complaints: {opened.errors()}")
+    heap = driver.execute_cdp_cmd("Runtime.getHeapUsage", {})
+    print(f"JavaScript heap {heap['usedSize'] / 1e6:.0f} MB, buffers {heap.get('backingStorageSize', 0) / 1e6:.0f} MB")
+    driver.quit()
 
 
 def main() -> None:
@@ -23,25 +72,11 @@ def main() -> None:
     parser.add_argument("--questions", type=int, default=60, help="test questions a specialty")
     parser.add_argument("--keep", type=Path, help="where to write the page")
     args = parser.parse_args()
-    train_sets = [specialties.slug(name) for name in specialties.SPECIALTIES] + ["mixed"]
-    models = [f"model-{i}" for i in range(args.models)]
-    axes = planted.axes_of(train_sets, models=models, recipes=("completion", "full"), seeds=(1, 2, 3))
     with tempfile.TemporaryDirectory() as scratch:
-        folder = results(Path(scratch) / "results", axes, each=args.questions, stem="A patient with angina. " * 20)
-        start = time.monotonic()
-        made = page.render(collect.collect(folder, axes, SETTINGS), "A simulated full grid")
-        seconds = time.monotonic() - start
-        path = args.keep or Path(scratch) / "index.html"
-        path.write_text(made, encoding="utf-8")
-        n = len(axes.everything()) - len(models)
-        size = path.stat().st_size / 1e6
-        print(f"{n} adapters, {15 * args.questions} questions: {size:.1f} MB, made in {seconds:.0f} s")
-        driver = launch(Path(scratch) / "profile")
-        opened = Browser(driver)
-        print(f"opened in {min(opened.open(path) for _ in range(3)):.1f} s (best of 3); complaints: {opened.errors()}")
-        heap = driver.execute_cdp_cmd("Runtime.getHeapUsage", {})["usedSize"] / 1e6
-        print(f"JavaScript heap {heap:.0f} MB")
-        driver.quit()
+        folder, path = Path(scratch) / "results", args.keep or Path(scratch) / "index.html"
+        axes = _simulate(folder, args.models, args.questions)
+        _make(folder, axes, path)
+        _open(path, Path(scratch) / "profile")
 
 
 if __name__ == "__main__":

@@ -326,9 +326,20 @@ def test_one_seed_one_model_one_method_is_a_page_too(browser: Browser, tmp_path:
     assert browser.errors() == []
 
 
-def test_beyond_its_budget_the_page_leaves_single_answers_out_and_says_so(browser: Browser, grid, tmp_path: Path):
-    browser.open(written(*grid, tmp_path / "index.html", budget=2000))
-    assert "answers to single questions" in browser.driver.find_element(By.ID, "left-out").text
+@pytest.mark.parametrize(
+    ("budget", "said", "gained"),
+    [(2000, "the options that they chose", True), (100, "answers to single questions", False)],
+)
+def test_beyond_its_budget_the_page_falls_back_and_says_so(
+    browser: Browser, grid, tmp_path: Path, budget: int, said: str, gained: bool
+):
+    browser.open(written(*grid, tmp_path / "index.html", budget=budget))
+    assert said in browser.driver.find_element(By.ID, "left-out").text
+    browser.run(
+        "const s = document.querySelectorAll('#questions select')[2]; s.value = 'gained';"
+        "s.dispatchEvent(new Event('change'))"
+    )
+    assert bool(browser.driver.find_elements(By.CSS_SELECTOR, "#questions article h3 .gained")) == gained
     assert browser.errors() == []
 
 

@@ -62,6 +62,36 @@ def highest(logprobs: Floats) -> NDArray[np.bool_]:
     return logprobs >= top - _SLACK * np.maximum(1.0, np.abs(top))
 
 
+def first_places(rows: pd.DataFrame, at: NDArray[np.intp], n_questions: int, n_options: int) -> NDArray[np.bool_]:
+    """Which options share the first place of each question: as `answers`, for one adapter and method.
+
+    Args:
+        rows: Rows of a `tables.PREDICTIONS` frame.
+        at: (rows,), the place of each row's question.
+        n_questions: How many places there are.
+        n_options: Of the question with most of them.
+
+    Returns:
+        (questions, options + 1). The last column stands for texts that name no option. A question without rows has no
+        first place.
+
+    Raises:
+        InputError: An option's log-probability is missing or not a number.
+    """
+    if (rows["method"] == "generate").any():
+        total = np.zeros((n_questions, n_options + 1))
+        np.add.at(total, (at, rows["chosen"].to_numpy()), 1)
+        first = total == total.max(axis=1, keepdims=True)
+    else:
+        padded = option_logprobs(rows)
+        total = np.full((n_questions, n_options + 1), -np.inf)
+        total[:, : padded.shape[1]] = 0
+        np.add.at(total[:, : padded.shape[1]], at, padded)
+        first = highest(total)
+    first[np.bincount(at, minlength=n_questions) == 0] = False
+    return first
+
+
 def _highest(rows: pd.DataFrame) -> pd.DataFrame:
     groups = rows.groupby(_KEYS, sort=False)
     heads = rows.loc[~rows.duplicated(_KEYS), _KEYS]

@@ -10,11 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 import pandas as pd
 
-from ..analysis import answers, references
+from ..analysis import references
 from ..core import tables
 from ..core.adapters import BASE, FEW_SHOT, Adapter, Axes
 from ..core.errors import InputError
-from ..questions.test_set import TestSet
 from . import packed_answers
 
 RESULT_TABLES = (
@@ -24,8 +23,10 @@ RESULT_TABLES = (
 """Tables of `tables/` that the page knows how to show. Others are listed by name."""
 QUESTION_TABLES = ("flow", "summary", "rejected", "leakage", "overlap")
 _BASE_ROWS = (BASE, FEW_SHOT)
-_MOST_ROWS = 20_000
-_MOST_LOSS_POINTS = 200
+_MOST_ROWS = 40_000
+_MOST_LOSS_POINTS = 60_000
+_MOST_LOSS_POINTS_EACH = 200
+_ALL_OF_THEM = "tables/questions.csv and predictions/ have all"
 
 
 @dataclass
@@ -58,8 +59,8 @@ def collect(results: Path, axes: Axes, settings: dict[str, Any], budget: int = 2
         results: The folder of one experiment.
         axes: The grid's axes.
         settings: The configuration as run.
-        budget: Bytes of answers and term shifts, before compression, above which the page shows pooled seeds and then
-            no single answers of adapters at all.
+        budget: Bytes of adapters' answers, and as many of term shifts, before compression, above which the page shows
+            less of them (`packed_answers.Room`).
     """
     page = Collected({"axes": axes.model_dump(), "specialties": axes.specialties, "settings": settings})
     page.data["verdict"] = _json(page, results / "tables/verdict.json", "the verdict")
@@ -115,31 +116,19 @@ def _csv(page: Collected, path: Path) -> dict[str, Any] | None:
         page.missing.append(f"{path.parent.name}/{path.name}: edited or cut since it was written")
     if path.stem == "term_shift" and "seed" in frame:
         frame = frame[frame["seed"] == "all"]
+    return _columns(_cut(page, path.name, frame))
+
+
+def _cut(page: Collected, name: str, frame: pd.DataFrame) -> pd.DataFrame:
+    """As many rows as the page has room for."""
     if len(frame) > _MOST_ROWS:
-        page.left_out.append(f"{path.name}: {len(frame) - _MOST_ROWS:,} of {len(frame):,} rows")
-        frame = frame.head(_MOST_ROWS)
-    return _columns(frame)
+        page.left_out.append(f"{name}: {len(frame) - _MOST_ROWS:,} of {len(frame):,} rows")
+    return frame.head(_MOST_ROWS)
 
 
 def _columns(frame: pd.DataFrame) -> dict[str, Any]:
     cells = frame.astype(object).where(frame.notna(), None)
     return {"columns": list(frame.columns), "rows": cells.to_numpy().tolist()}
-
-
-def _test_set(questions: list[dict[str, Any]], right: NDArray[np.int64]) -> TestSet:
-    """The page's questions, as answers are marked."""
-    n_options = np.array([len(q["options"]) for q in questions])
-    return TestSet(pd.Index([q["id"] for q in questions]), right, n_options, {})
-
-
-def _marks(page: Collected, frame: pd.DataFrame, exam: TestSet) -> dict[str, NDArray[np.float64]]:
-    """One adapter's answers marked, by method; none where they are to other questions."""
-    methods = list(frame["method"].unique())
-    try:
-        return dict(zip(methods, answers.marks(answers.answers(frame), exam, methods), strict=True))
-    except InputError as error:
-        page.missing.append(str(error))
-        return {}
 
 
 def _questions(page: Collected, results: Path) -> list[dict[str, Any]]:
@@ -180,15 +169,15 @@ def _table(page: Collected, path: Path, schema: Any) -> pd.DataFrame | None:
 
 
 def _curves(page: Collected, results: Path, axes: Axes) -> Iterator[dict[str, Any]]:
-    for adapter in axes.everything():
-        if adapter.recipe == BASE:
-            continue
+    trained = [adapter for adapter in axes.everything() if adapter.recipe != BASE]
+    most = max(20, min(_MOST_LOSS_POINTS_EACH, _MOST_LOSS_POINTS // max(1, len(trained))))
+    for adapter in trained:
         path = adapter.path(results / "adapters", "") / "training.csv"
         if not path.is_file():
             page.missing.append(f"the adapter {'/'.join(map(str, adapter))} is not trained yet")
             continue
         frame = pd.read_csv(path)
-        thin = frame.iloc[:: max(1, len(frame) // _MOST_LOSS_POINTS)]
+        thin = frame.iloc[:: max(1, -(-len(frame) // most))]
         yield {**adapter._asdict(), "step": thin["step"].tolist(), "loss": thin["loss"].round(4).tolist()}
 
 
@@ -205,50 +194,63 @@ def _scored(results: Path, axes: Axes, stage: str) -> Iterator[tuple[Adapter, Pa
 
 
 def _add_answers(page: Collected, results: Path, axes: Axes, budget: int) -> None:
-    """Answers of each adapter, while there is room; else of the base rows alone, whose questions can still be read."""
+    """Answers of each adapter, cut down as far as there is no room; reliability and comparisons always."""
     questions = page.data["questions"]
     page.data["answers"], page.data["reliability"] = [], []
     page.data["against"] = None
     if not questions:
         return
-    ids, most = [q["id"] for q in questions], max(len(q["options"]) for q in questions)
-    right = np.array([q["answer"] for q in questions])
-    page.data["most_options"] = most
     there = list(_scored(results, axes, "predictions"))
-    wanted = (
-        sum(1 for a in axes.everything()) - len(there) + sum(a.recipe == BASE and a.train_set != BASE for a, _ in there)
-    )
-    if wanted > 0:
+    if wanted := len(axes.everything()) - sum(adapter.train_set != FEW_SHOT for adapter, _ in there):
         page.missing.append(f"{wanted} of the grid's predictions are not made yet")
-    exam = _test_set(questions, right)
+    page.data["most_options"] = max(len(q["options"]) for q in questions)
     marked: references.Marked = {}
-    skipped = 0
+    room = packed_answers.Room(budget)
     for adapter, path in there:
-        frame = _table(page, path, tables.PREDICTIONS)
-        if frame is None:
-            continue
-        marked[adapter] = _marks(page, frame, exam)
-        for method, own in packed_answers.by_method(frame, ids, most):
-            key = {**adapter._asdict(), "method": method}
-            page.data["reliability"].append({**key, **packed_answers.reliability(own, right)})
-            if adapter.recipe != BASE and len(page.packed) + own.width * len(ids) > budget:
-                skipped += 1
-                continue
-            offset = page.add(own.packed())
-            page.data["answers"].append({**key, "offset": offset, "width": own.width, "orders": own.orders.shape[1]})
+        if (frame := _table(page, path, tables.PREDICTIONS)) is not None:
+            marked[adapter] = _read_adapter(page, adapter, frame, room)
+    for key, own in room.entries:
+        size = {"offset": page.add(own.packed()), "width": own.width, "orders": own.orders.shape[1]}
+        page.data["answers"].append({**key, **size})
+    if room.left_out:
+        page.left_out.append(f"answers to single questions of {room.left_out} adapters and methods; {_ALL_OF_THEM}")
+    elif room.chosen_only:
+        page.left_out.append(
+            "option probabilities and single orders of adapters: the page has the options that they chose; "
+            + _ALL_OF_THEM
+        )
     confidence = (page.data["settings"].get("statistics") or {}).get("confidence", 0.95)
     against = references.table(marked, axes, [q["specialties"] for q in questions], confidence)
-    page.data["against"] = _columns(against)
-    if skipped:
-        page.left_out.append(f"answers to single questions of {skipped} adapters and methods; the tables hold them all")
+    page.data["against"] = _columns(_cut(page, "comparisons with other references", against))
+
+
+def _read_adapter(
+    page: Collected, adapter: Adapter, frame: pd.DataFrame, room: packed_answers.Room
+) -> dict[str, NDArray[np.float64]]:
+    """Keep one adapter's answers. Returns how they are marked, by method; none where they are to other questions."""
+    questions = page.data["questions"]
+    right = np.array([q["answer"] for q in questions])
+    read = packed_answers.by_method(frame, [q["id"] for q in questions], right, page.data["most_options"])
+    marked: dict[str, NDArray[np.float64]] = {}
+    for method, own in read:
+        key = {**adapter._asdict(), "method": method}
+        page.data["reliability"].append({**key, **packed_answers.reliability(own.answers, right)})
+        (room.add_base if adapter.recipe == BASE else room.add)(key, own.answers)
+        if unanswered := int(np.isnan(own.right).sum()):
+            name = "/".join(map(str, adapter))
+            page.missing.append(f"{name}, method {method}: {unanswered} of {len(right)} questions are not answered")
+        else:
+            marked[method] = own.right
+    return marked
 
 
 def _add_term_shifts(page: Collected, results: Path, axes: Axes, budget: int) -> None:
     """Shift of each mention's log-probability per token, seeds pooled, in fiftieths of a nat from 128 as zero."""
     page.data["shifts"] = []
-    order = [mention[4] for q in page.data["questions"] for mention in q["mentions"]]
+    order = [mention.pop() for q in page.data["questions"] for mention in q["mentions"]]
     if not order:
         return
+    used = 0
     context = (page.data["settings"].get("terms") or {}).get("contexts", ["prompt"])[0]
     index = pd.Index(order)
     for model in axes.model:
@@ -259,7 +261,8 @@ def _add_term_shifts(page: Collected, results: Path, axes: Axes, budget: int) ->
                 own = [t for path in paths if path.is_file() and (t := _per_token(page, path, context)) is not None]
                 if not own or base is None:
                     continue
-                if len(page.packed) + len(order) > budget:
+                used += len(order)
+                if used > budget:
                     page.left_out.append(f"shifts of single words under {model}/{recipe}/{train_set}")
                     continue
                 shift = (sum(own[1:], own[0]) / len(own) - base).reindex(index).to_numpy(dtype=float)

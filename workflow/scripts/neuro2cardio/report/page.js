@@ -61,6 +61,8 @@
   function answer(entry, question) {
     const at = entry.offset + question * entry.width;
     const most = D.most_options;
+    // In a page that was cut down, an adapter has its chosen options alone.
+    if (entry.width === 1) return { chosen: blob[at], probabilities: Array(most).fill(NOTHING), mass: NOTHING, orders: [] };
     return {
       chosen: blob[at],
       probabilities: Array.from(blob.subarray(at + 1, at + 1 + most)),
@@ -77,7 +79,11 @@
     const right = found.filter((entry) => blob[entry.offset + question * entry.width] === D.questions[question].answer);
     return right.length / found.length;
   }
-  const membersOf = (test) => D.questions.map((q, i) => i).filter((i) => test === "all" || D.questions[i].specialties.includes(test));
+  const members = new Map();
+  function membersOf(test) {
+    if (!members.has(test)) members.set(test, D.questions.map((q, i) => i).filter((i) => test === "all" || D.questions[i].specialties.includes(test)));
+    return members.get(test);
+  }
 
   // ---------------------------------------------------------------- verdict
   const SECTION_OF = {
@@ -284,7 +290,7 @@
       const characters = Array.from(q.stem);
       let at = 0;
       const sorted = q.mentions.map((m, i) => [...m, i]).sort((a, b) => a[0] - b[0]);
-      for (const [start, end, placebo, specialties, , index] of filter.words === "plain" ? [] : sorted) {
+      for (const [start, end, placebo, specialties, index] of filter.words === "plain" ? [] : sorted) {
         if (start < at) continue;
         made.append(characters.slice(at, start).join(""));
         const word = make("mark", { class: placebo ? "placebo" : "term", title: placebo ? "placebo word" : "term of " + specialties.join(", ") }, characters.slice(start, end).join(""));
