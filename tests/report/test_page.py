@@ -217,6 +217,23 @@ def test_tables_that_only_some_runs_have_get_a_section(browser: Browser, grid, t
     assert browser.errors() == []
 
 
+def test_recipes_of_several_doses_are_drawn_over_the_questions_seen(browser: Browser, grid, tmp_path: Path):
+    folder = tmp_path / "results"
+    shutil.copytree(grid[0], folder)
+    key = {"model": "small", "recipe": EVIL, "method": "cloze", "series": "few", "measure": "common_gain", "broken": 0}
+    rows = [
+        {**key, "questions": n, "epochs": 3, "seen": 3 * n, "estimate": n / 1e4, "low": 0.0, "high": n / 5e3}
+        for n in (100, 1000)
+    ]
+    pd.DataFrame(rows).to_csv(folder / "tables/dose.csv", index=False)
+    browser.open(written(folder, grid[1], tmp_path / "index.html"))
+    shown = browser.run("return document.getElementById('plot-dose').data[0]")
+    assert shown["x"] == [300, 3000]
+    assert shown["y"] == pytest.approx([1, 10])
+    assert browser.run("return document.body.dataset.evil") is None
+    assert browser.errors() == []
+
+
 def test_a_figure_leads_to_the_definition_of_its_numbers(browser: Browser, report: Path):
     browser.open(report)
     link = browser.driver.find_element(By.CSS_SELECTOR, "#transfer .tools a")

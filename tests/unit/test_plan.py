@@ -108,6 +108,29 @@ def test_lengths_come_from_the_questions_where_there_are_some():
     assert "3 questions" in lengths.basis
 
 
+def test_probes_are_counted_for_the_base_model_and_every_adapter():
+    """Two groups of facts, each in three forms; the few-shot row is not asked them."""
+    grid = {"origin": {"source": "hpo"}}
+    lengths = plan.Lengths({"cardiology": 100}, 200, 200.0, 80.0, 4.0, "by hand")
+    inference = {"methods": ["cloze"], "base_shots": 1}
+
+    def planned_with(probes):
+        made = config(dataset={**grid, "probes": probes}, inference=inference)
+        return plan.plan(made, lengths, {"eight-billion": SIZE})
+
+    without, with_probes = planned_with(0), planned_with(12)
+    numbers = ["tokens", "disk_gb"]
+    rules = ("infer_base", "infer_adapter", "finetune")
+    more = {rule: row(with_probes, rule)[numbers] - row(without, rule)[numbers] for rule in rules}
+    # 30 tokens of the template, stem, options, a token for 4 characters; a reversed probe has four stems as its options
+    each = 2 * (30 + 200 / 4 + 80 / 4) + (30 + 20 / 4 + 4 * 200 / 4)
+    assert more["infer_base"]["tokens"] == pytest.approx(2 * 12 * 15 * each, abs=1)
+    assert more["infer_adapter"]["tokens"] == pytest.approx(57 * more["infer_base"]["tokens"], rel=1e-6)
+    assert more["infer_base"]["disk_gb"] > 0
+    assert more["finetune"]["tokens"] == 0
+    assert row(with_probes, "infer_few_shot")["tokens"] == row(without, "infer_few_shot")["tokens"]
+
+
 def test_a_source_of_unknown_size_wants_its_questions():
     with pytest.raises(InputError, match=r"questions\.parquet"):
         plan.known_lengths(config(dataset={"origin": {"source": "hpo"}}))

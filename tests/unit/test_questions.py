@@ -9,8 +9,8 @@ import pytest
 from neuro2cardio.config.dataset import Dataset
 from neuro2cardio.core import specialties, tables
 from neuro2cardio.core.errors import InputError
-from neuro2cardio.questions import identity, moves, question_table, sources
-from neuro2cardio.questions.sources import RawQuestion
+from neuro2cardio.questions import identity, moves, question_table, sources, train_sets
+from neuro2cardio.questions.sources import UNSPLIT, RawQuestion
 
 GRID = ["Cardiology", "Neurology"]
 
@@ -128,6 +128,21 @@ def test_questions_outside_the_grid_are_counted_not_refused():
     assert table.questions[["specialty", "specialties"]].values.tolist() == [["Neurology", ["Neurology"]]]
     assert dict(table.flow.values)["outside the grid"] == 1
     assert table.rejected.empty
+
+
+def test_primary_labels_leave_no_question_to_two_train_sets_and_move_none_between_splits():
+    several = {n: [GRID[n % 2], GRID[1 - n % 2]] if n % 5 == 0 else [GRID[n % 2]] for n in range(100)}
+    several[7] = ["Psychiatry", GRID[0]]
+    rows = [raw(n, specialties=tuple(held), split=UNSPLIT) for n, held in several.items()]
+    everywhere, primary = build(rows), build(rows, labels="primary")
+    overlaps = [train_sets.overlap(train_sets.build(t.questions, GRID, [], "natural")) for t in (everywhere, primary)]
+    assert [len(overlap) for overlap in overlaps] == [2, 0]
+    whole, part = (
+        dict(zip(t["question_id"], t["split"], strict=True)) for t in (everywhere.questions, primary.questions)
+    )
+    assert part.items() < whole.items()
+    assert len(whole) - len(part) == 1
+    assert primary.questions["specialties"].map(len).eq(1).all()
 
 
 def test_every_row_is_accounted_for_and_the_table_keeps_its_contract(tmp_path):

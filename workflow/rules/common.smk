@@ -126,6 +126,7 @@ TABLE_NAMES = [
     "training_checks",
     "answer_mass",
     *(["probes", "probe_facts"] if SETTINGS.dataset.probes else []),
+    *(["dose"] if SETTINGS.dose_series else []),
 ]
 
 
@@ -343,6 +344,14 @@ def report_figure(name):
     )
 
 
+def dose_figures(formats):
+    """Figures of effects over the dose, where recipes of the grid differ in it alone."""
+    wanted = METHODS if SETTINGS.dose_series else []
+    return expand(
+        f"{FIGURES}/{{model}}/dose-{{method}}.{{format}}", model=SETTINGS.grid.models, method=wanted, format=formats
+    )
+
+
 def all_results():
     """Everything that the configuration asks for."""
     return [
@@ -354,6 +363,7 @@ def all_results():
             figure=figure_names(),
             format=SETTINGS.figures.formats,
         ),
+        *dose_figures(SETTINGS.figures.formats),
         f"{TABLES}/summary.txt",
         f"{TABLES}/questions.csv",
         f"{RESULTS}/report/index.html",

@@ -107,6 +107,57 @@ if SETTINGS.dataset.probes:
             " --predictions {params.predictions:q} --table {output.table:q} --by-fact {output.by_fact:q} > {log:q} 2>&1"
 
 
+if SETTINGS.dose_series:
+
+    rule dose:
+        """Set the effects of recipes that differ in their dose side by side, over the train questions seen."""
+        input:
+            effects=f"{TABLES}/effects.csv",
+            checks=f"{TABLES}/training_checks.csv",
+            probes=[f"{TABLES}/probes.csv"] if SETTINGS.dataset.probes else [],
+            sets=expand(
+                f"{TRAIN_SETS}/{{train_set}}.parquet", train_set=map(specialties.slug, SETTINGS.grid.specialties)
+            ),
+        output:
+            dose_figures(SETTINGS.figures.formats[1:]),
+            report(
+                dose_figures(SETTINGS.figures.formats[:1]),
+                caption="../report/dose.rst",
+                category="Figures",
+                subcategory="Dose",
+                labels={"figure": "dose"},
+            ),
+            table=report_table("dose", "dose"),
+        log:
+            f"{LOGS}/tables/dose.log",
+        benchmark:
+            f"{BENCHMARKS}/tables/dose.tsv"
+        conda:
+            "../../envs/analysis.yaml"
+        threads: 1
+        resources:
+            mem_mb=per_attempt(1500),
+            runtime=per_attempt(10),
+        params:
+            settings=job_settings_of(
+                "dose",
+                axes=axes(),
+                methods=METHODS,
+                series=SETTINGS.dose_series,
+                epochs={name: SETTINGS.recipes[name].epochs for name in SETTINGS.grid.recipes},
+                train_size={name: SETTINGS.recipes[name].train_size for name in SETTINGS.grid.recipes},
+                figures=SETTINGS.figures,
+            ),
+            probes=f"--probes {TABLES}/probes.csv" if SETTINGS.dataset.probes else "",
+            train_sets=lambda wildcards: TRAIN_SETS,
+            figures=lambda wildcards: FIGURES,
+            code=code_digest("dose"),
+        shell:
+            'python "$NEURO2CARDIO_SCRIPTS"/dose.py --settings {params.settings:q} --train-sets {params.train_sets:q}'
+            " --effects {input.effects:q} --checks {input.checks:q} {params.probes} --table {output.table:q}"
+            " --figures {params.figures:q} > {log:q} 2>&1"
+
+
 rule figures:
     """Draw the figures of one model and recipe."""
     input:

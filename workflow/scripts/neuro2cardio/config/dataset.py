@@ -13,6 +13,7 @@ from .wheels import HPO_WHEEL, Wheel
 
 _RESERVED = (*RESERVED, "few-shot", *CONTROLS)
 """What stands beside specialties in tables, paths and targets."""
+Labels = Literal["all", "primary"]
 _HUB_ID = r"^[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)?$"
 
 
@@ -105,6 +106,9 @@ class Dataset(Section):
     further_specialties: list[str] = []
     """Specialties beyond the fifteen (Urology, Ophthalmology, one of your own). The embedded lexicon has no terms for
     them; one of your own (`terms.lexicon.backend: json`) may have."""
+    labels: Labels = "all"
+    """`all`: a question counts in each of its specialties, so that train sets overlap (`questions/overlap.csv`).
+    `primary`: in the first that its source names alone, and train sets of specialties share no question."""
     split: Split = Split()
     leakage: Leakage = Leakage()
     annotation: Annotation | None = None

@@ -1,5 +1,6 @@
 """How adapters are fine-tuned."""
 
+from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -8,6 +9,9 @@ from .inference import Method
 from .sections import Fraction, NamedOnce, Section
 
 _LARGEST_USUAL_LEARNING_RATE = 0.1
+_DOSE = {"train_size", "epochs"}
+_NO_EFFECT = {"micro_batch_size", "gradient_checkpointing", "checkpoint_steps", "confirm_learning_rate"}
+"""Settings that change how long training takes and what memory it needs, and nothing that is learned."""
 
 
 class Recipe(Section):
@@ -56,3 +60,17 @@ class Recipe(Section):
                 "trained with 1e-5 to 1e-3. Where it is meant, set confirm_learning_rate: true"
             )
         return self
+
+
+def dose_series(recipes: Mapping[str, Recipe]) -> dict[str, list[str]]:
+    """Recipes that differ in their dose (`train_size`, `epochs`) alone: two or more by the name of the first of them.
+
+    Args:
+        recipes: Those of the grid, in its order.
+    """
+    series: dict[str, list[str]] = {}
+    for name, recipe in recipes.items():
+        key = recipe.model_dump_json(exclude=_DOSE | _NO_EFFECT)
+        series.setdefault(key, []).append(name)
+    doses = {name: (recipe.train_size, recipe.epochs) for name, recipe in recipes.items()}
+    return {names[0]: names for names in series.values() if len({doses[name] for name in names}) > 1}

@@ -15,7 +15,7 @@ from .inference import Inference, Prompt
 from .messages import explain
 from .models import Model
 from .planning import Planning
-from .recipes import Recipe
+from .recipes import Recipe, dose_series
 from .sections import RESERVED, Name, Section
 from .terms import Terms
 
@@ -62,6 +62,11 @@ class Settings(Section):
     def train_sets(self) -> list[str]:
         """Slugs of the grid's specialties, then its controls: the rows of the transfer matrix."""
         return [specialties.slug(s) for s in self.grid.specialties] + list(self.grid.controls)
+
+    @property
+    def dose_series(self) -> dict[str, list[str]]:
+        """Recipes of the grid that differ in their dose alone, by the name of the first of them; none where none do."""
+        return dose_series({name: self.recipes[name] for name in self.grid.recipes})
 
 
 def load(config: dict[str, Any]) -> Settings:

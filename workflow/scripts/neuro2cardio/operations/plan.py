@@ -5,7 +5,7 @@ frozen weights, for which no gradient is made (Kaplan et al. 2020, section 2.1, 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 import json
 from math import prod
 from pathlib import Path
@@ -25,6 +25,7 @@ from ..core import specialties
 from ..core.errors import InputError
 from ..models import model_files
 from ..questions import train_sets
+from ..questions.sources import hpo
 
 FORWARD, TRAINING = 2, 4
 """FLOPs per parameter and token: forward; forward and backward through frozen weights."""
@@ -211,6 +212,19 @@ def inference_tokens(settings: Settings, lengths: Lengths) -> float:
     return stem + rests + bare
 
 
+def probe_tokens(settings: Settings, lengths: Lengths) -> float:
+    """Tokens of all probes under one adapter: `dataset.probes` facts trained on and as many others, in every form.
+
+    A reversed probe asks for one of several definitions by a name: stem and options change places. No terms are read.
+    """
+    asked = settings.model_copy(update={"terms": settings.terms.model_copy(update={"contexts": ["prompt"]})})
+    name = lengths.options / lengths.n_options
+    swapped = replace(lengths, stem=name, options=lengths.stem * lengths.n_options)
+    by_form = [swapped if form == hpo.REVERSED else lengths for form in hpo.FORMS]
+    facts = 2 * settings.dataset.probes * len(settings.grid.specialties)
+    return facts * sum(inference_tokens(asked, of_form) for of_form in by_form)
+
+
 def _posed(form: Method, settings: Settings, lengths: Lengths) -> float:
     return TEMPLATE_TOKENS + (lengths.stem + _after_stem(form, settings, lengths)) / CHARACTERS_PER_TOKEN
 
@@ -244,16 +258,19 @@ class _Work:
 def _works(model: Size, settings: Settings, lengths: Lengths, used: Model) -> list[_Work]:
     adapters = len(settings.train_sets) * len(settings.grid.seeds)
     recipes = [settings.recipes[name] for name in settings.grid.recipes]
-    asked = inference_tokens(settings, lengths) * lengths.test
-    answers = lengths.test * len(settings.inference.methods) * settings.inference.permutations * ANSWER_BYTES
+    of_test = inference_tokens(settings, lengths) * lengths.test
+    asked = of_test + probe_tokens(settings, lengths)
+    probes = 2 * settings.dataset.probes * len(settings.grid.specialties) * len(hpo.FORMS)
+    bytes_each = len(settings.inference.methods) * settings.inference.permutations * ANSWER_BYTES
+    answers = (lengths.test + probes) * bytes_each
     shots = settings.inference.base_shots
     weights = weight_bytes(model, used.load)
     peak = max(
         training_bytes(model, recipe, training_tokens(recipe, settings, lengths), used.load) for recipe in recipes
     )
     n = adapters * len(recipes)
-    # Each worked example is about as long as a question.
-    few_shot = [_Work("infer_few_shot", 1, asked * (1 + shots), FORWARD, weights, answers)]
+    # Each worked example is about as long as a question; probes are not asked after them.
+    few_shot = [_Work("infer_few_shot", 1, of_test * (1 + shots), FORWARD, weights, lengths.test * bytes_each)]
     return [
         _Work("fetch_model", 1, disk_bytes=2 * model.parameters),
         _Work(

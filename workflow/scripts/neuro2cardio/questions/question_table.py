@@ -45,7 +45,7 @@ def build(raw: Iterable[RawQuestion], dataset: Dataset, grid: Sequence[str]) -> 
     distinct, doubles = duplicates.merge_duplicates(checked)
     contradictions = [line for line in doubles if line["reason"].startswith("contradicts")]
     limits.check_rejected(refused + contradictions, len(rows), dataset)
-    in_grid = list(splits.in_grid(splits.assign(distinct, dataset.split), grid))
+    in_grid = list(splits.in_grid(splits.assign(distinct, dataset.split), grid, dataset.labels))
     capped = splits.cap_test(in_grid, grid, dataset.test_size)
     kept, leaked = leakage.drop(capped, dataset.leakage)
     limits.check_sizes(kept, grid, dataset)

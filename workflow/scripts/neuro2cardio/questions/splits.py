@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from ..config.dataset import Split
+from ..config.dataset import Labels, Split
 from .sources import SPLITS, UNSPLIT
 from .validation import ValidQuestion
 
@@ -25,10 +25,14 @@ def assign(questions: Sequence[ValidQuestion], split: Split) -> list[ValidQuesti
     return sorted(done, key=lambda q: (SPLITS.index(q.split), q.question_id))
 
 
-def in_grid(questions: Iterable[ValidQuestion], grid: Sequence[str]) -> Iterator[ValidQuestion]:
-    """Restrict questions to the grid's specialties, and leave out those that have none of them."""
+def in_grid(questions: Iterable[ValidQuestion], grid: Sequence[str], labels: Labels = "all") -> Iterator[ValidQuestion]:
+    """Restrict questions to the grid's specialties, and leave out those that have none of them.
+
+    With ``labels`` `primary` a question has its first specialty alone, and is left out where the grid lacks that one.
+    """
     for question in questions:
-        own = tuple(s for s in question.specialties if s in grid)
+        held = question.specialties if labels == "all" else question.specialties[:1]
+        own = tuple(s for s in held if s in grid)
         if own:
             yield replace(question, specialties=own, specialty=own[0])
 

@@ -18,7 +18,7 @@ from . import packed_answers
 
 RESULT_TABLES = (
     *("transfer_matrix", "effects", "diagonal", "term_shift", "term_shift_grid"),
-    *("position_bias", "answer_mass", "training_checks", "placebo_balance", "probes", "probe_facts"),
+    *("position_bias", "answer_mass", "training_checks", "placebo_balance", "probes", "probe_facts", "dose"),
 )
 """Tables of `tables/` that the page knows how to show. Others are listed by name."""
 QUESTION_TABLES = ("flow", "summary", "rejected", "leakage", "overlap")

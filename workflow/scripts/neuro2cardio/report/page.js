@@ -376,6 +376,30 @@
   // ---------------------------------------------------------------- probes
   tablesSection("probes", "Probes", "Facts trained on and facts never trained on, asked another way: the difference that the own adapter makes on them is knowledge injection. Then every probe, fact by fact.", ["probes", "probe_facts"]);
 
+  // ---------------------------------------------------------------- dose
+  (function dose() {
+    const all = rows("dose");
+    if (!all.length) return;
+    const names = { common_gain: ["common gain", "#0072B2"], specialty_knowledge: ["specialty knowledge", "#D55E00"], probes: ["facts learned", "#009E73"] };
+    const draw = () => {
+      const here = all.filter((r) => r.model === state.model && r.method === state.method && names[r.measure]);
+      const lines = [...new Set(here.map((r) => r.series + "\t" + r.measure))].map((key) => here.filter((r) => r.series + "\t" + r.measure === key));
+      const several = new Set(here.map((r) => r.series)).size > 1;
+      if (!here.length) return null;
+      const traces = lines.map((own) => {
+        const [name, fill] = names[own[0].measure], y = own.map((r) => 100 * r.estimate);
+        return { type: "scatter", mode: "lines+markers", name: plain(several ? `${name}, like ${own[0].series}` : name), x: own.map((r) => r.seen), y, line: { color: fill, width: 1 }, marker: { size: 9, symbol: own.map((r) => (r.broken ? "circle-open" : "circle")) },
+          error_y: { type: "data", symmetric: false, array: own.map((r, i) => (known(r.high) ? 100 * r.high - y[i] : 0)), arrayminus: own.map((r, i) => (known(r.low) ? y[i] - 100 * r.low : 0)), color: fill, thickness: 1.5 },
+          hovertext: own.map((r, i) => `${plain(r.recipe)}: ${r.questions} questions × ${r.epochs}<br>${name} ${signed(y[i])} points ${known(r.low) ? `[${signed(100 * r.low)}, ${signed(100 * r.high)}]` : "(no interval)"}`), hoverinfo: "text" };
+      });
+      return { traces, layout: { height: 420, legend: { orientation: "h", y: 1.02, yanchor: "bottom" }, xaxis: { type: "log", title: { text: "train questions seen" } }, yaxis: { title: { text: "points of accuracy" } } },
+        columns: ["recipe", "series", "seen", "measure", "estimate", "low", "high"], cells: here.map((r) => [r.recipe, r.series, r.seen, r.measure, r.estimate, r.low, r.high]) };
+    };
+    const [shown, redraw] = figure("dose", "Common gain, specialty knowledge and facts learned over the train questions seen", "dose", draw);
+    section("dose", "Dose", make("p", { class: "soft" }, "Recipes that differ in train questions and epochs alone. Open symbols: an adapter failed its checks of training."), shown);
+    redraw();
+  })();
+
   // ---------------------------------------------------------------- format: position bias, mass
   tablesSection("format", "Position bias and probability on the answers", "A model without position bias recalls every letter alike. Where little probability is on the offered answers, accuracy is read where the model does not answer.", ["position_bias", "answer_mass"]);
 

@@ -10,13 +10,13 @@ import pandas as pd
 from ...core.adapters import Axes
 from ...core.errors import InputError, nearest
 from . import curves as training, forest, heatmap
-from .curves import Curves
+from .curves import Curves, dose_figure
 from .style import save
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["draw", "save"]
+__all__ = ["dose_figure", "draw", "save"]
 
 _KINDS = ("transfer", "diagonal", "position-bias", "term-shift", "term-shift-grid", "probes", "training")
 

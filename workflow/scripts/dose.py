@@ -1,0 +1,67 @@
+"""Set the effects of recipes that differ in their dose side by side, as a table and as figures."""
+
+import argparse
+from pathlib import Path
+
+import pandas as pd
+
+from neuro2cardio.analysis import dose, figures
+from neuro2cardio.config.analysis import Figures
+from neuro2cardio.config.inference import Method
+from neuro2cardio.config.job_settings import JobSettings
+from neuro2cardio.core import adapters, errors, tables
+
+
+class Settings(JobSettings):
+    axes: adapters.Axes
+    methods: list[Method]
+    series: dict[str, list[str]]
+    """Recipes that differ in their dose alone, by the first of them."""
+    epochs: dict[str, int]
+    train_size: dict[str, int | None]
+    figures: Figures
+
+
+def doses(settings: Settings, sizes: list[int]) -> list[dose.Dose]:
+    """The dose of each recipe of a series, for train sets of these sizes."""
+    found = []
+    for series, recipes in settings.series.items():
+        for recipe in recipes:
+            most = settings.train_size[recipe]
+            questions = sum(min(size, most or size) for size in sizes) / len(sizes)
+            found.append(dose.Dose(recipe, series, questions, settings.epochs[recipe]))
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--settings", type=Path, required=True, help="the job's settings (JSON)")
+    parser.add_argument("--train-sets", type=Path, required=True, help="folder of {train_set}.parquet")
+    parser.add_argument("--effects", type=Path, required=True)
+    parser.add_argument("--checks", type=Path, required=True)
+    parser.add_argument("--probes", type=Path, help="facts asked another way, where the configuration has them")
+    parser.add_argument("--table", type=Path, required=True)
+    parser.add_argument("--figures", type=Path, required=True, help="folder with a folder for each model")
+    args = parser.parse_args()
+    settings = Settings.read(args.settings)
+    axes = settings.axes
+
+    names = [axes.train_set[row] for row in axes.specialty_rows]
+    sizes = [len(tables.read(args.train_sets / f"{name}.parquet", tables.QUESTIONS)) for name in names]
+    found = dose.table(
+        doses(settings, sizes),
+        tables.read_csv(args.effects),
+        tables.read_csv(args.checks, dtype={"flags": str}, keep_default_na=True),
+        tables.read_csv(args.probes) if args.probes else None,
+    )
+    tables.write_csv(found, args.table, sealed=True)
+    for model in axes.model:
+        for method in settings.methods:
+            drawn = figures.dose_figure(found, {"model": model, "method": method})
+            figures.save(drawn, args.figures / model / f"dose-{method}", settings.figures.formats)
+    with pd.option_context("display.width", 200):
+        print(found.drop(columns=["p", "n_questions", "n_adapters"]).to_string(index=False))
+
+
+if __name__ == "__main__":
+    errors.run(main)
