@@ -182,9 +182,21 @@ def test_specialties_of_ones_own_are_declared_once_and_used_everywhere():
         (b"experiment: \xe4\n", "not UTF-8 text"),
         (b"experiment: [\n", "not YAML"),
         (b"- a\n- b\n", "should hold keys and values"),
+        (b"", "should hold keys and values"),
     ],
 )
 def test_what_yaml_lets_pass_in_silence_is_named(tmp_path, text, said):
     (tmp_path / "mine.yaml").write_bytes(text)
     with pytest.raises(InputError, match=said):
         yaml_files.check(tmp_path / "mine.yaml")
+
+
+def test_a_missing_configuration_is_named_with_the_nearest_one(tmp_path: Path):
+    (tmp_path / "mine.yaml").write_text("a: 1\n")
+    with pytest.raises(InputError, match=r"there is no configuration file .*mime\.yaml; did you mean 'mine\.yaml'"):
+        yaml_files.check(tmp_path / "mime.yaml")
+    with pytest.raises(InputError, match="can't be read as a configuration file: Is a directory"):
+        yaml_files.check(tmp_path)
+    (tmp_path / "link.yaml").symlink_to("gone.yaml")
+    with pytest.raises(InputError, match=r"link\.yaml is a link to gone\.yaml"):
+        yaml_files.check(tmp_path / "link.yaml")

@@ -216,6 +216,17 @@ def test_results_that_vanished_are_not_computed_anew_in_silence(new_grid: Checko
     assert not (tmp_path / "scratch").exists()
 
 
+def test_what_the_command_line_names_and_is_not_there_is_said_in_a_sentence(
+    new_grid: Checkout, shipped: Path, tmp_path: Path
+):
+    study = a_study(new_grid, tmp_path / "study")
+    (tmp_path / "mine.yaml").write_text("a: 1\n")
+    said = refused(start(shipped, study, "--dry-run", "--configfile", "mime.yaml"))
+    assert said.endswith("error: there is no configuration file mime.yaml; did you mean 'mine.yaml'?\n")
+    said = refused(start(shipped, tmp_path / "mine.yaml", "--dry-run"))
+    assert said.endswith("mine.yaml is a file; name a folder, which need not exist\n")
+
+
 def test_results_without_write_access_stop_before_the_first_job(new_grid: Checkout, shipped: Path, tmp_path: Path):
     study = a_study(new_grid, tmp_path / "study")
     (study / "results").mkdir(mode=0o555)
@@ -223,3 +234,8 @@ def test_results_without_write_access_stop_before_the_first_job(new_grid: Checko
     assert "results does not allow writing" in said
     # To look at what would run needs no right to write.
     finish(start(shipped, study, "--dry-run", *FIRST, prefix=without_root_rights()))
+    # But Snakemake's own folder has to be there.
+    shutil.rmtree(study / ".snakemake")
+    study.chmod(0o555)
+    said = refused(start(shipped, study, "--dry-run", *FIRST, prefix=without_root_rights()))
+    assert "study does not allow writing, and .snakemake goes there" in said

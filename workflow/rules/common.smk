@@ -96,9 +96,13 @@ BENCHMARKS = f"{RESULTS}/benchmarks"
 DRY_RUN = workflow.output_settings.dryrun
 USAGE = set(models.Usage.model_fields)
 
+ONLY_READS = DRY_RUN or any(word.startswith("--report") for word in sys.argv)
+
 try:
-    for folder in (RESULTS, LOGS):
-        files.check_folder(folder, writing=not DRY_RUN and not any(word.startswith("--report") for word in sys.argv))
+    # Snakemake makes its own folder in a dry run, too.
+    files.check_folder(".snakemake", writing=not Path(".snakemake").exists())
+    for folder in (RESULTS, LOGS, MODELS, ONTOLOGIES, RESPONSES):
+        files.check_folder(folder, writing=not ONLY_READS)
 except InputError as error:
     stop(error)
 

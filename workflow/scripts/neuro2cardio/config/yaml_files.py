@@ -1,28 +1,40 @@
-"""Checks of configuration files that YAML itself does not make."""
+"""Checks of configuration files that neither YAML nor Snakemake makes, or that end in a traceback there."""
 
 from pathlib import Path
 
 import yaml
 
-from ..core.errors import InputError
+from ..core.errors import InputError, nearest
 
 
 def check(path: Path | str) -> None:
-    """Refuse a configuration file in which a key is given twice; YAML would silently use the last one.
+    """Refuse a configuration file that can't be read, or gives a key twice; YAML would silently use the last one.
 
     Raises:
-        InputError: The file is not UTF-8 or not YAML, or a key is given twice; names the key and both lines.
+        InputError: The file is missing, a folder, not UTF-8, not YAML or empty, or a key is given twice; names the key
+            and both lines.
     """
+    path = Path(path)
     try:
-        text = Path(path).read_text(encoding="utf-8-sig")
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        node = yaml.compose(path.read_text(encoding="utf-8-sig"), Loader=yaml.SafeLoader)
+    except FileNotFoundError as error:
+        link = f" ({path} is a link to {path.readlink()})" if path.is_symlink() else _others(path)
+        raise InputError(f"there is no configuration file {path}{link}") from error
+    except OSError as error:
+        raise InputError(f"{path}: can't be read as a configuration file: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not UTF-8 text (byte {error.start + 1}); save it as UTF-8") from error
     except yaml.YAMLError as error:
         raise InputError(f"{path}: not YAML: {error}") from error
-    if node is not None and not isinstance(node, yaml.MappingNode):
+    if not isinstance(node, yaml.MappingNode):
         raise InputError(f"{path}: should hold keys and values, as config.yaml does")
     _check_node(path, node, "")
+
+
+def _others(path: Path) -> str:
+    """The nearest name of the folder's YAML files, for a file that is not there."""
+    names = [file.name for file in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
+    return nearest(path.name, names) if names else ""
 
 
 def _check_node(path: Path | str, node: yaml.Node | None, place: str) -> None:

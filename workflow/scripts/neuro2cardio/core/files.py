@@ -34,7 +34,7 @@ def atomic_write(path: Path | str) -> Iterator[Path]:
 
 
 def check_folder(folder: Path | str, writing: bool = True) -> None:
-    """Refuse a folder for results whose link leads nowhere, or that cannot be written to. It need not exist yet.
+    """Refuse a folder for outputs whose link leads nowhere, or that cannot be written to. It need not exist yet.
 
     A folder that vanished (scratch was cleaned, a disk is not mounted) looks as if nothing had been computed.
 
@@ -54,11 +54,11 @@ def check_folder(folder: Path | str, writing: bool = True) -> None:
             )
     existing = next(path for path in (folder, *folder.parents) if path.exists())
     if not existing.is_dir():
-        raise InputError(f"{existing} is a file; results are written to a folder of that name. Rename the file")
+        raise InputError(f"{existing} is a file, and a folder of that name is needed for {folder}. Rename the file")
     if writing and not os.access(existing, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
         raise InputError(
-            f"{existing} does not allow writing, and results go there. Change its permissions, or choose another place "
-            "with snakemake --directory"
+            f"{existing.absolute()} does not allow writing, and {folder} goes there. Change its permissions, or choose "
+            "another place with snakemake --directory"
         )
 
 
