@@ -1,96 +1,176 @@
 """Every test of the verdict on simulated grids: false positives, coverage and power, written to docs/calibration.md.
 
-PYTHONPATH=workflow/scripts python benchmarks/calibration.py [--grids 1000]
+PYTHONPATH=workflow/scripts python benchmarks/calibration.py [--grids 1000] [--parts grid models ...]
+
+Each part writes a table beside this script (calibration/<part>.csv); the page is made of all that are there.
 """
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy.stats import norm
 
-from neuro2cardio.analysis import effects, worlds
+from neuro2cardio.analysis import effect_tables, effects, overlap, power, probes, term_worlds, worlds
+from neuro2cardio.analysis.transfer import Scores
 from neuro2cardio.analysis.worlds import World
+from neuro2cardio.config.analysis import SmallestEffect, Statistics
+from neuro2cardio.core.adapters import Axes
+from neuro2cardio.questions.test_set import TestSet
 
+TABLES = Path(__file__).parent / "calibration"
 PAGE = Path(__file__).parents[1] / "docs/calibration.md"
+SMALLEST = SmallestEffect()
+Row = dict[str, object]
+
 WORLDS = {
     "nothing": World(),
     "train sets differ (sd 3)": World(train_sets=0.03),
     "adapters differ (sd 3)": World(adapters=0.03),
     "both, and interactions (sd 2)": World(train_sets=0.03, adapters=0.03, interactions=0.02),
-    "common gain of 10": World(common=0.10, formats=0.10, train_sets=0.02),
+    "common gain of 10, all of it format": World(common=0.10, formats=0.10, train_sets=0.02),
+    "common gain of 10, none of it format": World(common=0.10, train_sets=0.02),
     "own adapter +5": World(own=0.05, train_sets=0.03, adapters=0.02),
     "own adapter +10": World(own=0.10, train_sets=0.03, adapters=0.02),
 }
-HEAD = """# Calibration: what the verdict's tests say where the truth is known
 
-Made by `make calibration` ({grids} simulated grids a row; `analysis/worlds.py` says how they are
-made): test specialties of 34 to 94 questions as in S-MedQA, base accuracy 45%. The Monte Carlo error
-of a share of 5% is {error:.1f} points. The false positives of a null are where no effect is planted;
-where one is, the same column is the power.
 
-It has no rows for the contrasts with controls, for questions of several specialties, and for grids
-of several models.
+@dataclass(frozen=True)
+class Other:
+    """A grid unlike S-MedQA's: test questions of each specialty are drawn from `low` to `high`, but for `first`."""
 
-| column | is |
-|---|---|
-| knowledge p<.05 | specialty knowledge found: false positives, or power where the own adapter gains |
-| covers | intervals of specialty knowledge that hold the planted value |
-| gain covers | intervals of the common gain that hold the planted value |
-| one p<.05 | one specialty's own adapter stands out |
-| better, not better | answers of claim 1 for one specialty: own against the best of the others |
+    world: World = field(default_factory=World)
+    low: int = 34
+    high: int = 94
+    first: int = 0
+    doubles: float = 0.0
 
-"""
+
+OTHERS = {
+    "10 questions a specialty": Other(low=10, high=10),
+    "10 to 300 questions": Other(low=10, high=300),
+    "5 questions of the first specialty": Other(first=5),
+    "base accuracy 90%": Other(World(base=0.90)),
+    "base accuracy 10%": Other(World(base=0.10)),
+    "adapters differ (sd 6)": Other(World(adapters=0.06)),
+    "train sets differ (sd 8)": Other(World(train_sets=0.08)),
+    "interactions (sd 5)": Other(World(interactions=0.05)),
+    "adapters nearly agree": Other(World(shares=(0.90, 0.05, 0.05), train_sets=0.02)),
+    "adapters hardly agree": Other(World(shares=(0.10, 0.10, 0.80), train_sets=0.02)),
+    "60% of questions have two specialties": Other(World(train_sets=0.02), doubles=0.6),
+    "30% of questions have two specialties": Other(World(train_sets=0.02), doubles=0.3),
+    "the same, own adapter +5": Other(World(own=0.05, train_sets=0.02), doubles=0.3),
+    "600 questions a specialty": Other(low=600, high=600),
+}
+MODELS = {
+    "nothing": World(),
+    "train sets differ (sd 3)": World(train_sets=0.03),
+    "models differ (sd 3, own adapter sd 3), train sets sd 2": World(models=0.03, models_own=0.03, train_sets=0.02),
+    "common gain of 10, all of it format": World(common=0.10, formats=0.10, train_sets=0.02, interactions=0.02),
+    "own adapter +5": World(own=0.05, train_sets=0.03, adapters=0.02, models_own=0.02),
+}
 
 
 def main() -> None:
-    """Simulate, and write the page."""
+    """Simulate, and write tables and page."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--grids", type=int, default=1000)
+    parser.add_argument("--parts", nargs="*", default=list(PARTS), choices=list(PARTS))
     parser.add_argument("--specialties", type=int, nargs="+", default=[3, 15])
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 3, 5])
     args = parser.parse_args()
-    table = pd.DataFrame(rows(args.grids, args.specialties, args.seeds))
-    error = 196 * np.sqrt(0.05 * 0.95 / args.grids)
-    head = [" | ".join(table.columns), " | ".join("---" for _ in table.columns)]
-    lines = [
-        " | ".join(f"{v:.3f}" if isinstance(v, float) else str(v) for v in row) for row in table.to_numpy().tolist()
-    ]
-    body = "\n".join(f"| {line} |" for line in [*head, *lines])
-    PAGE.write_text(f"{HEAD.format(grids=args.grids, error=error)}{body}\n", encoding="utf-8")
-    print(table.to_string(index=False))
+    for part in args.parts:
+        rows = []
+        for row in PARTS[part].rows(args):
+            print(row, flush=True)
+            rows.append(row)
+        TABLES.mkdir(exist_ok=True)
+        pd.DataFrame(rows).round(3).to_csv(TABLES / f"{part}.csv", index=False)
+    PAGE.write_text(page(), encoding="utf-8")
 
 
-def rows(grids: int, specialties: list[int], seeds: list[int]) -> Iterator[dict[str, object]]:
-    """One row a world, number of specialties and number of seeds."""
-    for n in specialties:
-        for k in seeds:
+def page() -> str:
+    """The page, of all tables that are there."""
+    said = [HEAD]
+    for name, part in PARTS.items():
+        if (TABLES / f"{name}.csv").is_file():
+            table = pd.read_csv(TABLES / f"{name}.csv")
+            said.append(f"## {part.title}\n\n{part.text}\n\n{_markdown(table)}\n")
+    return "\n".join(said)
+
+
+def _markdown(table: pd.DataFrame) -> str:
+    lines = [list(table.columns), ["---"] * table.shape[1]]
+    lines += [[_shown(value) for value in row] for row in table.to_numpy().tolist()]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, float):
+        return "" if np.isnan(value) else f"{value:.3f}"
+    return str(value)
+
+
+def grids(args: argparse.Namespace) -> Iterator[Row]:
+    """Grids like S-MedQA's."""
+    for specialties in args.specialties:
+        for seeds in args.seeds:
             for name, world in WORLDS.items():
-                found = pd.DataFrame([one(world, n, k, draw) for draw in range(grids)])
-                shares = found.mean().to_dict()
-                print({"specialties": n, "seeds": k, "world": name, **shares}, flush=True)
-                yield {"specialties": n, "seeds": k, "world": name, **shares}
+                lead = {"specialties": specialties, "seeds": seeds, "world": name}
+                yield lead | simulated(Other(world), specialties, seeds, args.grids)
 
 
-def one(world: World, specialties: int, seeds: int, draw: int) -> dict[str, bool | float]:
-    """What the tests say of one simulated grid."""
-    rng = np.random.default_rng([draw, specialties, seeds])
+def others(args: argparse.Namespace) -> Iterator[Row]:
+    """Grids unlike it."""
+    for specialties in args.specialties:
+        for name, other in OTHERS.items():
+            lead = {"specialties": specialties, "seeds": 1, "world": name}
+            yield lead | simulated(other, specialties, 1, args.grids)
+
+
+def simulated(other: Other, specialties: int, seeds: int, draws: int) -> Row:
+    """Shares of so many grids."""
     grid = worlds.axes(specialties, seeds)
-    asked = worlds.exam(grid, rng.integers(34, 95, specialties))
-    block = worlds.scores(world, grid, asked, rng)
+    found = []
+    for draw in range(draws):
+        rng = np.random.default_rng([draw, specialties, seeds])
+        if draw % 10 == 0:
+            # Sizes are drawn anew for every ten grids.
+            sizes = rng.integers(other.low, other.high + 1, specialties)
+            sizes[0] = other.first or sizes[0]
+            asked = worlds.exam(grid, sizes, other.doubles, rng)
+            noise = overlap.covariance(grid, asked)
+        block = worlds.scores(other.world, grid, asked, rng)
+        found.append(one(other.world, block, grid, asked, noise, rng))
+    return pd.DataFrame(found).mean().to_dict()
+
+
+def one(
+    world: World, block: Scores, grid: Axes, asked: TestSet, noise: np.ndarray | None, rng: np.random.Generator
+) -> Row:
+    """What the tests say of one simulated grid."""
     matrix = effects.cells(block, grid, asked)
-    knowledge, gain = effects.specialty_knowledge(matrix), effects.common_gain(block, grid)
+    knowledge, single = effects.specialty_knowledge(matrix, noise), effects.knowledge_of(matrix, 0, noise)
     adapters = block.adapters[grid.specialty_rows]
-    first = adapters[:, :, asked.members[grid.specialties[0]]]
-    best = effects.against_best(first, 0, grid.specialties, effects.adapter_variance(adapters), 0.05, 0.95, rng)
-    # Over all questions, the own adapter is one of the specialties' adapters for each of them.
-    true_gain = world.common + world.own / specialties
+    right = adapters[:, :, asked.members[grid.specialties[0]]]
+    luck = effects.adapter_variance(adapters)
+    best = effects.against_best(right, 0, grid.specialties, luck, SMALLEST.specialty / 100, 0.95, rng)
+    # Over all questions, the own adapter is one of the specialties' adapters for each of their specialties.
+    held = sum(mask.sum() for name, mask in asked.members.items() if name in grid.specialties)
+    gain = world.common + world.own * held / len(block.base) / len(adapters)
+    known = np.isfinite(single.se)
     return {
-        "knowledge p<.05": knowledge.p < 0.05,
+        "knowledge": knowledge.p < 0.05,
         "covers": covers(knowledge, world.own),
-        "gain covers": covers(gain, true_gain),
-        "one p<.05": effects.knowledge_of(matrix, 0).p < 0.05,
+        "equivalent": within(knowledge, SMALLEST.all / 100),
+        "gain covers": covers(effects.common_gain(block, grid), gain),
+        "control covers": covers(effects.gain_of(block, grid, "shuffled-answers"), world.formats),
+        "beyond covers": covers(effects.gain_beyond(block, grid, "shuffled-answers"), gain - world.formats),
+        "one": single.p < 0.05 if known else np.nan,
+        "one covers": covers(single, world.own) if known else np.nan,
         "better": best.answer == effects.BETTER,
         "not better": best.answer == effects.NOT_BETTER,
     }
@@ -100,6 +180,163 @@ def covers(estimate: effects.Estimate, truth: float) -> bool:
     """Whether the 95% interval holds the planted value."""
     low, high = estimate.interval(0.95)
     return low <= truth <= high
+
+
+def within(estimate: effects.Estimate, margin: float) -> bool:
+    """Whether the 95% interval lies within the smallest effect that matters."""
+    low, high = estimate.interval(0.95)
+    return -margin < low and high < margin
+
+
+def models(args: argparse.Namespace) -> Iterator[Row]:
+    """Several models as a sample of all models."""
+    for specialties in args.specialties:
+        for n in (2, 3, 4, 8):
+            grid = worlds.axes(specialties, 1, n)
+            for name, world in MODELS.items():
+                found = [_pooled(world, grid, draw) for draw in range(args.grids)]
+                yield {"specialties": specialties, "models": n, "world": name} | pd.DataFrame(found).mean().to_dict()
+
+
+def _pooled(world: World, grid: Axes, draw: int) -> Row:
+    rng = np.random.default_rng([draw, len(grid.specialties), len(grid.model)])
+    asked = worlds.exam(grid, rng.integers(34, 95, len(grid.specialties)))
+    made = worlds.blocks(world, grid, asked, rng)
+    gain = world.common + world.own / len(grid.specialties)
+    truth = {"common_gain": gain, "gain_of": world.formats, "gain_beyond": gain - world.formats}
+    truth["specialty_knowledge"] = world.own
+    rows = {row["effect"]: row for row in effect_tables.over_models(made, grid, asked, Statistics())}
+    shown = {"common_gain": "gain", "gain_of": "control", "gain_beyond": "beyond", "specialty_knowledge": "knowledge"}
+    covered = {f"{shown[e]} covers": rows[e]["low"] <= value <= rows[e]["high"] for e, value in truth.items()}
+    return {"knowledge": rows["specialty_knowledge"]["p"] < 0.05} | covered
+
+
+def powers(args: argparse.Namespace) -> Iterator[Row]:
+    """What `snakemake power` says is found with 80%, planted."""
+    for specialties, seeds, each in ((3, 1, 100), (5, 1, 40), (6, 3, 100), (15, 1, 60), (15, 3, 60), (15, 5, 30)):
+        grid, sizes = worlds.axes(specialties, seeds), np.full(specialties, each)
+        asked = worlds.exam(grid, sizes)
+        pilots = [worlds.scores(World(), grid, asked, np.random.default_rng([9, i])).adapters for i in range(5)]
+        right = np.concatenate([pilot[grid.specialty_rows] for pilot in pilots], axis=2)
+        said = power.table(sizes, seeds, 1, SMALLEST, power.measured(right), 0.95).set_index("statement")["found"] / 100
+        for statement, effect in said.items():
+            world = World(own=0.0 if statement == power.EQUIVALENT else effect)
+            found = [
+                _found(str(statement), effect, worlds.scores(world, grid, asked, rng), grid, asked, rng)
+                for rng in (np.random.default_rng([draw, specialties, seeds]) for draw in range(args.grids))
+            ]
+            lead = {"specialties": specialties, "seeds": seeds, "questions each": each, "statement": statement}
+            yield lead | {"said points": 100 * effect, "found": float(np.mean(found))}
+
+
+def _found(statement: str, effect: float, block: Scores, grid: Axes, asked: TestSet, rng: np.random.Generator) -> bool:
+    if statement == power.CLAIM_1:
+        right = block.adapters[grid.specialty_rows][:, :, asked.members[grid.specialties[0]]]
+        luck = effects.adapter_variance(block.adapters[grid.specialty_rows])
+        best = effects.against_best(right, 0, grid.specialties, luck, 0.05, 0.95, rng)
+        return best.answer == effects.BETTER
+    matrix = effects.cells(block, grid, asked)
+    if statement == power.ONE:
+        return effects.knowledge_of(matrix, 0).p < 0.05
+    knowledge = effects.specialty_knowledge(matrix)
+    return within(knowledge, effect) if statement == power.EQUIVALENT else knowledge.p < 0.05
+
+
+GROUPS = ("terms", "placebo", "terms_minus_placebo", "own_minus_other", "own_adapter_minus_others", "own_by_own")
+
+
+def terms(args: argparse.Namespace) -> Iterator[Row]:
+    """Term contrasts, false positives of worlds without effect."""
+    for specialties in args.specialties:
+        for name in ("words", "words and questions", "train sets", "few questions"):
+            world = term_worlds.NULLS[name]
+            made = term_worlds.simulate(
+                world.__class__(**{**vars(world), "specialties": specialties}), args.grids, seed=specialties
+            )
+            outside = ((made["low"] > made["truth"]) | (made["high"] < made["truth"]))[made["low"].notna()]
+            pooled = made["train_set"] == "all"
+            for what, rows in (("all", pooled), ("one train set", ~pooled)):
+                wrong = outside[rows].groupby(made["group"]).mean()
+                yield {"specialties": specialties, "world": name, "row": what} | {
+                    group: float(wrong[group]) if group in wrong else np.nan for group in GROUPS
+                }
+
+
+def injection(args: argparse.Namespace) -> Iterator[Row]:
+    """Probes: what the own adapter adds on facts that it was trained on."""
+    for specialties in args.specialties:
+        for facts in (10, 36, 150):
+            for name, learned, quality in (("nothing", 0.0, 0.0), ("a better own adapter", 0.0, 0.1), ("+10", 0.1, 0)):
+                found = [_probed(specialties, facts, learned, quality, draw) for draw in range(args.grids)]
+                lead = {"specialties": specialties, "facts a group": facts, "world": name}
+                yield lead | pd.DataFrame(found).mean().to_dict()
+
+
+def _probed(specialties: int, facts: int, learned: float, quality: float, draw: int) -> Row:
+    """Facts a group over all specialties, three forms each; the forms of a fact agree as answers of one adapter do."""
+    rng = np.random.default_rng([draw, specialties, facts])
+    fact = np.repeat(np.arange(2 * facts), 3)
+    trained, of = fact < facts, fact % specialties
+    own = of == np.arange(specialties)[:, None]
+    chance = 0.45 + quality * own + learned * (own & trained)
+    hard = 0.7 * rng.standard_normal(2 * facts)[fact] + 0.5 * rng.standard_normal((specialties, 2 * facts))[:, fact]
+    right = hard + 0.5 * rng.standard_normal(chance.shape) < np.sqrt(0.99) * norm.ppf(chance)
+    at = of, np.arange(len(fact))
+    beyond = right[at] - (right.sum(axis=0) - right[at]) / (specialties - 1)
+    by_fact = beyond.reshape(-1, 3).mean(axis=1)
+    found = probes.difference(by_fact[:facts], by_fact[facts:])
+    return {"p<.05": found.p < 0.05, "covers": covers(found, learned)}
+
+
+@dataclass(frozen=True)
+class Part:
+    """A table of the page."""
+
+    rows: Callable[[argparse.Namespace], Iterator[Row]]
+    title: str
+    text: str
+
+
+PARTS = {
+    "grids": Part(
+        grids,
+        "Grids like S-MedQA's",
+        "Test specialties of 34 to 94 questions, base accuracy 45%.",
+    ),
+    "others": Part(others, "Grids unlike it", "As above unless named."),
+    "models": Part(
+        models,
+        "Several models",
+        "Models as a sample of all models; half of a question's difficulty, of a train set's luck and of interactions\n"
+        "are the same under every model.",
+    ),
+    "powers": Part(
+        powers,
+        "Power",
+        "What `snakemake power` says is found with 80% is planted, and this share of grids finds it.",
+    ),
+    "terms": Part(
+        terms,
+        "Terms",
+        "Intervals that miss the truth: 60 (`few questions`: 15) questions a specialty with 8 terms each.",
+    ),
+    "probes": Part(injection, "Probes", "Facts trained on minus facts never trained on, own minus others' adapters."),
+}
+HEAD = """# Calibration: what the verdict's tests say where the truth is known
+
+Made by `make calibration` (`analysis/worlds.py` and `analysis/term_worlds.py` say how grids are
+simulated), 1,000 grids a row: the Monte Carlo error of a share of 5% is 1.4 points (95%). Where no
+effect is planted, a share of p < .05 is that of false positives; where one is, it is the power.
+
+| column | is |
+|---|---|
+| knowledge | specialty knowledge has p < .05 |
+| covers | intervals of specialty knowledge that hold the planted value |
+| equivalent | its interval lies within 2 points |
+| gain, control, beyond covers | intervals that hold the truth: common gain, that of a control, and what it leaves |
+| one, one covers | the same for the own adapter of one specialty (needs four specialties) |
+| better, not better | answers of claim 1 for one specialty: own against the best of the others, margin 5 points |
+"""
 
 
 if __name__ == "__main__":

@@ -6,8 +6,9 @@ from math import nan
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
-from neuro2cardio.analysis import effect_tables, effects, transfer, verdict, worlds
+from neuro2cardio.analysis import effect_tables, effects, overlap, transfer, verdict, worlds
 from neuro2cardio.analysis.worlds import World
 from neuro2cardio.config.analysis import Statistics
 
@@ -17,17 +18,19 @@ CHECKS = pd.DataFrame(columns=["model", "recipe", "train_set", "seed", "method",
 NUISANCES = {"train_sets": 0.03, "adapters": 0.02}
 
 
-def said(world: World, seed: int, specialties: int = 15, seeds: int = 3, each: int = 60, setup=SETUP) -> dict:
+def said(
+    world: World, seed: int, specialties: int = 15, seeds: int = 3, each: int = 60, setup=SETUP, claim_1=True
+) -> dict:
     grid = worlds.axes(specialties, seeds)
     asked = worlds.exam(grid, np.full(specialties, each))
     block = worlds.scores(world, grid, asked, np.random.default_rng(seed))
     found = effect_tables.effects_table([block], grid, asked, setup)
-    diagonal = effect_tables.diagonal([block], grid, asked, setup)
+    diagonal = effect_tables.diagonal([block] if claim_1 else [], grid, asked, setup)
     return verdict.verdict(found, diagonal, SHIFTS, CHECKS, setup, "prompt", "strict")
 
 
 def answers(world: World, n: int, **grid: int) -> list[str]:
-    return [said(world, seed, **grid)["combinations"][0]["answer"] for seed in range(n)]
+    return [said(world, seed, **grid, claim_1=False)["combinations"][0]["answer"] for seed in range(n)]
 
 
 def test_knowledge_that_carries_only_to_itself_is_found():
@@ -71,6 +74,20 @@ def test_an_undecided_grid_is_never_worded_as_support_for_claim_1():
     (best,) = [s for s in entry["statements"] if s["id"] == "best_own"]
     assert best["answer"] == "undecided" and "tied" not in best["sentence"]
     assert "would have been found with 80%" in best["sentence"]
+
+
+def test_the_best_of_many_specialties_is_not_claimed_where_one_of_them_had_to_stand_out_by_chance():
+    rows, family = [], 0
+    for seed in range(40):
+        (entry,) = said(World(), seed, specialties=8, seeds=1, each=40)["combinations"]
+        rows += [s for s in entry["statements"] if s["id"].startswith("best_own:")]
+        family += next(s["answer"] for s in entry["statements"] if s["id"] == "best_own") == "some are the best"
+    assert family <= 5
+    # A corrected p is never below 5% where the interval holds zero.
+    assert all(s["p_adjusted"] >= 0.05 or s["low"] > 0 for s in rows)
+    (entry,) = said(World(own=0.4), 0, seeds=1)["combinations"]
+    (best,) = (s for s in entry["statements"] if s["id"] == "best_own")
+    assert best["answer"] == "some are the best" and "when corrected for asking of 15" in best["sentence"]
 
 
 def test_interval_and_p_of_one_statement_never_contradict_each_other():
@@ -137,10 +154,16 @@ def test_three_specialties_say_what_they_could_have_seen_and_two_say_that_they_c
 
 
 def test_over_models_their_differences_are_the_error():
-    alike = effects.over_models([effects.Estimate(0.1, 0.01, 100)] * 4)
-    apart = effects.over_models([effects.Estimate(v, 0.01, 100) for v in (-0.1, 0.3, 0.1, 0.1)])
-    assert alike.interval(0.95)[0] > 0 > apart.interval(0.95)[0]
-    assert np.isnan(effects.over_models([effects.Estimate(0.1, 0.01, 100)]).se)
+    one = effects.Estimate(0.1, 0.01, 100)
+    independent = effects.Estimate(0.1, 0.005, 100)
+    apart = [effects.Estimate(v, 0.01, 100) for v in (-0.1, 0.3, 0.1, 0.1)]
+    assert effects.over_models(apart, independent).interval(0.95)[0] < 0
+    # Student's interval of the models' values, where questions and train sets have nothing in common.
+    expected = stats.t.interval(0.95, 3, 0.1, np.std([e.value for e in apart], ddof=1) / 2)
+    assert effects.over_models(apart, independent).interval(0.95) == pytest.approx(expected)
+    # What all models share is no less for there being many of them.
+    assert effects.over_models([one] * 4, one).se == pytest.approx(0.01)
+    assert np.isnan(effects.over_models([one], one).se)
 
 
 def test_the_luck_of_one_control_is_not_taken_for_what_format_leaves():
@@ -158,6 +181,34 @@ def test_a_question_of_two_specialties_has_two_own_adapters():
     right = np.concatenate([0.4 + own * held, np.full((1, 60), 0.4)])[:, None]
     block = transfer.Scores("m", "r", "letter", np.full(60, 0.4), right)
     assert effects.specialty_knowledge(effects.cells(block, grid, asked)).value == pytest.approx(own)
+
+
+def test_questions_of_several_specialties_make_the_error_as_large_as_it_is():
+    rng, grid = np.random.default_rng(0), worlds.axes(4, 1)
+    asked = worlds.exam(grid, np.array([20, 40, 30, 50]), 0.6, rng)
+    noise = overlap.covariance(grid, asked)
+    whole, one = [], []
+    for _ in range(400):
+        block = transfer.Scores("m", "r", "letter", np.zeros(140), rng.standard_normal((5, 1, 140)))
+        matrix = effects.cells(block, grid, asked)
+        whole.append(effects.specialty_knowledge(matrix, noise))
+        one.append(effects.knowledge_of(matrix, 1, noise))
+    for found in (whole, one):
+        true = np.var([e.value for e in found])
+        assert np.mean([e.se**2 for e in found]) == pytest.approx(true, rel=0.2)
+    assert effects.specialty_knowledge(matrix).se < 0.9 * whole[-1].se
+    assert overlap.covariance(grid, worlds.exam(grid, np.full(4, 20))) is None
+
+
+def test_what_a_control_leaves_is_covered_with_three_train_sets_of_different_luck():
+    grid, world, held = worlds.axes(3, 1), World(train_sets=0.06), []
+    asked = worlds.exam(grid, np.full(3, 60))
+    for draw in range(300):
+        block = worlds.scores(world, grid, asked, np.random.default_rng(draw))
+        low, high = effects.gain_beyond(block, grid, "shuffled-answers").interval(0.95)
+        held.append(low <= 0 <= high)
+    # 95%, give or take the Monte Carlo error.
+    assert 0.92 <= np.mean(held) <= 0.98
 
 
 def test_the_lead_that_claim_1_could_have_found_is_found_about_as_often_as_it_says():

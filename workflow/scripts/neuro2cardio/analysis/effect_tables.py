@@ -9,7 +9,7 @@ import pandas as pd
 from ..config.analysis import Statistics
 from ..core.adapters import FEW_SHOT, Axes
 from ..questions.test_set import ALL, TestSet
-from . import effects, resampling
+from . import effects, overlap, resampling, transfer
 from .effects import NONE, Estimate
 from .transfer import Scores
 
@@ -27,9 +27,12 @@ is conditional on. `p_holm` is Holm's over the models, recipes and methods of on
 DIAGONAL = (
     *("model", "recipe", "method", "test_specialty", "n_questions", "n_seeds", "own_accuracy", "others_accuracy"),
     *("advantage", "low", "high", "p", "p_holm", "best_other", "own_minus_best", "best_low", "best_high", "answer"),
-    "smallest_detectable",
+    *("best_p", "best_p_holm", "smallest_detectable"),
 )
-"""`advantage` is `effects.knowledge_of`; `answer` and the columns before it are `effects.against_best`."""
+"""`advantage` is `effects.knowledge_of`; `own_minus_best` and the columns behind it are `effects.against_best`.
+
+`p_holm` and `best_p_holm` are Holm's over the specialties of one model, recipe and method.
+"""
 
 
 def effects_table(blocks: Sequence[Scores], axes: Axes, exam: TestSet, setup: Statistics) -> pd.DataFrame:
@@ -43,7 +46,7 @@ def effects_table(blocks: Sequence[Scores], axes: Axes, exam: TestSet, setup: St
     """
     rows = [row for block in blocks for row in _effects(block, axes, exam, setup)]
     if len(axes.model) > 1:
-        rows += _over_models(blocks, axes, exam, setup)
+        rows += over_models(blocks, axes, exam, setup)
     table = pd.DataFrame(rows, columns=list(EFFECTS))
     family = [table["effect"], table["of"], table["model"] == OVER_MODELS]
     table["p_holm"] = table.groupby(family)["p"].transform(resampling.holm)
@@ -59,7 +62,8 @@ def estimates(block: Scores, axes: Axes, exam: TestSet) -> Iterator[tuple[str, s
     for control in controls:
         yield GAIN_OF, control, effects.gain_of(block, axes, control), 1, ""
         yield GAIN_BEYOND, control, effects.gain_beyond(block, axes, control), n, ""
-    knowledge = effects.specialty_knowledge(effects.cells(block, axes, exam)) if n > 1 else NONE
+    noise = overlap.covariance(axes, exam)
+    knowledge = effects.specialty_knowledge(effects.cells(block, axes, exam), noise) if n > 1 else NONE
     yield KNOWLEDGE, "", knowledge, n, ""
 
 
@@ -77,13 +81,15 @@ def _effects(block: Scores, axes: Axes, exam: TestSet, setup: Statistics) -> Ite
         )
 
 
-def _over_models(blocks: Sequence[Scores], axes: Axes, exam: TestSet, setup: Statistics) -> Iterator[dict[str, object]]:
+def over_models(blocks: Sequence[Scores], axes: Axes, exam: TestSet, setup: Statistics) -> Iterator[dict[str, object]]:
+    """The rows in which models are random effects: those of each recipe and method, as `EFFECTS` without `p_holm`."""
     ordered = sorted(blocks, key=lambda b: (b.recipe, b.method))
     for (recipe, method), group in groupby(ordered, key=lambda b: (b.recipe, b.method)):
-        held = [list(estimates(block, axes, exam)) for block in group]
-        for parts in zip(*held, strict=True):
-            effect, of, _, n, _ = parts[0]
-            pooled = effects.over_models([part[2] for part in parts])
+        models = list(group)
+        held = [list(estimates(block, axes, exam)) for block in (*models, transfer.averaged(models))]
+        for *parts, averaged in zip(*held, strict=True):
+            effect, of, _, n, _ = averaged
+            pooled = effects.over_models([part[2] for part in parts], averaged[2])
             key = {"model": OVER_MODELS, "recipe": recipe, "method": method}
             yield (
                 key
@@ -124,7 +130,8 @@ def diagonal(blocks: Sequence[Scores], axes: Axes, exam: TestSet, setup: Statist
     rows = [row for block in blocks for row in _diagonal(block, names, axes, exam, setup)]
     table = pd.DataFrame(rows, columns=list(DIAGONAL))
     family = [table["model"], table["recipe"], table["method"], table["test_specialty"] == ALL]
-    table["p_holm"] = table.groupby(family)["p"].transform(resampling.holm)
+    for p in ("p", "best_p"):
+        table[f"{p}_holm"] = table.groupby(family)[p].transform(resampling.holm)
     return table
 
 
@@ -133,7 +140,7 @@ def _diagonal(
 ) -> Iterator[dict[str, object]]:
     adapters = block.adapters[axes.specialty_rows]
     slugs = [axes.train_set[i] for i in axes.specialty_rows]
-    matrix = effects.cells(block, axes, exam)
+    matrix, noise = effects.cells(block, axes, exam), overlap.covariance(axes, exam)
     luck = effects.adapter_variance(adapters)
     own_all, others_all = [], []
     for i, name in enumerate(names):
@@ -146,7 +153,7 @@ def _diagonal(
         others_all.append(np.delete(accuracy, i).mean())
         yield (
             block.key
-            | _stands(effects.knowledge_of(matrix, i), setup)
+            | _stands(effects.knowledge_of(matrix, i, noise), setup)
             | {
                 "test_specialty": name,
                 "n_questions": right.shape[2],
@@ -158,11 +165,12 @@ def _diagonal(
                 "best_low": best.low,
                 "best_high": best.high,
                 "answer": best.answer,
+                "best_p": best.p,
                 "smallest_detectable": best.detectable,
             }
         )
     if names:
-        knowledge = effects.specialty_knowledge(matrix)
+        knowledge = effects.specialty_knowledge(matrix, noise)
         yield (
             block.key
             | _stands(knowledge, setup)

@@ -14,6 +14,7 @@ from scipy import stats
 
 from ..core.adapters import FEW_SHOT, Axes
 from ..questions.test_set import TestSet
+from . import overlap
 from .transfer import Scores
 
 Floats = NDArray[np.float64]
@@ -61,12 +62,9 @@ NONE = Estimate(nan, nan, nan)
 
 
 def common_gain(block: Scores, axes: Axes) -> Estimate:
-    """Mean change against base over all test questions, of the specialties' adapters.
-
-    The error is clustered by question and by train set (Cameron, Gelbach & Miller 2011, JBES 29:238, equation 2.11),
-    with Satterthwaite's degrees of freedom: adapters of one train set share its luck, answers to one question theirs.
-    """
-    return two_way(block.adapters[axes.specialty_rows].mean(axis=1) - block.base)
+    """Mean change against base over all test questions, of the specialties' adapters."""
+    right = block.adapters[axes.specialty_rows].mean(axis=1)
+    return with_luck(right, right.mean(axis=0) - block.base, 1 / len(right))
 
 
 def reference(block: Scores, axes: Axes, control: str) -> Floats:
@@ -83,61 +81,55 @@ def gain_beyond(block: Scores, axes: Axes, control: str) -> Estimate:
     specialties' train sets, by how much these differ. Base rows are not trained, and have none.
     """
     right = block.adapters[axes.specialty_rows].mean(axis=1)
-    return two_way(right - reference(block, axes, control), further=0 if control == FEW_SHOT else 1)
+    times = 1 / len(right) + (control != FEW_SHOT)
+    return with_luck(right, right.mean(axis=0) - reference(block, axes, control), times)
 
 
 def gain_of(block: Scores, axes: Axes, control: str) -> Estimate:
-    """Mean change of one control against base, clustered by question, with the luck of a train set as above."""
-    change = reference(block, axes, control) - block.base
-    n = len(change)
-    value, by_question = float(change.mean()), float(change.var(ddof=1)) / n
-    if control == FEW_SHOT or len(axes.specialties) < 2:
-        return Estimate(value, sqrt(by_question), n - 1)
-    by_row, luck = _luck(block.adapters[axes.specialty_rows].mean(axis=1) - block.base)
-    rows = len(axes.specialties)
-    return Estimate(value, sqrt(by_question + rows * luck), _df(by_question, n - 1, rows * by_row, rows - 1))
+    """Mean change of one control against base, with the luck of one train set as above."""
+    right = block.adapters[axes.specialty_rows].mean(axis=1)
+    return with_luck(right, reference(block, axes, control) - block.base, float(control != FEW_SHOT))
 
 
-def two_way(values: Floats, further: int = 0) -> Estimate:
-    """Mean of (train sets, questions), its error clustered by both.
+LEAST_WIDTH = 0.75
+"""Of the interval that questions alone would give: no interval is narrower."""
+
+
+def with_luck(right: Floats, contrast: Floats, times: float) -> Estimate:
+    """Mean of a contrast over questions, its error made of questions and of the luck of train sets.
+
+    Two-way analysis of variance, train sets and questions both random: a train set's mean differs from another's by
+    its luck and by noise of single answers, and the contrast's variance over questions holds ``times`` that noise
+    already; the rest of it is shared by all train sets, and added. Nothing is cut off at zero luck, which with few
+    train sets would be wrong either way. Degrees of freedom are Satterthwaite's, but that the train sets' part counts
+    by its share, not by the square of it: with two or three train sets his rule is too hopeful (docs/calibration.md).
 
     Args:
-        values: (train sets, questions).
-        further: So many train sets more, each with as much luck as one of these, are in every value.
+        right: (train sets, questions) share of seeds that are right, of the specialties' adapters.
+        contrast: (questions,) of which the mean is taken.
+        times: How often the variance of one train set's mean is in that of the contrast. 0: it is not trained.
     """
-    rows, columns = values.shape
-    mean = float(values.mean())
-    apart = values - mean
-    total = rows * columns
-    by_question = float((apart.sum(axis=0) ** 2).sum()) / total**2 * columns / max(columns - 1, 1)
-    if rows < 2:
-        return Estimate(mean, sqrt(by_question), columns - 1)
-    by_row, luck = _luck(values)
-    times = 1 + further * rows
-    variance = by_question + times * luck
-    if variance == 0:
-        return Estimate(mean, 0.0, columns - 1)
-    return Estimate(mean, sqrt(variance), _df(by_question, columns - 1, times * by_row, rows - 1))
+    rows, n = right.shape
+    if n < 2:
+        return NONE
+    value, by_question = float(contrast.mean()), float(contrast.var(ddof=1)) / n
+    if rows < 2 or times == 0:
+        return Estimate(value, sqrt(by_question), n - 1)
+    means = right.mean(axis=1)
+    noise = float((centred(right) ** 2).sum()) / ((rows - 1) * (n - 1) * n)
+    of_luck = times * float(means.var(ddof=1))
+    shared = max(by_question - times * noise, 0.0)
+    found = Estimate(value, sqrt(of_luck + shared), _df(of_luck, rows - 1, shared, n - 1))
+    least = Estimate(value, LEAST_WIDTH * sqrt(by_question), n - 1)
+    return max(found, least, key=lambda e: e.se * float(stats.t.ppf(0.975, e.df)))
 
 
-def _luck(values: Floats) -> tuple[float, float]:
-    """Variance of the mean of (train sets, questions) by train sets: as it is, and beyond what it owes to questions."""
-    rows, columns = values.shape
-    apart = values - values.mean()
-    total = rows * columns
-    by_row = float((apart.sum(axis=1) ** 2).sum()) / total**2 * rows / (rows - 1)
-    return by_row, max(by_row - float((apart**2).sum()) / total**2, 0.0)
-
-
-def _df(by_question: float, of_questions: int, by_row: float, of_rows: int) -> float:
-    """Satterthwaite's degrees of freedom of a variance by questions and by train sets.
-
-    By the variances before the subtraction: what is left between train sets is known no better than before it.
-    """
-    if by_row + by_question == 0:
-        return of_questions
-    share = by_row / (by_row + by_question)
-    return 1 / ((1 - share) ** 2 / of_questions + share**2 / of_rows)
+def _df(few: float, of_few: float, many: float, of_many: float) -> float:
+    """Degrees of freedom of the sum of a variance known by few degrees of freedom and one known by many."""
+    if few + many == 0:
+        return of_many
+    share = few / (few + many)
+    return 1 / (share / of_few + (1 - share) ** 2 / of_many)
 
 
 def cells(block: Scores, axes: Axes, exam: TestSet) -> Floats:
@@ -164,7 +156,7 @@ def centred(matrix: Floats) -> Floats:
     return np.asarray(matrix - matrix.mean(axis=0) - matrix.mean(axis=1)[:, None] + matrix.mean())
 
 
-def specialty_knowledge(matrix: Floats) -> Estimate:
+def specialty_knowledge(matrix: Floats, noise: Floats | None = None) -> Estimate:
     """What an adapter adds on its own specialty, beyond common gain, train set and test specialty.
 
     The least-squares coefficient of "own specialty" beside effects of rows and columns, with the error of what is left
@@ -174,18 +166,26 @@ def specialty_knowledge(matrix: Floats) -> Estimate:
 
     Args:
         matrix: `cells`, train sets and test specialties in the same order.
+        noise: `overlap.covariance` of the same.
     """
     t = len(matrix)
     df = (t - 1) ** 2 - 1
     if df < 1:
         return NONE
-    left = centred(matrix)
-    value = float(np.trace(left)) / (t - 1)
-    residual = left - value * (np.eye(t) - 1 / t)
-    return Estimate(value, sqrt(float((residual**2).sum()) / df / (t - 1)), df)
+    value = float(np.trace(centred(matrix))) / (t - 1)
+    own = np.eye(t) - 1 / t
+    times = 1.0 if noise is None else overlap.inflation(own.ravel() / (t - 1), _left(t), 1 / df / (t - 1), noise)
+    residual = centred(matrix) - value * own
+    return Estimate(value, sqrt(times * float((residual**2).sum()) / df / (t - 1)), df)
 
 
-def knowledge_of(matrix: Floats, own: int) -> Estimate:
+def _left(t: int) -> Floats:
+    """(T * T, T * T): what rows, columns and the own specialty leave of a matrix."""
+    centre = np.eye(t) - 1 / t
+    return np.asarray(np.kron(centre, centre) - np.outer(centre, centre) / (t - 1))
+
+
+def knowledge_of(matrix: Floats, own: int, noise: Floats | None = None) -> Estimate:
     """The same for one specialty: how its own adapter stands out among the adapters tested on it.
 
     Each adapter's change on the specialty is taken against its mean change elsewhere (columns centred, its own
@@ -194,33 +194,45 @@ def knowledge_of(matrix: Floats, own: int) -> Estimate:
     t = len(matrix)
     if t < 4:
         return NONE
-    off = np.where(np.eye(t, dtype=bool), np.nan, matrix)
-    elsewhere = np.delete(off - np.nanmean(off, axis=0), own, axis=1)
-    stands = matrix[:, own] - np.nanmean(elsewhere, axis=1)
+    stands = _stands(matrix, own)
     others = np.delete(stands, own)
     value = float(stands[own] - others.mean())
-    return Estimate(value, float(others.std(ddof=1)) * sqrt(1 + 1 / (t - 1)), t - 2)
+    times = 1 + 1 / (t - 1)
+    if noise is not None:
+        by_cell = _stands(np.eye(t * t).reshape(t * t, t, t), own).T
+        rest = np.delete(by_cell, own, axis=0)
+        contrast = by_cell[own] - rest.mean(axis=0)
+        times *= overlap.inflation(contrast, rest - rest.mean(axis=0), times / (t - 2), noise)
+    return Estimate(value, float(others.std(ddof=1)) * sqrt(times), t - 2)
 
 
-def over_models(estimates: Sequence[Estimate]) -> Estimate:
+def _stands(matrix: Floats, own: int) -> Floats:
+    """(..., train sets): change on one specialty beyond that elsewhere, of (..., train sets, test specialties)."""
+    off = np.where(np.eye(matrix.shape[-1], dtype=bool), np.nan, matrix)
+    elsewhere = np.delete(off - np.nanmean(off, axis=-2, keepdims=True), own, axis=-1)
+    return np.asarray(matrix[..., own] - np.nanmean(elsewhere, axis=-1))
+
+
+def over_models(each: Sequence[Estimate], averaged: Estimate) -> Estimate:
     """The mean over models, which are a sample of all models: their differences are its error.
 
-    Hartung & Knapp 2001 (Statistics in Medicine 20:3875) with DerSimonian & Laird's variance between models.
+    Hartung & Knapp 2001 (Statistics in Medicine 20:3875) with equal weights, for all models answer the same questions:
+    Student's interval of the models' estimates, which is right for any variance between models and any number of them.
+    It takes models for independent, but they share test questions and train sets. What these have in common is the
+    variance of the averaged answers beyond what independent models would have; it is added.
+
+    Args:
+        each: The effect under each model.
+        averaged: The effect of the answers averaged over the models.
     """
-    known = [e for e in estimates if np.isfinite(e.se) and e.se > 0]
-    if len(known) < 2:
+    k = len(each)
+    if k < 2 or not all(np.isfinite(e.se) for e in (*each, averaged)):
         return NONE
-    values, within = np.array([e.value for e in known]), np.array([e.se**2 for e in known])
-    weights = 1 / within
-    fixed = float((weights * values).sum() / weights.sum())
-    q = float((weights * (values - fixed) ** 2).sum())
-    spread = float(weights.sum() - (weights**2).sum() / weights.sum())
-    between = max(0.0, (q - len(known) + 1) / spread)
-    weights = 1 / (within + between)
-    mean = float((weights * values).sum() / weights.sum())
-    scatter = float((weights * (values - mean) ** 2).sum()) / (len(known) - 1)
-    # Never narrower than without the correction (Rover, Knapp & Friede 2015, BMC Med. Res. Methodol. 15:99).
-    return Estimate(mean, sqrt(max(scatter, 1.0) / float(weights.sum())), len(known) - 1)
+    between = float(np.var([e.value for e in each], ddof=1)) / k
+    within = float(np.mean([e.se**2 for e in each]))
+    shared = max((k * averaged.se**2 - within) / (k - 1), 0.0)
+    df = _df(between, k - 1, shared, averaged.df)
+    return Estimate(float(np.mean([e.value for e in each])), sqrt(between + shared), df)
 
 
 def adapter_variance(adapters: Floats) -> float:
@@ -250,6 +262,8 @@ class AgainstBest:
         difference: Own accuracy minus that one's.
         low, high: Simultaneous bounds of own minus the best of the others, whichever that truly is.
         answer: `better`, `not better by more than the margin` or `undecided`.
+        p: One-sided, of the own adapter being no better than the best of the others; below 1 - confidence where it is
+            `better`.
         detectable: How far ahead of all others the own adapter would have to be to be found with 80%.
     """
 
@@ -258,6 +272,7 @@ class AgainstBest:
     low: float
     high: float
     answer: str
+    p: float
     detectable: float
 
 
@@ -299,15 +314,17 @@ def against_best(
     covariance = covariance + luck * (1 + np.eye(len(others))) + np.eye(len(others)) * 0.5 / max(n, 1) ** 2
     se = np.sqrt(np.diag(covariance))
     if not np.isfinite(se).all():
-        return AgainstBest(names[others[difference.argmin()]], float(difference.min()), nan, nan, UNDECIDED, nan)
+        return AgainstBest(names[others[difference.argmin()]], float(difference.min()), nan, nan, UNDECIDED, nan, nan)
     joint = _joint(covariance / np.outer(se, se), n - 1, rng)
-    critical = float(np.quantile(joint.max(axis=1), confidence))
+    largest = joint.max(axis=1)
+    critical = float(np.quantile(largest, confidence))
+    p = max(float((largest >= (difference / se).min()).mean()), 1 / len(largest))
     low, high = float((difference - critical * se).min()), float((difference + critical * se).min())
     answer = BETTER if low > 0 else NOT_BETTER if high < margin else UNDECIDED
     # The lead at which all lower bounds are above zero with 80%, not the one that is lowest on average.
     needed = float(np.quantile((se * (critical - joint)).max(axis=1), POWER))
     best = int(difference.argmin())
-    return AgainstBest(names[others[best]], float(difference[best]), low, high, answer, needed)
+    return AgainstBest(names[others[best]], float(difference[best]), low, high, answer, p, needed)
 
 
 def _joint(correlation: Floats, df: int, rng: np.random.Generator, draws: int = 4000) -> Floats:

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil, sqrt
+from math import ceil, inf, sqrt
 
 import numpy as np
 import pandas as pd
 from scipy import stats
+from scipy.optimize import brentq
 
 from ..config.analysis import SmallestEffect
 
@@ -82,17 +83,78 @@ def table(
         df = (t - 1) ** 2 - 1
         se = sqrt(each / (t - 1))
         rows.append(_row(OVER_ALL, se, df, alpha, families, smallest.all, median))
-        width = stats.t.ppf(1 - alpha / 2, df) + stats.norm.ppf((1 + POWER) / 2)
-        rows.append(_numbers(EQUIVALENT, width * se, width * se, smallest.all, median))
+        width = _equivalent(alpha, df) * se
+        rows.append(_numbers(EQUIVALENT, width, width, smallest.all, median))
     if t >= 4:
         se = sqrt(own / median * (1 + 1 / (t - 1)) * (1 + 1 / (t - 2)))
         rows.append(_row(ONE, se, t - 2, alpha, t, smallest.specialty, median))
     if t >= 2:
-        lead = stats.norm.ppf(1 - alpha / (t - 1)) + stats.norm.ppf(POWER)
-        found = float(lead) * sqrt(2 * own / median)
+        found = _lead(t - 1, median, seeds, given, alpha)
         rows.append(_numbers(CLAIM_1, found, found, smallest.specialty, median))
     columns = ["statement", "found", "found_corrected", "matters", "questions_needed"]
     return pd.DataFrame(rows, columns=columns)
+
+
+_NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(40)
+_WEIGHTS = _WEIGHTS / _WEIGHTS.sum()
+"""To integrate over a normal variable."""
+_SPREADS = (np.arange(200) + 0.5) / 200
+"""Quantiles at which the distribution of a variance estimate is taken."""
+
+
+def _estimated(df: float) -> np.ndarray:
+    """Standard errors that an estimate with so many degrees of freedom gives where the true one is 1."""
+    return np.sqrt(stats.chi2.ppf(_SPREADS, df) / df) if np.isfinite(df) else np.ones(1)
+
+
+def _largest(share: float, n: int, df: float) -> float:
+    """Quantile of the largest of n t variables that correlate by a half, as differences from one adapter do.
+
+    Dunnett 1955 (JASA 50:1096).
+    """
+    estimated = _estimated(df)[:, None]
+
+    def reached(x: float) -> float:
+        return float((stats.norm.cdf(sqrt(2) * x * estimated + _NODES) ** n @ _WEIGHTS).mean())
+
+    return float(brentq(lambda x: reached(x) - share, -5, 50))
+
+
+def _equivalent(alpha: float, df: float) -> float:
+    """How many standard errors wide a margin is within which the whole interval of no effect lies with 80%."""
+    half = float(stats.t.ppf(1 - alpha / 2, df)) * _estimated(df)
+    return float(brentq(lambda x: (2 * stats.norm.cdf(np.maximum(x - half, 0)) - 1).mean() - POWER, 0, 100))
+
+
+def _lead(others: int, questions: float, seeds: int, given: Assumptions, alpha: float) -> float:
+    """The lead over all others at which all lower bounds are above zero with 80%, by the error of `against_best`.
+
+    An adapter that is far ahead answers nearly everything rightly: its answers vary less, and agree less with others'.
+    """
+    times = _largest(1 - alpha, others, max(questions - 1, 1)) + _largest(POWER, others, inf)
+    other, lead = min(max(given.accuracy, 0.02), 0.98), 0.0
+    between, within = (_latent(r, other) for r in (given.between, given.within))
+    for _ in range(20):
+        own = min(other + lead, 0.98)
+        variance = -2 * _covariance(own, other, between)
+        for p in (own, other):
+            variance += _covariance(p, p, within) * (1 - 1 / seeds) + p * (1 - p) / seeds
+        lead = times * sqrt(max(variance, 0.0) / questions + 0.5 / questions**2)
+    return lead
+
+
+def _covariance(one: float, other: float, latent: float) -> float:
+    """Of two right answers with these chances, made of normal variables that correlate so."""
+    near = [stats.norm.cdf((stats.norm.ppf(p) - sqrt(latent) * _NODES) / sqrt(1 - latent)) for p in (one, other)]
+    return float((near[0] * near[1]) @ _WEIGHTS) - one * other
+
+
+def _latent(correlation: float, accuracy: float) -> float:
+    """The correlation of normal variables behind answers that correlate so; between 0 and 0.99."""
+    wanted = correlation * accuracy * (1 - accuracy)
+    if wanted <= 0 or wanted >= _covariance(accuracy, accuracy, 0.99):
+        return 0.0 if wanted <= 0 else 0.99
+    return float(brentq(lambda latent: _covariance(accuracy, accuracy, latent) - wanted, 0, 0.99))
 
 
 def _row(

@@ -1,6 +1,6 @@
 """What a train set does to each specialty's answers: the transfer matrix."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
@@ -47,6 +47,17 @@ def scores(marked: dict[Adapter, Floats], axes: Axes, methods: list[str]) -> lis
             few_shot = None if shots is None else shots[i]
             blocks.append(Scores(model, recipe, method, base, stacked[:, i].reshape(shape), few_shot))
     return blocks
+
+
+def averaged(blocks: list[Scores]) -> Scores:
+    """One block of the mean over several models' answers."""
+    few_shot = [block.few_shot for block in blocks if block.few_shot is not None]
+    return replace(
+        blocks[0],
+        base=np.mean([block.base for block in blocks], axis=0),
+        adapters=np.mean([block.adapters for block in blocks], axis=0),
+        few_shot=np.mean(few_shot, axis=0) if few_shot else None,
+    )
 
 
 def matrix(blocks: list[Scores], axes: Axes, exam: TestSet, setup: Statistics) -> pd.DataFrame:

@@ -1,6 +1,7 @@
 """The 15 canonical specialties of S-MedQA. Spellings of specialties are defined only here."""
 
 from collections.abc import Collection, Iterable
+from functools import cache
 import re
 import unicodedata
 
@@ -79,6 +80,7 @@ def names() -> dict[str, str]:
     return dict(_BY_FOLD)
 
 
+@cache
 def slug(specialty: str) -> str:
     """The name of a specialty in paths and targets: ``Obstetrics and gynecology`` -> ``obstetrics-and-gynecology``."""
     return fold(specialty).replace(" ", "-")
