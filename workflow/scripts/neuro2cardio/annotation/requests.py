@@ -11,6 +11,14 @@ import signal
 import threading
 import time
 
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception_type,
+    sleep_using_event,
+    stop_after_attempt,
+    wait_exponential,
+)
 from tqdm import tqdm
 
 from ..core.errors import InputError
@@ -195,7 +203,8 @@ class Dispatcher:
         first_wait: float = 0.5,
     ) -> None:
         self._ask, self._cache, self._budget = ask, cache, budget
-        self._attempts, self._concurrency, self._first_wait = attempts, concurrency, first_wait
+        self._attempts, self._concurrency = attempts, concurrency
+        self._exponential = wait_exponential(multiplier=first_wait, max=_LONGEST_WAIT)
         self._stop = threading.Event()
         self._pace = Pace(per_minute, self._stop)
         self._admission = threading.Lock()
@@ -246,34 +255,42 @@ class Dispatcher:
             bar.update()
 
     def _send(self, request: Request) -> None:
-        for attempt in range(self._attempts):
-            self._pace.wait()
-            if self._stop.is_set():
-                return
-            with self._admission:
-                self._budget.check(self._cache, request.bound)
-                self._cache.sent(request.key, request.bound)
-            try:
-                response = self._ask(request)
-            except Retryable as failure:
-                if failure.answered:
-                    self._cache.failed(request.key, str(failure))
-                if attempt + 1 == self._attempts:
-                    raise
-                self._back_off(failure, attempt)
-            except (Refused, InputError) as refusal:
-                self._cache.failed(request.key, str(refusal))
-                raise
-            else:
-                about = {"question_id": request.question_id, "prompt": request.prompt, "sample": request.sample}
-                self._cache.put(request.key, response, {**about, "model": request.model, **request.parameters})
-                return
+        """Send a request until it is answered or refused, or its attempts are used up."""
+        retrying = Retrying(
+            retry=retry_if_exception_type(Retryable),
+            stop=stop_after_attempt(self._attempts),
+            wait=self._wait_after_failure,
+            sleep=sleep_using_event(self._stop),
+            reraise=True,
+        )
+        retrying(self._send_once, request)
 
-    def _back_off(self, failure: Retryable, attempt: int) -> None:
-        if failure.wait is not None:
+    def _send_once(self, request: Request) -> None:
+        self._pace.wait()
+        if self._stop.is_set():
+            return
+        with self._admission:
+            self._budget.check(self._cache, request.bound)
+            self._cache.sent(request.key, request.bound)
+        try:
+            response = self._ask(request)
+        except Retryable as failure:
+            if failure.answered:
+                self._cache.failed(request.key, str(failure))
+            raise
+        except (Refused, InputError) as refusal:
+            self._cache.failed(request.key, str(refusal))
+            raise
+        about = {"question_id": request.question_id, "prompt": request.prompt, "sample": request.sample}
+        self._cache.put(request.key, response, {**about, "model": request.model, **request.parameters})
+
+    def _wait_after_failure(self, state: RetryCallState) -> float:
+        """Seconds before the next attempt. What a server asks for holds all requests back, not this one alone."""
+        failure = state.outcome.exception() if state.outcome else None
+        if isinstance(failure, Retryable) and failure.wait is not None:
             self._pace.pause(min(failure.wait, _LONGEST_WAIT))
-        else:
-            self._stop.wait(min(self._first_wait * 2**attempt, _LONGEST_WAIT))
+            return 0.0
+        return self._exponential(state)
 
     def _count_failure(self, reason: str) -> None:
         self._in_a_row += 1
