@@ -43,9 +43,9 @@ demo: setup
 	@echo "Some minutes on two cores. Each job's own log is in logs/demo/, the plain log of the whole run in .snakemake/log/."
 	snakemake --configfile demo.yaml --cores $(CORES) --logger rich
 
-# What CI runs: first what is quick to fail. The unit tests share the cores; the others start Snakemake, which does so itself.
+# What CI runs: first what is quick to fail. Tests share the cores: unit tests one by one, the others file by file.
 test: setup check unit test-4bit
-	pytest tests/report tests/workflow tests/faults tests/slurm
+	pytest tests/report tests/workflow tests/faults tests/slurm -n $(CORES) --dist loadfile
 
 # Formatting, linting, types, the order of imports between the library's folders, spelling.
 check: setup
@@ -74,7 +74,7 @@ unit: setup
 	pytest tests/unit -n $(CORES)
 
 workflow: setup
-	pytest tests/workflow
+	pytest tests/workflow -n $(CORES) --dist loadfile
 
 slurm: setup
 	pytest tests/slurm tests/faults

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import time
 
+from filelock import FileLock
 import pytest
 from selenium import webdriver
 from selenium.webdriver.chrome.options import Options
@@ -92,8 +93,9 @@ def launch(profile: Path) -> webdriver.Chrome:
 
 
 @pytest.fixture(scope="session")
-def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
-    driver = launch(tmp_path_factory.mktemp("chromium"))
+def chromium(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
+    with FileLock(shared / "packages.lock"):
+        driver = launch(tmp_path_factory.mktemp("chromium"))
     yield driver
     driver.quit()
 

@@ -14,6 +14,19 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 pytest_plugins = ["browser", "tiny_grid", "tiny_models", "real_slurm"]
 
 CHECKOUT = Path(__file__).parents[1]
+_ONE_CLUSTER = ("tests/slurm/", "tests/faults/test_cluster.py")
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """Tests of a file stay in one process, where they share fixtures; so do all tests of the one Slurm there is."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return "slurm" if nodeid.startswith(_ONE_CLUSTER) else super()._split_scope(nodeid)
+
+    # The unit tests have no fixture that is dear, and are shared test by test.
+    return Scheduling(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 @pytest.fixture(scope="session")

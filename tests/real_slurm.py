@@ -7,6 +7,7 @@ from pathlib import Path
 import subprocess
 from typing import NamedTuple
 
+from filelock import FileLock
 import pytest
 from tiny_grid import Checkout, wait_for
 
@@ -70,11 +71,12 @@ class Slurm:
 
 
 @pytest.fixture(scope="session")
-def slurm() -> Iterator[Slurm]:
+def slurm(shared: Path) -> Iterator[Slurm]:
     """A running Slurm. Skips where it may not be installed; takes down what it brought up."""
     if os.geteuid() != 0 or not Path("/etc/debian_version").exists():
         pytest.skip("a real Slurm is brought up from Debian's packages, as root: this is not Debian, or not root")
-    up = subprocess.run([SCRIPTS / "up.sh"], capture_output=True, text=True, timeout=600, check=False)
+    with FileLock(shared / "packages.lock"):
+        up = subprocess.run([SCRIPTS / "up.sh"], capture_output=True, text=True, timeout=600, check=False)
     if "belongs to another cluster" in up.stderr:
         pytest.skip(up.stderr.strip())
     assert up.returncode == 0, up.stdout + up.stderr

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 
+from filelock import FileLock
 import pandas as pd
 import pytest
 import yaml
@@ -180,28 +181,57 @@ def questions(per_specialty: int = 40) -> list[dict[str, object]]:
 
 
 @pytest.fixture(scope="session")
-def new_grid(tmp_path_factory: pytest.TempPathFactory, tiny_model: Callable[..., Path]) -> Checkout:
-    """A checkout in which nothing was run yet."""
-    directory = tmp_path_factory.mktemp("grid") / "new"
-    directory.mkdir()
-    for part in PARTS:
-        source = CHECKOUT / part
-        copy = shutil.copytree if source.is_dir() else shutil.copy2
-        copy(source, directory / part)
-    (directory / "config.yaml").write_text(yaml.safe_dump(CONFIG))
-    Checkout(directory).configure({"models.tiny.path": str(tiny_model())})
-    (directory / "questions.json").write_text(json.dumps(questions()))
-    terms = {term: [specialty] for specialty, names in SPECIALTIES.items() for term in names}
-    (directory / "lexicon.json").write_text(json.dumps(terms))
-    return Checkout(directory)
+def shared(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
+    """A folder that all processes of this test run share; what is in it is made by one of them and then only read."""
+    several = hasattr(request.config, "workerinput")
+    folder = tmp_path_factory.getbasetemp()
+    folder = (folder.parent if several else folder) / "shared"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+def made_once(directory: Path, make: Callable[[Path], None]) -> Path:
+    """A folder that the first process to come makes, under another name until it is whole."""
+    with FileLock(directory.with_suffix(".lock")):
+        if not directory.exists():
+            making = directory.with_suffix(".making")
+            shutil.rmtree(making, ignore_errors=True)
+            making.mkdir()
+            make(making)
+            making.rename(directory)
+    return directory
 
 
 @pytest.fixture(scope="session")
-def finished_grid(new_grid: Checkout) -> Checkout:
+def new_grid(shared: Path, tmp_path_factory: pytest.TempPathFactory, tiny_model: Callable[..., Path]) -> Checkout:
+    """A checkout in which nothing was run yet."""
+
+    def make(directory: Path) -> None:
+        for part in PARTS:
+            source = CHECKOUT / part
+            copy = shutil.copytree if source.is_dir() else shutil.copy2
+            copy(source, directory / part)
+        (directory / "config.yaml").write_text(yaml.safe_dump(CONFIG))
+        # One model for all processes: its folder stands in the settings that a result was made from.
+        model = shutil.copytree(tiny_model(), shared / "tiny", dirs_exist_ok=True)
+        Checkout(directory).configure({"models.tiny.path": str(model)})
+        (directory / "questions.json").write_text(json.dumps(questions()))
+        terms = {term: [specialty] for specialty, names in SPECIALTIES.items() for term in names}
+        (directory / "lexicon.json").write_text(json.dumps(terms))
+
+    whole = Checkout(made_once(shared / "new", make))
+    return whole.copy(tmp_path_factory.mktemp("grid") / "new")
+
+
+@pytest.fixture(scope="session")
+def finished_grid(new_grid: Checkout, shared: Path) -> Checkout:
     """The same after an undisturbed run on this machine."""
-    grid = new_grid.copy(new_grid.directory.with_name("finished"))
-    grid.snakemake("--cores", "2")
-    return grid
+
+    def make(directory: Path) -> None:
+        shutil.copytree(new_grid.directory, directory, symlinks=True, dirs_exist_ok=True)
+        Checkout(directory).snakemake("--cores", "2")
+
+    return Checkout(made_once(shared / "finished", make))
 
 
 @pytest.fixture

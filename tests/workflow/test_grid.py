@@ -170,7 +170,8 @@ def test_another_architecture_without_chat_template_runs_by_configuration_alone(
             "models.other": other,
             "grid.models": ["other"],
             "grid.specialties": ["Cardiology", "Neurology"],
-            "recipes.completion.epochs": 2,
+            "grid.controls": [],
+            "recipes.completion.epochs": 1,
             "inference.methods": ["cloze", "letter", "generate"],
             "inference.max_new_tokens": 4,
         }
