@@ -90,6 +90,13 @@ def test_the_best_of_many_specialties_is_not_claimed_where_one_of_them_had_to_st
     assert best["answer"] == "some are the best" and "when corrected for asking of 15" in best["sentence"]
 
 
+def test_a_lead_over_the_best_of_the_others_has_its_own_interval():
+    # Not that of how the own adapter stands out, which the same row of diagonal.csv has in `low` and `high`.
+    for statement in said(World(own=0.03, **NUISANCES), 0, each=40)["combinations"][0]["statements"]:
+        if statement["id"].startswith("best_own:"):
+            assert statement["low"] <= statement["estimate"] <= statement["high"]
+
+
 def test_interval_and_p_of_one_statement_never_contradict_each_other():
     for seed in range(30):
         for statement in said(World(own=0.03, **NUISANCES), seed, each=40)["combinations"][0]["statements"]:

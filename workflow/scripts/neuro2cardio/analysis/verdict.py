@@ -227,7 +227,7 @@ def _best_own(named: Mapping[str, str], rows: pd.DataFrame, setup: Statistics) -
     whole = {"n_questions": int(each["n_questions"].sum()), **named, "test_specialty": ALL}
     yield _statement("best_own", sentence, answer, whole, "diagonal.csv", ("test_specialty",))
     for row in each.to_dict("records"):
-        of = {"estimate": row["own_minus_best"], "low": row["best_low"], "high": row["best_high"], **row, "p": None}
+        of = {**row, "estimate": row["own_minus_best"], "low": row["best_low"], "high": row["best_high"], "p": None}
         sentence = (
             f"{row['test_specialty']}: own adapter minus the best of the others ({row['best_other']}) {_points(of)}, "
             f"n={row['n_questions']}: {row['answer']}."
