@@ -15,9 +15,11 @@ def check_rejected(refused: Sequence[Mapping[str, str]], total: int, dataset: Da
         raise InputError(f"dataset.origin: {dataset.origin.source} has no rows")
     if len(refused) <= dataset.max_rejected * total:
         return
+    # What stands in brackets differs from row to row, as the twin of a doubled id does, or says what to do.
     reasons = Counter(line["reason"].partition(" (")[0] for line in refused)
-    first = {line["reason"].partition(" (")[0]: line["source_row"] for line in reversed(refused)}
-    listed = "\n".join(f"  {n} x {reason}, first {first[reason]}" for reason, n in reasons.most_common(10))
+    first = {line["reason"].partition(" (")[0]: line for line in reversed(refused)}
+    shown = [(n, first[reason]) for reason, n in reasons.most_common(10)]
+    listed = "\n".join(f"  {n} x {line['reason']}, first {line['source_row']}" for n, line in shown)
     unknown = any(reason.startswith("unknown specialty") for reason in reasons)
     raise InputError(
         f"{len(refused)} of {total} rows are refused, a larger share than dataset.max_rejected: "
