@@ -59,7 +59,6 @@ CONFIG = {
     },
     "inference": {"methods": ["cloze"]},
     "terms": {"lexicon": {"backend": "json", "path": "lexicon.json"}, "contexts": ["prompt"]},
-    "statistics": {"draws": 100},
     "figures": {"formats": ["png"]},
 }
 _STARTED: list[subprocess.Popen[str]] = []

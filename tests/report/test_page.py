@@ -64,7 +64,7 @@ def _write_matrix(folder: Path, axes: Axes, asked) -> None:
     read = {a: tables.read(a.path(folder / "predictions"), tables.PREDICTIONS) for a in axes.everything()}
     marked = {a: answers.marks(answers.answers(frame), exam, ["cloze", "letter"]) for a, frame in read.items()}
     blocks = transfer.scores(marked, axes, ["cloze", "letter"])
-    table = transfer.matrix(blocks, axes, exam, Statistics(draws=100))
+    table = transfer.matrix(blocks, axes, exam, Statistics())
     tables.write_csv(table, folder / "tables/transfer_matrix.csv")
 
 

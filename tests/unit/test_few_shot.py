@@ -35,7 +35,7 @@ def test_the_base_model_after_worked_examples_is_a_row_beside_the_base_model():
     exam = TestSet.of(planted.questions(axes, each=20), axes.specialties)
     n = len(exam.question_ids)
     marks = {adapter: np.zeros((1, n)) for adapter in axes.everything()}
-    setup = Statistics(draws=1000)
+    setup = Statistics()
     without = transfer.matrix(transfer.scores(marks, axes, ["cloze"]), axes, exam, setup)
     marks |= {Adapter.few_shot(model): np.ones((1, n)) for model in axes.model}
     matrix = transfer.matrix(transfer.scores(marks, axes, ["cloze"]), axes, exam, setup)

@@ -29,7 +29,7 @@ def tables_of(axes, seed=0):
     exam = TestSet.of(asked, axes.specialties)
     marks = (rng.random((len(axes.train_set), len(axes.seed), len(asked))) < 0.6).astype(float)
     block = transfer.Scores(*KEY.values(), "letter", (rng.random(len(asked)) < 0.4).astype(float), marks)
-    setup = Statistics(draws=100)
+    setup = Statistics()
     return {
         "transfer_matrix": transfer.matrix([block], axes, exam, setup),
         "diagonal": effect_tables.diagonal([block], axes, exam, setup),

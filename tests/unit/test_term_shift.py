@@ -10,7 +10,7 @@ from neuro2cardio.core.errors import InputError
 from neuro2cardio.questions.test_set import TestSet
 
 NAMES = ["cardiology", "neurology", "rheumatology"]
-SETUP = Statistics(draws=500)
+SETUP = Statistics()
 GROUPLESS = ["terms", "placebo", "terms_minus_placebo", "terms_minus_placebo_of_equal_tokens"]
 GROUPLESS += ["terms_minus_placebo_at_equal_base"]
 """What a train set without a specialty has."""

@@ -10,7 +10,7 @@ from neuro2cardio.core import adapters, specialties, tables
 from neuro2cardio.core.errors import InputError
 from neuro2cardio.questions.test_set import TestSet
 
-SETUP = Statistics(draws=1000)
+SETUP = Statistics()
 NAMES = ["cardiology", "neurology", "rheumatology"]
 
 

@@ -20,7 +20,6 @@ SMALL = {
     "grid.specialties": ["Cardiology", "Neurology"],
     "grid.controls": [],
     "recipes.completion.epochs": 1,
-    "statistics.draws": 100,
 }
 FIRST = ("train_sets", "test_split")
 """Targets that need no model and take seconds."""

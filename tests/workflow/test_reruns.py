@@ -58,7 +58,9 @@ CHANGES: dict[str, Callable[[Checkout], None]] = {
     "a model added": add_model,
     "another number of orders of the options": lambda grid: grid.configure({"inference.permutations": 1}),
     "a figure's colour": lambda grid: grid.configure({"figures.colours": "PuOr"}),
-    "bootstrap draws (a key of another stage)": lambda grid: grid.configure({"statistics.draws": 200}),
+    "the confidence of intervals (a key of another stage)": lambda grid: grid.configure(
+        {"statistics": {"confidence": 0.9}}
+    ),
     "a model's memory, time and threads": lambda grid: grid.configure({"models.tiny.resources.mem_mb": 3000}),
     "what the plan reckons with": lambda grid: grid.configure({"plan": {"gpu_tflops": 50}}),
     "the words of a prompt that no recipe or method uses": lambda grid: grid.configure({"prompt": {"generate": "?"}}),

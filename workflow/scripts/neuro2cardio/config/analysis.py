@@ -33,8 +33,6 @@ class Statistics(Section):
     """Intervals and tests."""
 
     confidence: Annotated[float, Field(gt=0, lt=1)] = 0.95
-    draws: Annotated[int, Field(ge=100, le=1_000_000)] = 5000
-    """Bootstrap samples of the test questions."""
     seed: Seed = 0
     smallest_effect: SmallestEffect = SmallestEffect()
 
