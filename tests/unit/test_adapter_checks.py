@@ -124,3 +124,16 @@ def test_a_job_that_learned_nothing_is_stopped_with_its_learning_rate(bad, said)
 
 def test_a_train_set_learned_by_heart_is_not_stopped():
     training_checks.require_learning(curve(np.linspace(4, 0, 10), [1.0] * 3 + [0.0] * 7), Recipe(loss="full"))
+
+
+def test_the_base_model_after_worked_examples_has_a_row_and_is_never_broken(tmp_path):
+    asked = planted.questions(AXES, each=40)
+    planted.predictions(tmp_path, AXES, asked, lambda *_: 0.1)
+    exam = TestSet.of(asked, AXES.specialties)
+    frame = adapters.read(tmp_path, adapters.Adapter.base("small"), tables.PREDICTIONS)
+    shots = all_tied(frame.assign(train_set="few-shot"))
+    made = adapter_checks.table(
+        [adapter_checks.of_answers(rows, answers.answers(rows), exam) for rows in (frame, shots)], []
+    ).set_index("train_set")
+    assert made.loc["few-shot", "tied_share"] == 1 and "tied" in made.loc["few-shot", "flags"]
+    assert not made["broken"].any() and adapter_checks.sentence(made.reset_index()) == ""

@@ -20,12 +20,14 @@ def own(train_set, held):
 
 def run(folder, axes, asked, methods=("cloze",), setup=SETUP):
     exam = TestSet.of(asked, axes.specialties)
-    marks = {
-        adapter: answers.marks(answers.answers(adapters.read(folder, adapter, tables.PREDICTIONS)), exam, list(methods))
-        for adapter in axes.everything()
+    given = {
+        adapter: answers.answers(adapters.read(folder, adapter, tables.PREDICTIONS)) for adapter in axes.everything()
     }
-    blocks = transfer.scores(marks, axes, list(methods))
-    return transfer.matrix(blocks, axes, exam, setup), effect_tables.diagonal(blocks, axes, exam, setup)
+    blocks, tied = (
+        transfer.scores({a: read(found, exam, list(methods)) for a, found in given.items()}, axes, list(methods))
+        for read in (answers.marks, answers.ties)
+    )
+    return transfer.matrix(blocks, axes, exam, setup, tied), effect_tables.diagonal(blocks, axes, exam, setup)
 
 
 def one_question(method, rows):
@@ -76,6 +78,7 @@ def test_a_model_that_tells_nothing_apart_has_the_accuracy_of_guessing_wherever_
         tables.write(frame, adapter.path(tmp_path), tables.PREDICTIONS)
     matrix, _ = run(tmp_path, axes, asked, methods=("cloze", "letter"))
     np.testing.assert_allclose(matrix["accuracy"], 0.25)
+    assert (matrix["tied_share"] == 1).all()
     exam = TestSet.of(asked, axes.specialties)
     counts = [position_bias.letters(adapters.read(tmp_path, a, tables.PREDICTIONS), exam) for a in axes.everything()]
     bias = position_bias.table(counts, SETUP)
@@ -109,6 +112,7 @@ def test_accuracies_are_plain_means_and_a_question_counts_in_each_of_its_special
             held = held[[row.test_specialty in s for s in held["specialties"]]]
         assert row.accuracy == pytest.approx(held["correct"].mean())
         assert row.n_questions == held["question_id"].nunique()
+        assert row.tied_share == 0
     several = asked["specialties"].map(len) > 1
     by_specialty = matrix[(matrix["train_set"] == "mixed") & (matrix["test_specialty"] != "all")]
     assert several.any() and by_specialty["n_questions"].sum() == len(asked) + several.sum()

@@ -41,23 +41,21 @@ def main() -> None:
     origins.check_tables(args.predictions, axes, few_shot=settings.few_shot)
     records = origins.records(args.predictions, args.adapters, axes)
     exam = TestSet.of(tables.read(args.questions, tables.QUESTIONS), axes.specialties)
-    marks, letters, masses, answered, trained = {}, [], [], [], []
-    for adapter in tqdm(axes.everything(), unit="adapter", mininterval=5):
+    marks, ties, letters, masses, answered, trained = {}, {}, [], [], [], []
+    few_shot = [adapters.Adapter.few_shot(model) for model in axes.model] if settings.few_shot else []
+    for adapter in tqdm([*axes.everything(), *few_shot], unit="adapter", mininterval=5):
         predictions = adapters.read(args.predictions, adapter, tables.PREDICTIONS)
         given = answers.answers(predictions)
         marks[adapter] = answers.marks(given, exam, settings.methods)
+        ties[adapter] = answers.ties(given, exam, settings.methods)
         answered.append(adapter_checks.of_answers(predictions, given, exam))
         masses.append(answer_mass.of_adapter(predictions))
         letters.append(position_bias.letters(predictions, exam))
         if adapter.recipe != adapters.BASE:
             curve = pd.read_csv(adapter.path(args.adapters, "") / "training.csv")
             trained.append(adapter_checks.of_training(adapter, curve, records[adapter]))
-    for model in axes.model if settings.few_shot else []:
-        few_shot = adapters.Adapter.few_shot(model)
-        given = answers.answers(adapters.read(args.predictions, few_shot, tables.PREDICTIONS))
-        marks[few_shot] = answers.marks(given, exam, settings.methods)
-    blocks = transfer.scores(marks, axes, settings.methods)
-    tables.write_csv(transfer.matrix(blocks, axes, exam, statistics), args.matrix, sealed=True)
+    blocks, tied = (transfer.scores(found, axes, settings.methods) for found in (marks, ties))
+    tables.write_csv(transfer.matrix(blocks, axes, exam, statistics, tied), args.matrix, sealed=True)
     tables.write_csv(effect_tables.diagonal(blocks, axes, exam, statistics), args.diagonal, sealed=True)
     tables.write_csv(effect_tables.effects_table(blocks, axes, exam, statistics), args.effects, sealed=True)
     tables.write_csv(position_bias.table(letters, statistics), args.position_bias, sealed=True)

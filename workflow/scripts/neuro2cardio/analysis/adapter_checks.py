@@ -21,7 +21,8 @@ COLUMNS = [
 of a model that knows nothing; `tied_share`: answers that share the first place with another option; `chosen_share`:
 the largest share of answers that fell on one letter (where options have letters) or one place among the options, and
 `right_there_share` how often the right option was there. `flags` names what is wrong, space-separated; `broken` is
-whether an adapter has any flag. A base model is never broken: it is what it is, and its flags are for the reader.
+whether an adapter has any flag. A base model is never broken, also after worked examples: it is what it is, and its
+flags are for the reader.
 """
 FLAGS = {
     "loss_at_uniform": "training ended at the loss of a uniform guess, ln(vocabulary)",
@@ -94,7 +95,7 @@ def table(answered: list[pd.DataFrame], trained: list[dict[str, Any]]) -> pd.Dat
     of_base = base.reindex(pd.MultiIndex.from_frame(found[["model", "method"]])).to_numpy()
     wrong = _wrong(found, np.where(found["train_set"] == BASE, 0.0, of_base))
     found["flags"] = [" ".join(name for name in FLAGS if wrong[name][row]) for row in range(len(found))]
-    found["broken"] = (found["flags"] != "") & (found["train_set"] != BASE)
+    found["broken"] = (found["flags"] != "") & (found["recipe"] != BASE)
     return found[COLUMNS]
 
 
@@ -131,7 +132,7 @@ def sentence(checks: pd.DataFrame) -> str:
     found = broken(checks)
     if not found:
         return ""
-    adapters = checks.loc[checks["train_set"] != BASE, tables.KEYS.names].drop_duplicates()
+    adapters = checks.loc[checks["recipe"] != BASE, tables.KEYS.names].drop_duplicates()
     rows = checks[checks["broken"].astype(bool)]
     named = []
     for adapter in found[:_LISTED]:

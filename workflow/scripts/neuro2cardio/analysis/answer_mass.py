@@ -3,6 +3,7 @@
 import pandas as pd
 
 from ..core import tables
+from ..core.adapters import BASE
 
 LOW = 0.5
 """Below this mean probability on the letters, a model does not answer where its answer is read."""
@@ -42,7 +43,7 @@ def table(sums: list[pd.DataFrame]) -> pd.DataFrame:
 
 def warnings(masses: pd.DataFrame) -> list[str]:
     """A sentence for each base model that puts less than half of its probability on the offered letters."""
-    low = masses[(masses["recipe"] == "base") & (masses["answer_mass"] < LOW)]
+    low = masses[(masses["train_set"] == BASE) & (masses["answer_mass"] < LOW)]
     return [
         f"The base model {row.model} puts {row.answer_mass:.2f} of its probability on the offered letters (method "
         f"{row.method}): its accuracy is read where it mostly does not answer, and a gain can be learned format."

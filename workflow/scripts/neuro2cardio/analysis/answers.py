@@ -140,3 +140,15 @@ def marks(answered: pd.DataFrame, exam: TestSet, methods: list[str]) -> Floats:
         held = best.reindex(exam.question_ids)
         rows.append([(right in found) / len(found) for found, right in zip(held, exam.answers, strict=True)])
     return np.array(rows, dtype=float)
+
+
+def ties(answered: pd.DataFrame, exam: TestSet, methods: list[str]) -> Floats:
+    """(methods, questions): 1.0 where several options share the first place, else 0.0.
+
+    Args:
+        answered: `answers` of one adapter, which `marks` accepts.
+        exam: The test questions.
+        methods: As of `marks`.
+    """
+    several = answered.assign(tied=answered["best"].map(len) > 1).set_index(["method", "question_id"])["tied"]
+    return np.array([several[method].reindex(exam.question_ids) for method in methods], dtype=float)

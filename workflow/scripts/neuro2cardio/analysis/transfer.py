@@ -60,15 +60,26 @@ def averaged(blocks: list[Scores]) -> Scores:
     )
 
 
-def matrix(blocks: list[Scores], axes: Axes, exam: TestSet, setup: Statistics) -> pd.DataFrame:
+def matrix(
+    blocks: list[Scores], axes: Axes, exam: TestSet, setup: Statistics, ties: list[Scores] | None = None
+) -> pd.DataFrame:
     """The transfer matrix: train set (and the base model, also after worked examples) x test specialty (and all).
 
     Accuracy is the mean over questions and seeds, its interval Wilson's with the number of questions (seeds answer the
     same ones and add no independent unit). The change against base is paired by question; its interval and `p` are
     those of `paired.change`, conditional on the adapters; `n_discordant` is how many questions differ at all. `q` is
     Benjamini-Hochberg's over the cells of one model, recipe and method, `all` being a family of its own. Accuracies and
-    changes are shares, not points.
+    changes are shares, not points. `tied_share` is the share of answers that share the first place with another option,
+    where ``ties`` says which those are: blocks made of `answers.ties` as ``blocks`` are of `answers.marks`.
     """
+    table = _rows(blocks, axes, exam, setup)
+    family = [table["model"], table["recipe"], table["method"], table["test_specialty"] == ALL]
+    table["q"] = table.groupby(family)["p"].transform(resampling.benjamini_hochberg)
+    return table if ties is None else table.assign(tied_share=_rows(ties, axes, exam, setup)["accuracy"])
+
+
+def _rows(blocks: list[Scores], axes: Axes, exam: TestSet, setup: Statistics) -> pd.DataFrame:
+    """All rows, without what needs a whole family."""
     frames = [_base_rows(block, exam, setup) for block in blocks if block.recipe == axes.recipe[0]]
     frames += [
         _few_shot_rows(block, block.few_shot, exam, setup)
@@ -76,10 +87,7 @@ def matrix(blocks: list[Scores], axes: Axes, exam: TestSet, setup: Statistics) -
         if block.recipe == axes.recipe[0] and block.few_shot is not None
     ]
     frames += [_adapter_rows(block, axes, exam, setup) for block in blocks]
-    table = pd.concat(frames, ignore_index=True)
-    family = [table["model"], table["recipe"], table["method"], table["test_specialty"] == ALL]
-    table["q"] = table.groupby(family)["p"].transform(resampling.benjamini_hochberg)
-    return table
+    return pd.concat(frames, ignore_index=True)
 
 
 def _base_rows(block: Scores, exam: TestSet, setup: Statistics) -> pd.DataFrame:
