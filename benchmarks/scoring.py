@@ -10,7 +10,7 @@ from pathlib import Path
 import time
 
 from neuro2cardio.config.inference import Inference, Prompt
-from neuro2cardio.config.models import Usage
+from neuro2cardio.config.models import ModelUsage
 from neuro2cardio.config.terms import TermReading
 from neuro2cardio.core import tables
 from neuro2cardio.models import prompting, registry, scoring, term_logprobs
@@ -26,7 +26,7 @@ def main() -> None:
     mentions = term_logprobs.by_question(tables.read(folder / "mentions.parquet", tables.MENTIONS))
     model_folder = registry.location(CHECKOUT / "resources/models/smollm2-135m/model.json")
     model = registry.load(model_folder, "auto")
-    prompter = prompting.for_model(model_folder, Usage(), Prompt())
+    prompter = prompting.for_model(model_folder, ModelUsage(), Prompt())
     for method in ("cloze", "letter", "generate"):
         inference = Inference(methods=[method], batch_tokens=None)
         scorer = scoring.Scorer(model, prompter, inference, TermReading(contexts=["prompt"]))

@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 
 from neuro2cardio.config.inference import Inference, Prompt
-from neuro2cardio.config.models import Usage
+from neuro2cardio.config.models import ModelUsage
 from neuro2cardio.config.recipes import Recipe
 from neuro2cardio.models import fine_tuning, prompting, registry, scoring
 from neuro2cardio.models.prompting import LETTERS, Prompter, Question
@@ -60,7 +60,7 @@ def main() -> None:
     args = parser.parse_args()
     rounds, scored, trained = (5, 64, 64) if args.long else (2, 6, 8)
     folder = args.model if args.model.is_dir() else registry.location(args.model)
-    prompter = prompting.for_model(folder, Usage(), Prompt())
+    prompter = prompting.for_model(folder, ModelUsage(), Prompt())
     rows = []
     for name, work in WORKS.items():
         if work.get("long") and not args.long:

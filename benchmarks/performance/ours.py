@@ -7,12 +7,12 @@ from typing import Any
 from common import answer, job, measured
 
 from neuro2cardio.config.inference import Inference, Prompt
-from neuro2cardio.config.models import Usage
+from neuro2cardio.config.models import ModelUsage
 from neuro2cardio.config.recipes import Recipe
 from neuro2cardio.config.terms import TermReading
 from neuro2cardio.models import fine_tuning, prompting, registry, scoring
 from neuro2cardio.models.prompting import Question
-from neuro2cardio.models.term_logprobs import Mention
+from neuro2cardio.models.term_logprobs import MentionOffsets
 
 
 def main() -> None:
@@ -20,14 +20,16 @@ def main() -> None:
     given = job()
     folder = Path(given["model"])
     model = registry.load(folder, "bfloat16", given["threads"])
-    prompter = prompting.for_model(folder, Usage(), Prompt())
+    prompter = prompting.for_model(folder, ModelUsage(), Prompt())
     asked = [Question(q["id"], q["stem"], tuple(q["options"]), q["answer"]) for q in given["questions"]]
     if given["work"] == "train":
         answer(_train(given, model, prompter, asked))
         return
     terms = TermReading(contexts=given["contexts"])
     scorer = scoring.Scorer(model, prompter, Inference(methods=given["methods"]), terms)
-    mentions = {q["id"]: [Mention(*m) for m in q["mentions"]] for q in given["questions"]} if given["terms"] else {}
+    mentions = (
+        {q["id"]: [MentionOffsets(*m) for m in q["mentions"]] for q in given["questions"]} if given["terms"] else {}
+    )
     scorer.score(asked[:1], mentions)
     found = measured(lambda: scorer.score(asked, mentions).predictions)
     rows = found["result"].to_dict("records")

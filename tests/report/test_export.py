@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from neuro2cardio.config.inference import Inference, Prompt
-from neuro2cardio.config.models import Usage
+from neuro2cardio.config.models import ModelUsage
 from neuro2cardio.config.terms import TermReading
 from neuro2cardio.core.adapters import Adapter
 from neuro2cardio.models import prompting, registry, scoring
@@ -34,7 +34,7 @@ def scored(request, tiny_model) -> Iterator[tuple[Path, prompting.Prompter, pd.D
     from tiny_models import CHAT
 
     folder = tiny_model(chat_template=CHAT if request.param else None)
-    prompter = prompting.for_model(folder, Usage(load="float32", max_tokens=400), Prompt())
+    prompter = prompting.for_model(folder, ModelUsage(load="float32", max_tokens=400), Prompt())
     model = registry.load(folder, "float32", 1)
     scorer = scoring.Scorer(model, prompter, INFERENCE, TermReading(contexts=["prompt"]))
     yield folder, prompter, scorer.score(QUESTIONS, {}).predictions

@@ -39,7 +39,7 @@ def naive(annotator, message: str) -> np.ndarray:
     scores = []
     for name in (*CANDIDATES, OTHERS):
         tokens = annotator.prompter.pose(Question("q", message, (), 0), "cloze", ANSWER.format(label=name))
-        reads = tuple(logprobs.Reading(i, (tokens.ids[i],)) for i in range(tokens.answer, len(tokens.ids)))
+        reads = tuple(logprobs.Readout(i, (tokens.ids[i],)) for i in range(tokens.answer, len(tokens.ids)))
         scores.append(sum(float(v[0]) for v in logprobs.read_naive(annotator.model, logprobs.Query(tokens.ids, reads))))
     return np.array(scores)
 

@@ -9,7 +9,7 @@ from tiny_architectures import network
 
 from neuro2cardio.models import attention, logprobs, packed
 from neuro2cardio.models.attention import Path
-from neuro2cardio.models.logprobs import Continuation, Query, Reading
+from neuro2cardio.models.logprobs import Continuation, Query, Readout
 from neuro2cardio.models.registry import LoadedModel
 
 ATTENTION = [
@@ -90,7 +90,7 @@ def groups(shape) -> list[list[Query]]:
     for start, rests in shape:
         shared = tuple(draw.integers(3, 110, start).tolist())
         ids = [(*shared, 3 + i, *draw.integers(3, 110, rest - 1).tolist()) for i, rest in enumerate(rests)]
-        made.append([Query(i, (Reading(start // 2, (5,)), Reading(len(i), (5, 6, 7)))) for i in ids])
+        made.append([Query(i, (Readout(start // 2, (5,)), Readout(len(i), (5, 6, 7)))) for i in ids])
     return made
 
 

@@ -35,8 +35,8 @@ def squeue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_only_this_workflows_jobs_of_this_directory_count(squeue: Path):
     assert slurm_jobs.jobs(squeue) == [
-        slurm_jobs.Job("7", "RUNNING", "rule_finetune_wildcards_a"),
-        slurm_jobs.Job("8", "PENDING", "rule_infer_wildcards_a|b"),
+        slurm_jobs.SlurmJob("7", "RUNNING", "rule_finetune_wildcards_a"),
+        slurm_jobs.SlurmJob("8", "PENDING", "rule_infer_wildcards_a|b"),
     ]
 
 

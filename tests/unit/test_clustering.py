@@ -107,10 +107,10 @@ def test_without_clustering_by_word_the_same_worlds_give_false_positives():
 
 
 def test_planted_effects_are_found_and_a_quick_adapter_is_not_taken_for_one():
-    planted = term_worlds.World(word=0.33, question=0.2, adapter=0.3, own=0.2, medicine=0.3)
+    planted = term_worlds.TermWorld(word=0.33, question=0.2, adapter=0.3, own=0.2, medicine=0.3)
     found = term_worlds.simulate(planted, 200, seed=2)
     whole = found[found["train_set"] == "all"].groupby("group")["p"].apply(lambda p: (p < 0.05).mean())
     assert whole["own_by_own"] > 0.9 and whole["terms_minus_placebo"] > 0.9
-    quick = term_worlds.simulate(term_worlds.World(word=0.33, adapter=0.3), 200, seed=3)
+    quick = term_worlds.simulate(term_worlds.TermWorld(word=0.33, adapter=0.3), 200, seed=3)
     one = quick[quick["train_set"] != "all"].groupby("group")["p"].apply(lambda p: (p < 0.05).mean())
     assert one["own_by_own"] < 0.08 < 0.5 < one["own_adapter_minus_others"]

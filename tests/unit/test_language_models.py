@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from neuro2cardio.config.inference import Inference, Prompt
-from neuro2cardio.config.models import HubModel, PathModel, PyPIModel, Usage
+from neuro2cardio.config.models import HubModel, ModelUsage, PathModel, PyPIModel
 from neuro2cardio.config.recipes import Recipe
 from neuro2cardio.core import tables
 from neuro2cardio.core.errors import InputError
@@ -295,7 +295,7 @@ def test_the_window_is_the_smaller_of_the_models_and_the_configured(tiny_model):
 
 
 def test_feasibility_counts_tokens_and_cut_stems(tiny_model, three_questions):
-    prompter = prompting.for_model(tiny_model(), Usage(max_tokens=512), Prompt())
+    prompter = prompting.for_model(tiny_model(), ModelUsage(max_tokens=512), Prompt())
     report = tokenizer_check.check(prompter, three_questions, Inference(methods=["cloze", "letter"]), ["cloze"])
     assert report["chat_template"] is True
     assert report["test.letter"]["questions"] == 2

@@ -8,10 +8,10 @@ from tiny_architectures import network
 import tiny_models
 
 from neuro2cardio.config.inference import Prompt
-from neuro2cardio.config.models import PathModel, Usage
+from neuro2cardio.config.models import ModelUsage, PathModel
 from neuro2cardio.config.recipes import Recipe
 from neuro2cardio.core.errors import InputError
-from neuro2cardio.models import fetching, fine_tuning, lora_targets, model_check, prompting, registry
+from neuro2cardio.models import fetching, fine_tuning, lora_targets, model_check, placement, prompting, registry
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def change(path, **values):
 
 
 def check(folder, recipes=None):
-    prompter = prompting.for_model(folder, Usage(), Prompt())
+    prompter = prompting.for_model(folder, ModelUsage(), Prompt())
     return model_check.check_model(folder, recipes or {"completion": "all-linear"}, prompter)
 
 
@@ -83,7 +83,7 @@ def test_several_templates_without_a_default_are_named(folder):
     (folder / "chat_template.jinja").unlink()
     change(folder / "tokenizer_config.json", chat_template=templates)
     with pytest.raises(InputError, match=r"2 chat templates \(rag, tool_use\) and none is called default"):
-        prompting.for_model(folder, Usage(), Prompt()).show()
+        prompting.for_model(folder, ModelUsage(), Prompt()).show()
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_a_target_that_matches_nothing_never_trains(tiny_model, tmp_path):
 def test_gradient_checkpointing_of_a_model_that_has_none_is_refused(folder, monkeypatch):
     from transformers import LlamaForCausalLM
 
-    prompter = prompting.for_model(folder, Usage(), Prompt())
+    prompter = prompting.for_model(folder, ModelUsage(), Prompt())
     monkeypatch.setattr(LlamaForCausalLM, "supports_gradient_checkpointing", False)
     with pytest.raises(InputError, match=r"recipes\.small\.gradient_checkpointing: LlamaForCausalLM has none"):
         model_check.check_model(folder, {"small": "all-linear"}, prompter, checkpointing=["small"])
@@ -141,6 +141,6 @@ def test_attention_is_computed_as_the_config_says(folder, attention):
 
 
 def test_flash_attention_that_is_not_installed_is_refused_in_a_sentence(folder, monkeypatch):
-    monkeypatch.setattr(registry, "find_spec", lambda name: None)
+    monkeypatch.setattr(placement, "find_spec", lambda name: None)
     with pytest.raises(InputError, match="attention: flash needs the package flash-attn"):
         registry.load(folder, "float32", 1, "flash")

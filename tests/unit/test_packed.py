@@ -89,7 +89,7 @@ def test_recorded_attention_is_put_back_where_a_pass_fails(tiny_model):
     model = registry.load(tiny_model(), "float32")
     assert packed.can_pack(model)
     with pytest.raises(IndexError):
-        logprobs.read(model, [[logprobs.Query((10**6, 1), (logprobs.Reading(2, (1,)),))]])
+        logprobs.read(model, [[logprobs.Query((10**6, 1), (logprobs.Readout(2, (1,)),))]])
     assert model.network.config._attn_implementation == "sdpa"
 
 

@@ -11,7 +11,7 @@ from neuro2cardio.config import settings
 from neuro2cardio.config.inference import Inference, Prompt
 from neuro2cardio.config.terms import TermReading
 from neuro2cardio.models import fetching, model_files, prompting, registry, scoring
-from neuro2cardio.models.term_logprobs import Mention
+from neuro2cardio.models.term_logprobs import MentionOffsets
 
 CHECKOUT = Path(__file__).parents[2]
 GOLDEN = CHECKOUT / "tests" / "golden" / "smollm2_tokens.json"
@@ -47,7 +47,7 @@ def test_the_converted_tokenizer_gives_the_golden_tokens(folder):
 def test_fast_equals_naive_on_the_real_model(folder):
     model = registry.load(folder, "float32")
     at = QUESTION.stem.index("chest pain")
-    mentions = [Mention("m1", at, at + 10)]
+    mentions = [MentionOffsets("m1", at, at + 10)]
     scorer = scoring.Scorer(
         model,
         prompting.Prompter(model.tokenizer, Prompt(), 2048),

@@ -12,7 +12,7 @@ from neuro2cardio.core.errors import InputError
 from neuro2cardio.models import logprobs, registry, self_check
 from neuro2cardio.models.prompting import Prompter, Question
 from neuro2cardio.models.scoring import Scorer, parse_letter
-from neuro2cardio.models.term_logprobs import Mention, MentionSpans
+from neuro2cardio.models.term_logprobs import MentionOffsets, MentionSpans
 
 SYSTEM = "The patient (a smoker) was given aspirin, metoprolol and oxygen before coronary angiography."
 MODELS = {
@@ -44,12 +44,12 @@ def scorer(request, tiny_model) -> Scorer:
     return Scorer(model, Prompter(model.tokenizer, prompt, 400), ALL, BOTH)
 
 
-def mentions_of(question: Question) -> list[Mention]:
+def mentions_of(question: Question) -> list[MentionOffsets]:
     """Every second word: some at the start, some after a bracket, some twice in a text."""
     found, at = [], 0
     for i, word in enumerate(question.stem.split(" ")):
         if i % 2:
-            found.append(Mention(f"{question.question_id}-{i}", at, at + len(word)))
+            found.append(MentionOffsets(f"{question.question_id}-{i}", at, at + len(word)))
         at += len(word) + 1
     return found
 
@@ -123,7 +123,7 @@ def test_no_position_lies_beyond_those_that_the_model_has(tiny_model):
         """Two sequences that share their start; the last token of each is read."""
         shared = tuple(draw.integers(3, 90, start).tolist())
         rests = [(k, *draw.integers(3, 90, rest - 1).tolist()) for k in (3, 4)]
-        return [logprobs.Query(shared + r, (logprobs.Reading(start + rest, (5,)),)) for r in rests]
+        return [logprobs.Query(shared + r, (logprobs.Readout(start + rest, (5,)),)) for r in rests]
 
     groups = [group(440, 70), group(100, 140)]
     assert model.network.config.n_positions < 440 + 140
@@ -148,7 +148,7 @@ def test_every_option_visits_every_letter_once_and_is_averaged_in_content_order(
     model, prompter = scorer.model, scorer.prompter
     for row in letters.itertuples():
         tokens = prompter.pose(question, "letter", "A", row.permutation)
-        query = logprobs.Query(tokens.ids[: tokens.answer], (logprobs.Reading(tokens.answer, prompter.letter_ids(4)),))
+        query = logprobs.Query(tokens.ids[: tokens.answer], (logprobs.Readout(tokens.answer, prompter.letter_ids(4)),))
         by_letter = logprobs.read_naive(model, query)[0]
         for option, text in enumerate(question.options):
             letter = next("ABCD".index(line[0]) for line in tokens.text.splitlines() if line[1:] == f". {text}")
@@ -166,7 +166,7 @@ def test_term_logprobs_equal_a_plain_forward_over_the_same_text(scorer):
 
     question = Question("q", "A man has chest pain and a new murmur", ("yes", "no"), 0)
     at = question.stem.index("chest pain")
-    mention = Mention("m", at, at + len("chest pain"))
+    mention = MentionOffsets("m", at, at + len("chest pain"))
     found = scorer.score([question], {"q": [mention]}).term_logprobs.set_index("context")
     tokens = scorer.prompter.pose(question, "cloze", "yes")
     span = tokens.span(mention.start, mention.end)
@@ -187,7 +187,9 @@ def test_term_logprobs_equal_a_plain_forward_over_the_same_text(scorer):
 def test_a_mention_that_was_cut_off_is_counted_and_has_no_probability(scorer):
     short = Scorer(scorer.model, Prompter(scorer.model.tokenizer, Prompt(), 200), scorer.inference, BOTH)
     question = Question("q", "chest pain " + "murmur dyspnea " * 150, ("yes", "no"), 0)
-    found = short.score([question], {"q": [Mention("first", 0, 10), Mention("late", 500, 506)]}).term_logprobs
+    found = short.score(
+        [question], {"q": [MentionOffsets("first", 0, 10), MentionOffsets("late", 500, 506)]}
+    ).term_logprobs
     first = found[found["mention_id"] == "first"]
     assert list(first["n_tokens"]) == [0, 0]
     assert first["logprob_sum"].isna().all()
@@ -260,7 +262,7 @@ def test_a_letter_is_read_in_brackets_or_alone_and_else_not_at_all(text, letter)
 def test_scores_fit_the_tables(scorer, tmp_path):
     keys = {"model": "m", "recipe": "base", "train_set": "base", "seed": -1}
     question = Question("q", "A man has chest pain", ("yes", "no"), 0)
-    scores = scorer.score([question], {"q": [Mention("m", 10, 20)]})
+    scores = scorer.score([question], {"q": [MentionOffsets("m", 10, 20)]})
     tables.write(scores.predictions.assign(**keys), tmp_path / "p.parquet", tables.PREDICTIONS)
     tables.write(scores.term_logprobs.assign(**keys), tmp_path / "t.parquet", tables.TERM_LOGPROBS)
     assert len(tables.read(tmp_path / "p.parquet", tables.PREDICTIONS)) == 1 + 2 + 2

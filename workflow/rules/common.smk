@@ -94,7 +94,7 @@ LOGS = f"logs/{SETTINGS.experiment}"
 BENCHMARKS = f"{RESULTS}/benchmarks"
 
 DRY_RUN = workflow.output_settings.dryrun
-USAGE = set(models.Usage.model_fields)
+USAGE = set(models.ModelUsage.model_fields)
 
 ONLY_READS = DRY_RUN or any(word.startswith("--report") for word in sys.argv)
 

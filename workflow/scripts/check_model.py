@@ -7,7 +7,7 @@ from typing import Literal
 
 from neuro2cardio.config.inference import Inference, Method, Prompt
 from neuro2cardio.config.job_settings import JobSettings
-from neuro2cardio.config.models import Usage
+from neuro2cardio.config.models import ModelUsage
 from neuro2cardio.core import errors, files, tables
 from neuro2cardio.models import model_check, placement, prompting, registry, tokenizer_check
 
@@ -21,7 +21,7 @@ class Needs(JobSettings):
 
 
 class Settings(JobSettings):
-    usage: Usage
+    usage: ModelUsage
     prompt: Prompt
     inference: Inference
     recipes: dict[str, Needs]

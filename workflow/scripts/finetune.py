@@ -8,7 +8,7 @@ from typing import Any
 
 from neuro2cardio.config.inference import Prompt
 from neuro2cardio.config.job_settings import JobSettings, read_json
-from neuro2cardio.config.models import Usage
+from neuro2cardio.config.models import ModelUsage
 from neuro2cardio.config.recipes import Recipe
 from neuro2cardio.core import errors, files, gpus, job_cache, provenance, tables
 from neuro2cardio.core.adapters import Adapter
@@ -16,7 +16,7 @@ from neuro2cardio.models import adapter_files, fine_tuning, prompting, registry
 
 
 class Settings(JobSettings):
-    usage: Usage
+    usage: ModelUsage
     prompt: Prompt
     recipe: Recipe
 

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from neuro2cardio.config.inference import Inference, Prompt
 from neuro2cardio.config.job_settings import JobSettings, read_json
-from neuro2cardio.config.models import Usage
+from neuro2cardio.config.models import ModelUsage
 from neuro2cardio.config.terms import TermReading
 from neuro2cardio.core import errors, files, gpus, job_cache, provenance, tables
 from neuro2cardio.core.adapters import Adapter
@@ -26,7 +26,7 @@ PREDICTIONS, TERM_LOGPROBS, PROBES = "predictions.parquet", "term_logprobs.parqu
 
 
 class Settings(JobSettings):
-    usage: Usage
+    usage: ModelUsage
     prompt: Prompt
     inference: Inference
     terms: TermReading

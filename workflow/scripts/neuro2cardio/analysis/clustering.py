@@ -25,7 +25,7 @@ _ROUNDING = 1e-7
 
 
 @dataclass(frozen=True)
-class Estimate:
+class ClusteredEstimates:
     """Estimates of cells, one array entry a cell.
 
     Attributes:
@@ -107,7 +107,7 @@ class Contrast:
         spread, freedom = _spread(weight, self.part, self.question, self.word)
         return replace(self, weight=weight, spread=spread, freedom=freedom, covariate=covariate, slope=slope)
 
-    def estimate(self, values: NDArray[np.floating], confidence: float) -> Estimate:
+    def estimate(self, values: NDArray[np.floating], confidence: float) -> ClusteredEstimates:
         """Estimates, intervals and tests of cells.
 
         Errors are taken from the mean of their part, and each cluster's sum is corrected so that its variance is
@@ -121,7 +121,7 @@ class Contrast:
         """
         if not len(self.at):
             nothing = np.full(values.shape[1], np.nan)
-            return Estimate(nothing, nothing, nothing, nothing, np.zeros(values.shape[1], dtype=bool))
+            return ClusteredEstimates(nothing, nothing, nothing, nothing, np.zeros(values.shape[1], dtype=bool))
         values = values.astype(float)
         if len(self.slope):
             shift = self.weight @ values
@@ -139,7 +139,9 @@ class Contrast:
             freedom = variance**2 / (by_question**2 / self.freedom[0] + of_words**2 / self.freedom[1])
             error = np.where(self._enough & ~all_equal, np.sqrt(variance), np.nan)
             half = t.ppf((1 + confidence) / 2, freedom) * error
-            return Estimate(shift, shift - half, shift + half, 2 * t.sf(np.abs(shift) / error, freedom), all_equal)
+            return ClusteredEstimates(
+                shift, shift - half, shift + half, 2 * t.sf(np.abs(shift) / error, freedom), all_equal
+            )
 
     @property
     def _enough(self) -> bool:

@@ -18,7 +18,7 @@ _CHUNK = 50
 
 
 @dataclass(frozen=True)
-class World:
+class TermWorld:
     """What shifts log-probabilities (nats per token) in a made-up grid; standard deviations and planted effects.
 
     Attributes:
@@ -51,17 +51,17 @@ class World:
 
 
 NULLS = {
-    "nothing": World(),
-    "words": World(word=0.33),
-    "words and questions": World(word=0.33, question=0.2),
-    "words by train set": World(word=0.33, adapter_word=0.2),
-    "train sets": World(word=0.33, adapter=0.3),
-    "few questions": World(questions=15, word=0.33, question=0.2),
+    "nothing": TermWorld(),
+    "words": TermWorld(word=0.33),
+    "words and questions": TermWorld(word=0.33, question=0.2),
+    "words by train set": TermWorld(word=0.33, adapter_word=0.2),
+    "train sets": TermWorld(word=0.33, adapter=0.3),
+    "few questions": TermWorld(questions=15, word=0.33, question=0.2),
 }
 """Worlds without effect on terms, or on own terms."""
 
 
-def simulate(world: World, draws: int, seed: int, confidence: float = 0.95) -> pd.DataFrame:
+def simulate(world: TermWorld, draws: int, seed: int, confidence: float = 0.95) -> pd.DataFrame:
     """What `term_shift.table` would say of so many grids of a world.
 
     The mentions are the same in all of them; words, questions, adapters and noise are drawn anew.
@@ -95,7 +95,7 @@ def simulate(world: World, draws: int, seed: int, confidence: float = 0.95) -> p
     return pd.concat(frames, ignore_index=True)
 
 
-def _mentions(world: World, names: list[str], rng: np.random.Generator) -> tuple[pd.DataFrame, TestSet]:
+def _mentions(world: TermWorld, names: list[str], rng: np.random.Generator) -> tuple[pd.DataFrame, TestSet]:
     """Terms (seven in ten of the question's own specialty) with a placebo beside each, and the questions."""
     primary = np.repeat(names, world.questions)
     question_ids = [f"q{i}" for i in range(len(primary))]
@@ -123,7 +123,7 @@ def _base(mentions: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
 
 
 def _values(
-    world: World, names: list[str], mentions: pd.DataFrame, draws: int, rng: np.random.Generator
+    world: TermWorld, names: list[str], mentions: pd.DataFrame, draws: int, rng: np.random.Generator
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """(train sets, mentions, draws) shifts, and what is expected of them given the adapters."""
     word, question = (pd.factorize(mentions[name])[0] for name in ("text", "question_id"))

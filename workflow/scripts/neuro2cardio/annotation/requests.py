@@ -90,7 +90,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Prices:
+class TokenPrices:
     """Of a million tokens, in any currency."""
 
     input: float
@@ -107,7 +107,7 @@ class Budget:
 
     max_requests: int | None = None
     max_cost: float | None = None
-    prices: Prices | None = None
+    prices: TokenPrices | None = None
 
     def check(self, cache: ResponseCache, bound: Usage) -> None:
         """Raise `InputError` where one more request, at its bound, would exceed a limit."""
@@ -125,7 +125,7 @@ class Budget:
 
 
 @dataclass(frozen=True)
-class Estimate:
+class CostEstimate:
     """What is left to do. ``most`` bounds the cost; ``cost`` is the estimate. None where no prices are configured."""
 
     requests: int
@@ -145,7 +145,7 @@ class Estimate:
         )
 
 
-def estimate(requests: Sequence[Request], cache: ResponseCache, prices: Prices | None) -> Estimate:
+def estimate(requests: Sequence[Request], cache: ResponseCache, prices: TokenPrices | None) -> CostEstimate:
     """What the requests that are not in the cache would take, without sending any."""
     left = [r for r in requests if cache.get(r.key) is None]
     known = [(r, found) for r in requests if (found := cache.get(r.key)) is not None]
@@ -159,7 +159,9 @@ def estimate(requests: Sequence[Request], cache: ResponseCache, prices: Prices |
     usage = Usage(round(sum(len(r.message) for r in left) / per_token), output)
     cost = prices.of([usage]) if prices else None
     most = prices.of(bounds) if prices else None
-    return Estimate(len(left), len(known), usage.input_tokens, usage.output_tokens, cost, most, measured=bool(known))
+    return CostEstimate(
+        len(left), len(known), usage.input_tokens, usage.output_tokens, cost, most, measured=bool(known)
+    )
 
 
 class Pace:

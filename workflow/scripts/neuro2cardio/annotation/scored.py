@@ -10,7 +10,7 @@ import pandas as pd
 
 from ..core.errors import InputError
 from ..models import logprobs
-from ..models.logprobs import Query, Reading
+from ..models.logprobs import Query, Readout
 from ..models.prompting import Prompter, Question
 from ..models.registry import LoadedModel
 from . import prompts
@@ -91,7 +91,7 @@ class ScoredCandidates:
                     f"{self.prompter.window} tokens; name fewer dataset.annotation.candidates, or use another model"
                 )
             stem = stem[_CUT_CHARACTERS:]
-        return [Query(t.ids[:-1], tuple(Reading(i, (t.ids[i],)) for i in range(t.answer, len(t.ids)))) for t in tokens]
+        return [Query(t.ids[:-1], tuple(Readout(i, (t.ids[i],)) for i in range(t.answer, len(t.ids)))) for t in tokens]
 
 
 def _softmax(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

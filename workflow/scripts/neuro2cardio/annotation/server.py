@@ -13,7 +13,7 @@ from . import prompts
 from .annotators import ANSWERS
 from .connection import Connection
 from .reading import Reading, read_answer
-from .requests import Budget, Dispatcher, Estimate, Prices, Request, estimate
+from .requests import Budget, CostEstimate, Dispatcher, Request, TokenPrices, estimate
 from .responses import Response, ResponseCache
 
 
@@ -35,7 +35,7 @@ class Server:
             for sample in range(self._settings.samples)
         ]
 
-    def estimate(self, questions: pd.DataFrame) -> Estimate:
+    def estimate(self, questions: pd.DataFrame) -> CostEstimate:
         """What is left to ask and what it would cost. Sends nothing."""
         return estimate(self.requests(questions), ResponseCache.peek(self._cache), self._prices)
 
@@ -66,9 +66,9 @@ class Server:
         return Request(question_id, way, sample, given.model, message, parameters, given.max_tokens)
 
     @property
-    def _prices(self) -> Prices | None:
+    def _prices(self) -> TokenPrices | None:
         given = self._settings.prices
-        return Prices(given.input, given.output) if given else None
+        return TokenPrices(given.input, given.output) if given else None
 
     def _check(self, failed: dict[str, str], total: int) -> None:
         if len(failed) > self._settings.max_unanswered * total:

@@ -8,7 +8,7 @@ import pandas as pd
 from ..config.annotation import Annotation, LexiconAnnotator, OpenAIAnnotator
 from ..config.inference import Prompt
 from ..config.job_settings import JobSettings
-from ..config.models import Usage
+from ..config.models import ModelUsage
 from ..config.terms import Terms
 from ..core import tables
 from ..core.errors import InputError
@@ -23,7 +23,7 @@ class Task(JobSettings):
     """What the job's settings hold: those of the annotation, and what its backend needs besides."""
 
     annotation: Annotation
-    usage: Usage = Usage()
+    usage: ModelUsage = ModelUsage()
     terms: Terms = Terms()
 
     @property

@@ -25,7 +25,7 @@ class Resources(Section):
     """In billions. Only `snakemake plan` reads it, and only before the weights are downloaded."""
 
 
-class Usage(Section):
+class ModelUsage(Section):
     """How a model is used, wherever it comes from."""
 
     load: Load = "auto"
@@ -41,7 +41,7 @@ class Usage(Section):
     """Values for the chat template: `enable_thinking: false` (the default), `date_string: "26 Jul 2024"`, ..."""
 
 
-class _Model(Usage):
+class _Model(ModelUsage):
     resources: Resources = Resources()
 
     @model_validator(mode="after")

@@ -12,7 +12,7 @@ from ..core.errors import InputError
 from ..core.files import atomic_write, write_json
 from ..core.provenance import sha256
 from . import gguf_file, model_config, model_files
-from .model_files import INDEX, RECORD, SINGLE, Record
+from .model_files import INDEX, RECORD, SINGLE, ModelRecord
 
 _HUB_FILES = ["*.json", "*.model", "*.txt", "*.jinja", "*.tiktoken"]
 _FETCHED = "fetched.json"
@@ -31,7 +31,7 @@ def fetch(model: Model, folder: Path) -> None:
         source = _download(model, folder)
     else:
         source = {"location": "files", **_convert(model, folder / "files")}
-    record = Record(folder / RECORD)
+    record = ModelRecord(folder / RECORD)
     model_config.check_config(folder / source["location"])
     record.write(source)
 

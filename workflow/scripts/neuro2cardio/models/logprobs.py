@@ -18,7 +18,7 @@ from .registry import LoadedModel
 
 
 @dataclass(frozen=True)
-class Reading:
+class Readout:
     """Asks for the log-probability of each of ``tokens`` as the token at index ``at`` of a query."""
 
     at: int
@@ -30,7 +30,7 @@ class Query:
     """Token ids, and the readings of which the last may lie one past their end."""
 
     ids: Ids
-    readings: tuple[Reading, ...]
+    readings: tuple[Readout, ...]
     continued: bool = False
     """Whether the most likely continuation of the ids is wanted too."""
 

@@ -32,7 +32,7 @@ _DECIDING = (
 
 
 @dataclass(frozen=True)
-class Record:
+class ModelRecord:
     """A model's record: where its files are, and what they were when it was written."""
 
     path: Path

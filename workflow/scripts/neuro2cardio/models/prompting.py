@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..config.inference import Method, Prompt
-from ..config.models import Usage
+from ..config.models import ModelUsage
 from ..core.errors import InputError
 from . import chat_templates, registry
 from .chat_templates import Frame
@@ -251,7 +251,7 @@ class Prompter:
         return cut + blank + 1 - tokens.stem_at
 
 
-def for_model(folder: Path, usage: Usage, prompt: Prompt, shots: Sequence[Question] = ()) -> Prompter:
+def for_model(folder: Path, usage: ModelUsage, prompt: Prompt, shots: Sequence[Question] = ()) -> Prompter:
     """The prompter of a model's folder, used as the configuration says; ``shots`` stand before each question."""
     tokenizer = registry.load_tokenizer(folder)
     return Prompter(

@@ -10,7 +10,7 @@ from ..config.models import Load
 from ..core.errors import InputError, gpu_problem
 from . import adapter_files, model_config, placement
 from .adapter_files import WEIGHTS as WEIGHTS
-from .model_files import Record
+from .model_files import ModelRecord
 from .placement import Attention
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class LoadedModel:
 
 def location(record: Path) -> Path:
     """The folder that a model's record points to. Raises `InputError` where its files are gone, or have changed."""
-    return Record(record).location()
+    return ModelRecord(record).location()
 
 
 def name(record: Path) -> str:
@@ -122,7 +122,7 @@ def check_adapter(adapter: Path, key: Mapping[str, Any], record: Path) -> None:
 
     ``key`` is the adapter that is meant, ``record`` the base model's.
     """
-    if wrong := adapter_files.problem(adapter, key, Record(record).said):
+    if wrong := adapter_files.problem(adapter, key, ModelRecord(record).said):
         raise InputError(f"{adapter}: {wrong}; delete the folder and run again")
 
 

@@ -14,13 +14,13 @@ from ..config.terms import TermReading
 from ..core.errors import InputError
 from ..core.tables import KEYS, PREDICTIONS, TERM_LOGPROBS
 from . import logprobs
-from .logprobs import Continuation, Query, Reading, Values
+from .logprobs import Continuation, Query, Readout, Values
 from .packed import Ids
 from .prompting import LETTERS, Prompter, Question, Tokens
 from .registry import LoadedModel
-from .term_logprobs import Mention, MentionSpans
+from .term_logprobs import MentionOffsets, MentionSpans
 
-Mentions = Mapping[str, Sequence[Mention]]
+Mentions = Mapping[str, Sequence[MentionOffsets]]
 QUESTIONS_AT_ONCE = 16
 """Questions handed to the model together; they are cut into passes by their tokens."""
 _BRACKETED = re.compile(r"\[\s*([A-Za-z])\s*\]")
@@ -28,7 +28,7 @@ _LONE_LETTER = re.compile(r"^\W*([A-Z])(?![A-Za-z])")
 
 
 @dataclass(frozen=True)
-class Scores:
+class ScoreTables:
     """Rows of the tables `predictions` and `term_logprobs`, without the adapter's key columns."""
 
     predictions: pd.DataFrame
@@ -67,7 +67,7 @@ class Scorer:
         questions: Sequence[Question],
         mentions: Mentions,
         progress: Callable[[Iterable[Any]], Iterable[Any]] = iter,
-    ) -> Scores:
+    ) -> ScoreTables:
         """Answers and term log-probabilities of all questions; ``progress`` wraps the batches.
 
         The longest questions come first, so that a batch that is too large for the memory shows at once. Rows come back
@@ -81,9 +81,9 @@ class Scorer:
             rows |= zip(batch, self._score_questions(posed), strict=True)
         predictions = {i: found for i, (found, _) in rows.items()}
         terms = {i: found for i, (_, found) in rows.items()}
-        return Scores(_frame(questions, predictions, PREDICTIONS), _frame(questions, terms, TERM_LOGPROBS))
+        return ScoreTables(_frame(questions, predictions, PREDICTIONS), _frame(questions, terms, TERM_LOGPROBS))
 
-    def score_naive(self, question: Question, mentions: Sequence[Mention]) -> _Rows:
+    def score_naive(self, question: Question, mentions: Sequence[MentionOffsets]) -> _Rows:
         """The reference for `score`: one sequence at a time, nothing shared, nothing left out."""
         posed = self._pose(question, mentions)
         values = [logprobs.read_naive(self.model, query) for query in posed.queries]
@@ -102,7 +102,7 @@ class Scorer:
         for p, v, t in zip(posed, values, texts, strict=True):
             yield self._prediction_rows(p, v, t), self._term_rows(p, v)
 
-    def _pose(self, question: Question, mentions: Sequence[Mention]) -> _Posed:
+    def _pose(self, question: Question, mentions: Sequence[MentionOffsets]) -> _Posed:
         forms = [(m, p) for m in self.inference.methods for p in range(permutations(self.inference, m, question))]
         cut = self.prompter.cut(question, forms, reserve=self.inference.max_new_tokens)
         asked = [part for method, p in forms for part in self._ask(question, method, p, cut)]
@@ -124,12 +124,12 @@ class Scorer:
         if method == "cloze":
             for option in question.options:
                 tokens = self.prompter.pose(question, method, option, permutation, cut)
-                readings = tuple(Reading(i, (tokens.ids[i],)) for i in range(tokens.answer, len(tokens.ids)))
+                readings = tuple(Readout(i, (tokens.ids[i],)) for i in range(tokens.answer, len(tokens.ids)))
                 yield method, permutation, tokens, Query(tokens.ids[:-1], readings)
         elif method == "letter":
             # The prompt as it is tokenised with an answer behind it, for which any letter will do.
             tokens = self.prompter.pose(question, method, LETTERS[0], permutation, cut)
-            reading = Reading(tokens.answer, self.prompter.letter_ids(len(question.options)))
+            reading = Readout(tokens.answer, self.prompter.letter_ids(len(question.options)))
             yield method, permutation, tokens, Query(tokens.ids[: tokens.answer], (reading,))
         else:
             tokens = self.prompter.pose(question, method, "", permutation, cut)

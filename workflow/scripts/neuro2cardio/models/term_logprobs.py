@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .logprobs import Query, Reading, Values
+from .logprobs import Query, Readout, Values
 from .prompting import Tokens
 
 
 @dataclass(frozen=True)
-class Mention:
+class MentionOffsets:
     """What scoring needs of a row of the mentions table: character offsets into the stem."""
 
     mention_id: str
@@ -24,12 +24,12 @@ class Mention:
 class MentionSpans:
     """Where the mentions of one question stand in its tokens; None for one that has no tokens of its own."""
 
-    mentions: tuple[Mention, ...]
+    mentions: tuple[MentionOffsets, ...]
     spans: tuple[range | None, ...]
     tokens: Tokens
 
     @classmethod
-    def find(cls, tokens: Tokens, mentions: Sequence[Mention]) -> "MentionSpans":
+    def find(cls, tokens: Tokens, mentions: Sequence[MentionOffsets]) -> "MentionSpans":
         """Locate mentions by the tokenizer's offsets. A text's first token has no probability: it counts as cut."""
         spans = [tokens.span(m.start, m.end) for m in mentions]
         return cls(tuple(mentions), tuple(s if s is None or s.start > 0 else None for s in spans), tokens)
@@ -39,9 +39,9 @@ class MentionSpans:
         """Token indices to read, each once: two mentions may overlap."""
         return sorted({i for span in self.spans if span is not None for i in span})
 
-    def readings(self) -> tuple[Reading, ...]:
+    def readings(self) -> tuple[Readout, ...]:
         """One reading for each place, in order."""
-        return tuple(Reading(i, (self.tokens.ids[i],)) for i in self.places)
+        return tuple(Readout(i, (self.tokens.ids[i],)) for i in self.places)
 
     def query(self) -> Query:
         """The text up to its last mention, for a forward pass of its own."""
@@ -74,10 +74,10 @@ class MentionSpans:
         return token == span.start or (start < end and self.tokens.text[start - 1].isspace())
 
 
-def by_question(mentions: pd.DataFrame) -> dict[str, list[Mention]]:
+def by_question(mentions: pd.DataFrame) -> dict[str, list[MentionOffsets]]:
     """The mentions table by question."""
-    found: dict[str, list[Mention]] = {}
+    found: dict[str, list[MentionOffsets]] = {}
     columns = (mentions["question_id"], mentions["mention_id"], mentions["start"], mentions["end"])
     for question_id, mention_id, start, end in zip(*columns, strict=True):
-        found.setdefault(question_id, []).append(Mention(mention_id, int(start), int(end)))
+        found.setdefault(question_id, []).append(MentionOffsets(mention_id, int(start), int(end)))
     return found

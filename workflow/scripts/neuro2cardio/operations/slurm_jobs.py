@@ -23,7 +23,7 @@ SITE = {
 """Environment variables that name a site, and the resource of every job that each becomes in slurm/config.yaml."""
 
 
-class Job(NamedTuple):
+class SlurmJob(NamedTuple):
     """A pending or running Slurm job. ``comment`` names its rule and wildcards."""
 
     job_id: str
@@ -31,20 +31,20 @@ class Job(NamedTuple):
     comment: str
 
 
-def jobs(directory: Path) -> list[Job]:
+def jobs(directory: Path) -> list[SlurmJob]:
     """This user's unfinished Slurm jobs submitted from ``directory``; empty without Slurm."""
     if shutil.which("squeue") is None:
         return []
     lines = _slurm("squeue", "--me", "--noheader", "--format=%i|%T|%j|%Z|%k").splitlines()
     fields = [line.split("|", maxsplit=4) for line in lines]
     return [
-        Job(job_id, state, comment)
+        SlurmJob(job_id, state, comment)
         for job_id, state, name, work_dir, comment in (row for row in fields if len(row) == 5)
         if name.startswith(JOB_NAME) and Path(work_dir) == directory.resolve()
     ]
 
 
-def jobs_if_any(directory: Path) -> list[Job]:
+def jobs_if_any(directory: Path) -> list[SlurmJob]:
     """Like `jobs`, but if Slurm is installed and no cluster answers, print that and return none."""
     try:
         return jobs(directory)
@@ -57,7 +57,7 @@ def jobs_if_any(directory: Path) -> list[Job]:
         return []
 
 
-def cancel(found: Sequence[Job], directory: Path, patience: float = 120) -> None:
+def cancel(found: Sequence[SlurmJob], directory: Path, patience: float = 120) -> None:
     """Cancel jobs and wait until Slurm has ended them.
 
     Raises `InputError` if some are still running after ``patience`` seconds.

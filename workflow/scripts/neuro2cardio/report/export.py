@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from ..config.inference import Inference, Prompt
-from ..config.models import Usage
+from ..config.models import ModelUsage
 from ..core import files, tables
 from ..core.adapters import BASE, Adapter, Axes
 from ..core.errors import InputError
@@ -95,7 +95,7 @@ class Export:
         asked = tables.read(self.results / "test_split/questions.parquet", tables.QUESTIONS).query("split == 'test'")
         questions = prompting.questions_of(asked)
         for model in self.axes.model:
-            usage = Usage(**{key: self.config["models"][model][key] for key in Usage.model_fields})
+            usage = ModelUsage(**{key: self.config["models"][model][key] for key in ModelUsage.model_fields})
             prompter = prompting.for_model(registry.location(self.records / model / "model.json"), usage, prompt)
             for method in (m for m in lm_eval_files.METHODS if m in inference.methods):
                 name = lm_eval_files.task_name(self.config["experiment"], model, method)
