@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from neuro2cardio.analysis import answers, power
 from neuro2cardio.config.job_settings import read_json
@@ -33,6 +34,9 @@ def main() -> None:
     families = len(grid.models) * len(grid.recipes) * len(settings.inference.methods)
     given = pilot(args.predictions, axes, exam, settings.inference.methods[0])
     rows = power.table(sizes, len(grid.seeds), families, statistics.smallest_effect, given, statistics.confidence)
+    if given.several_seeds:
+        rows["seeds_needed"] = power.seeds_needed(rows, sizes, statistics.smallest_effect, given, statistics.confidence)
+    rows = pd.concat([rows, power.of_terms(sizes, len(grid.seeds), statistics.confidence)], ignore_index=True)
     tables.write_csv(rows, args.out)
     print(power.text(rows, sizes, len(grid.seeds), given), end="")
 

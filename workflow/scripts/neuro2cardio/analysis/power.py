@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, inf, sqrt
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,12 +11,20 @@ from scipy import stats
 from scipy.optimize import brentq
 
 from ..config.analysis import SmallestEffect
+from ..questions.test_set import ALL
+from . import term_worlds
 
 POWER = 0.8
 OVER_ALL = "specialty knowledge, over all"
 EQUIVALENT = "no specialty knowledge (equivalence)"
 ONE = "one specialty's own adapter stands out"
 CLAIM_1 = "own adapter ahead of every other (claim 1)"
+_TERMS = {
+    "terms_minus_placebo": "clinical terms rise more than placebo words (claim 2)",
+    "own_by_own": "own terms rise more under the own adapter (claim 2)",
+}
+_SEEDS = (1, 2, 3, 4, 5, 7, 10, 15, 20, 30)
+"""Numbers of seeds that are tried for `seeds_needed`."""
 
 
 @dataclass(frozen=True)
@@ -26,12 +35,14 @@ class Assumptions:
         accuracy: Share of right answers.
         between: Correlation of right answers to one question between adapters of different train sets.
         within: The same between seeds of one train set.
+        several_seeds: Whether `within` is known apart from `between`.
         basis: Where these come from, in words.
     """
 
     accuracy: float = 0.45
     between: float = 0.33
     within: float = 0.49
+    several_seeds: bool = True
     basis: str = "accuracy and agreement assumed as in the simulated worlds; no pilot was found"
 
 
@@ -50,7 +61,7 @@ def measured(right: np.ndarray) -> Assumptions:
     between = float(correlation[upper & ~same].mean()) if (upper & ~same).any() else Assumptions.between
     within = float(correlation[upper & same].mean()) if (upper & same).any() else between
     basis = f"accuracy and agreement measured on {flat.shape[1]} questions and {len(flat)} adapters"
-    return Assumptions(float(right.mean()), between, max(within, between), basis)
+    return Assumptions(float(right.mean()), between, max(within, between), seeds > 1, basis)
 
 
 def table(
@@ -70,8 +81,8 @@ def table(
         confidence: Of the intervals.
 
     Returns:
-        `statement`, `found` (points, with 80%), `found_corrected` (after Holm, at worst), `matters` (points),
-        `questions_needed` (a specialty, for what matters to be found).
+        `statement`, `found` (with 80%), `found_corrected` (after Holm, at worst), `matters`, `questions_needed` (a
+        specialty, for what matters to be found) and `unit` (points).
     """
     t, alpha = len(sizes), 1 - confidence
     spread = given.accuracy * (1 - given.accuracy)
@@ -92,7 +103,7 @@ def table(
         found = _lead(t - 1, median, seeds, given, alpha)
         rows.append(_numbers(CLAIM_1, found, found, smallest.specialty, median))
     columns = ["statement", "found", "found_corrected", "matters", "questions_needed"]
-    return pd.DataFrame(rows, columns=columns)
+    return pd.DataFrame(rows, columns=columns).assign(unit="points")
 
 
 _NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(40)
@@ -157,6 +168,36 @@ def _latent(correlation: float, accuracy: float) -> float:
     return float(brentq(lambda latent: _covariance(accuracy, accuracy, latent) - wanted, 0, 0.99))
 
 
+def seeds_needed(
+    rows: pd.DataFrame, sizes: Sequence[int], smallest: SmallestEffect, given: Assumptions, confidence: float
+) -> pd.Series:
+    """For each row of `table`, the fewest seeds with which what matters is found; NA where thirty would not do."""
+    found = {k: table(sizes, k, 1, smallest, given, confidence)["found"].to_numpy() for k in _SEEDS}
+    enough = np.array([found[k] <= rows["matters"].to_numpy() for k in _SEEDS])
+    needed = [_SEEDS[int(column.argmax())] if column.any() else pd.NA for column in enough.T]
+    return pd.Series(needed, index=rows.index, dtype="Int64")
+
+
+def of_terms(sizes: Sequence[int], seeds: int, confidence: float) -> pd.DataFrame:
+    """What contrasts of terms find with 80%, over all train sets, in nats per token: rows as those of `table`.
+
+    From the intervals of made-up grids (`term_worlds`) with these sizes, 8 terms a question, and effects of words,
+    questions and single mentions of sd 0.33, 0.2 and 0.3, about as they were found with a small model.
+    """
+    world = term_worlds.TermWorld(len(sizes), int(np.median(sizes)), seeds=seeds, word=0.33, question=0.2)
+    made = term_worlds.simulate(world, 20, 0, confidence)
+    made = made[made["train_set"] == ALL].assign(half=(made["high"] - made["low"]) / 2)
+    half = made.groupby("group")["half"].mean()
+    times = 1 + stats.norm.ppf(POWER) / stats.norm.ppf((1 + confidence) / 2)
+    return pd.DataFrame(
+        [
+            {"statement": statement, "found": round(times * half[group], 3), "unit": "nats per token"}
+            for group, statement in _TERMS.items()
+            if group in half and np.isfinite(half[group])
+        ]
+    )
+
+
 def _row(
     name: str, se: float, df: float, alpha: float, families: int, matters: float, questions: float
 ) -> tuple[str, float, float, float, int]:
@@ -178,14 +219,24 @@ def text(rows: pd.DataFrame, sizes: Sequence[int], seeds: int, given: Assumption
     head = (
         f"{len(sizes)} specialties of {min(sizes)} to {max(sizes)} test questions, {seeds} "
         f"{'seed' if seeds == 1 else 'seeds'}; {given.basis} ({given.accuracy:.0%}, {given.between:.2f} between and "
-        f"{given.within:.2f} within train sets). Points of accuracy that are found with 80%:\n\n"
+        f"{given.within:.2f} within train sets). What is found with 80%:\n\n"
     )
-    shown = rows.rename(columns={"found_corrected": "corrected", "questions_needed": "questions a specialty needed"})
+    names = {"found_corrected": "corrected", "questions_needed": "questions needed", "seeds_needed": "seeds needed"}
+    shown = rows.rename(columns=names).convert_dtypes().astype(object)
     blind = rows[rows["found"] > rows["matters"]]
     warnings = "".join(
         f"This grid cannot answer: {row.statement}. Differences that matter ({row.matters:g} points) need about "
-        f"{row.questions_needed:,} test questions a specialty.\n"
+        f"{int(row.questions_needed):,} test questions a specialty{_or_seeds(row._asdict())}.\n"
         for row in blind.itertuples()
     )
     ending = warnings or "What matters can be found.\n"
-    return f"{head}{shown.to_string(index=False)}\n\n{ending}"
+    if (rows["unit"] != "points").any():
+        ending += (
+            "Terms: 8 a question, and effects of words, questions and mentions as with a small model, are assumed.\n"
+        )
+    return f"{head}{shown.where(shown.notna(), '').to_string(index=False)}\n\n{ending}"
+
+
+def _or_seeds(row: dict[str, Any]) -> str:
+    needed = row.get("seeds_needed")
+    return "" if needed is None else ", and more seeds alone do not help" if pd.isna(needed) else f", or {needed} seeds"
