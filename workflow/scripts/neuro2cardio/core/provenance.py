@@ -14,7 +14,7 @@ def sha256(path: Path | str) -> str:
 
 
 def git_blob_id(data: bytes) -> str:
-    """The id git gives a file: ``sha1("blob <length>\\0" + bytes)``."""
+    """The id git gives a file: the SHA-1 of "blob", a space, its length, a zero byte and its bytes."""
     return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
 
 

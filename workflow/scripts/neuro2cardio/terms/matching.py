@@ -12,8 +12,10 @@ from .lexicon.spelling import fold
 
 @dataclass(frozen=True, slots=True)
 class Mention:
-    """A clinical term in a text: `text == whole[start:end]`. `scope` is as in the mentions table, or `none` for a
-    clinical text that is not a term."""
+    """A clinical term in a text: ``text == whole[start:end]``.
+
+    ``scope`` is as in the mentions table, or ``none`` for a clinical text that is not a term.
+    """
 
     start: int
     end: int

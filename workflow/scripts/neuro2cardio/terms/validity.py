@@ -28,12 +28,14 @@ def validity(questions: pd.DataFrame, lexicon: pd.DataFrame, mentions: pd.DataFr
 
 
 def votes(question_ids: pd.Series, mentions: pd.DataFrame, specialties: Sequence[str]) -> np.ndarray:
-    """Votes of the terms of each question for specialties: questions x specialties, rows in the order of the ids.
-    Votes for other specialties than these are left out.
+    """Votes of the terms of each question for specialties, without votes for other specialties than these.
 
     Each term of a question has one vote, shared evenly among its specialties and weighted by its inverse document
     frequency log(N / n): a term of every second question says little about any of them. How often a term is repeated
     in a question does not count.
+
+    Returns:
+        (questions, specialties), rows in the order of the ids.
     """
     total = len(question_ids)
     row_of = {question_id: row for row, question_id in enumerate(question_ids)}

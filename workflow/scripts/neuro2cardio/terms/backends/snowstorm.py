@@ -49,8 +49,13 @@ class SnowstormBackend:
         self._concept = cache(self._look_up)
 
     def extract(self, text: str) -> list[Mention]:
-        """See `Backend.extract`. Every run of up to five words is asked for once; of overlapping matches the longest is
-        taken. Raises `InputError` where the server cannot be reached or answers with an error."""
+        """See `Backend.extract`.
+
+        The server is asked for every run of up to five words once; of overlapping matches the longest is taken.
+
+        Raises:
+            InputError: The server can't be reached, or answers with an error.
+        """
         taken = bytearray(len(text))
         found = []
         for start, end in sorted(_candidates(text), key=lambda span: (span[0] - span[1], span[0])):
