@@ -68,3 +68,22 @@ def test_files_that_cannot_be_read_and_events_of_another_form_stop_nothing(said,
 )
 def test_durations_are_short(seconds, text):
     assert progress.duration(seconds) == text
+
+
+def test_after_an_interruption_stopped_jobs_are_no_errors():
+    lines: list[str] = []
+    logger = logging.Logger("interrupted")
+    logger.addHandler(_Lines(lines))
+    logger.addFilter(progress.InterruptionMessages())
+    logger.error("RuleException: before", extra={"event": "error", "exception": "RuleException"})
+    logger.warning("Terminating processes on user request, this might take some time.")
+    logger.error("RuleException: died", extra={"event": "error", "exception": "RuleException"})
+    logger.error("", extra={"event": "LogEvent.JOB_ERROR"})
+    logger.error(
+        "WorkflowError:\nAt least one job did not complete successfully.", extra={"exception": "WorkflowError"}
+    )
+    assert lines == [
+        "RuleException: before",
+        "Terminating processes on user request, this might take some time.",
+        "interrupted: jobs that ran were stopped. The same command goes on from here",
+    ]

@@ -19,6 +19,8 @@ if (Path(PYTHON_FOLDER) / "python").exists() and os.get_exec_path()[0] != PYTHON
     os.environ.update(PATH=os.pathsep.join([PYTHON_FOLDER, *os.get_exec_path()]))
 # Threads that wait for each other give up their core meanwhile. Where a node is shared, spinning costs several times the work.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# A progress bar that is written to a log gets a line now and then, not ten each second.
+os.environ.setdefault("TQDM_MININTERVAL", "10")
 # No job asks anything of a person, and none but those that fetch asks the hub. Not where this is a module: it would hold
 # for the other rules of that workflow, too.
 if workflow.modifier.is_main_snakefile():

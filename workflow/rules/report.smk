@@ -5,7 +5,7 @@ from time import time
 from snakemake.logging import logger
 from snakemake_interface_logger_plugins.common import LogEvent
 
-from neuro2cardio.operations.progress import ProgressMessages
+from neuro2cardio.operations.progress import InterruptionMessages, ProgressMessages
 
 PARSED = time()
 
@@ -16,6 +16,7 @@ if DRY_RUN and not (workflow.output_settings.printshellcmds or workflow.output_s
 # Jobs parse the workflow too; only the process that the user started reports.
 if workflow.is_main_process and not any(isinstance(handler, ProgressMessages) for handler in logger.handlers):
     logger.addHandler(ProgressMessages(logger))
+    logger.addFilter(InterruptionMessages())
 
 
 PAGE = f"{RESULTS}/report/index.html"

@@ -15,6 +15,11 @@ _WORTH_SAYING = 60.0
 _SHARE = 0.1
 """Of the training steps: over so many at the start and at the end, the loss is averaged."""
 
+_STOPPING = "Terminating processes on user request"
+"""How Snakemake's message after Ctrl-C begins."""
+_UNFINISHED = "At least one job did not complete successfully."
+"""How its last message ends."""
+
 
 class ProgressMessages(logging.Handler):
     """Listens to Snakemake's log events and logs a line when a job has finished."""
@@ -77,6 +82,25 @@ class ProgressMessages(logging.Handler):
             return f", about {duration(left)} left"
         # Of the rules that take long, none may have ended yet: "more than 1 s" says nothing.
         return f", more than {duration(left)} left" if left > _WORTH_SAYING else ""
+
+
+class InterruptionMessages(logging.Filter):
+    """Filter for Snakemake's logger: after Ctrl-C, one sentence instead of an error for each job that was stopped."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._interrupted = False
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Drop the errors of jobs that were stopped; see `logging.Filter.filter`."""
+        said = record.getMessage()
+        self._interrupted = self._interrupted or said.startswith(_STOPPING)
+        if not self._interrupted:
+            return True
+        if said.endswith(_UNFINISHED):
+            record.msg, record.args = "interrupted: jobs that ran were stopped. The same command goes on from here", ()
+        event = str(getattr(record, "event", "")).rpartition(".")[2].lower()
+        return event != "job_error" and getattr(record, "exception", None) != "RuleException"
 
 
 def result(rule: str, outputs: Sequence[Path]) -> str:
