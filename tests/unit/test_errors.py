@@ -26,6 +26,10 @@ from neuro2cardio.core import errors
             "the disk is full (results/x); free some space",
         ),
         (OSError(errno.EDQUOT, "Disk quota exceeded"), "the disk quota is used up; free some space"),
+        (
+            FileNotFoundError(errno.ENOENT, "No usable temporary directory found in ['/x']"),
+            "set TMPDIR to one with free",
+        ),
     ],
 )
 def test_what_its_user_can_fix_ends_a_command_with_a_sentence(raised, said):

@@ -1,13 +1,17 @@
 """The profiles: nothing of a site stands in them, and they do not contradict each other."""
 
+import os
+from pathlib import Path
 import re
 import subprocess
 import sys
 
 import pytest
-from tiny_grid import CHECKOUT, Checkout, environment
+from tiny_grid import CHECKOUT, Checkout, environment, wait_for
 import yaml
 import yte
+
+from neuro2cardio.operations import slurm_jobs
 
 VARIABLES = {
     "NEURO2CARDIO_PARTITION": "cpu",
@@ -99,3 +103,133 @@ def test_a_second_profile_that_drops_the_account_is_refused_by_name(new_grid: Ch
     done = subprocess.run(command, cwd=grid.directory, env=variables, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "drops what these variables ask for: NEURO2CARDIO_ACCOUNT (slurm_account), " in done.stdout + done.stderr
+
+
+BASE, LOG = "results/tiny/predictions/tiny/base.parquet", "logs/tiny/infer_base/tiny.log"
+SBATCH = """#!/bin/sh
+printf '%s\\n' "$@" > "$(mktemp "$CALLS/XXXXXX")"
+echo 'sbatch: error: invalid account' >&2
+exit 1
+"""
+SACCTMGR = "#!/bin/sh\nprintf '123456\\ntheirs\\n'\n"
+MYSITE = """
+default-resources:
+  mem_mb: 2000
+  runtime: 30
+  slurm_account: "'theirs'"
+  slurm_partition: "'cpu'"
+  slurm_extra: "'--mail-user=other@example.org --mail-type=END'"
+"""
+
+
+@pytest.fixture(scope="module")
+def before_scoring(new_grid: Checkout) -> Checkout:
+    """A grid in which all is made that scoring the base model needs."""
+    grid = new_grid.copy(new_grid.directory.with_name("before-scoring"))
+    grid.snakemake("--cores", "2", "--until", "fetch_model", "test_split", "--", BASE)
+    return grid
+
+
+@pytest.fixture
+def submitted(before_scoring: Checkout, tmp_path):
+    """What sbatch gets for the job that scores the base model, at each attempt, and what is on the screen.
+
+    The sbatch of the test writes down what it is told, and refuses.
+    """
+
+    def submit(*profiles: str) -> tuple[list[list[str]], str]:
+        grid = before_scoring.copy(tmp_path / "grid")
+        for folder in ("bin", "calls", "mysite"):
+            (grid / folder).mkdir()
+        (grid / "mysite/config.yaml").write_text(MYSITE)
+        for name, text in {"sbatch": SBATCH, "sacctmgr": SACCTMGR}.items():
+            (grid / "bin" / name).write_text(text)
+            (grid / "bin" / name).chmod(0o755)
+        (grid / LOG).parent.mkdir(parents=True)
+        (grid / LOG).write_text("what an earlier try said")
+        variables = environment() | VARIABLES | {"CALLS": str(grid / "calls")}
+        variables["PATH"] = f"{grid / 'bin'}:{variables['PATH']}"
+        command = [sys.executable, "-m", "snakemake", *(w for p in profiles for w in ("--profile", p)), "-j", "2", BASE]
+        done = subprocess.run(command, cwd=grid.directory, env=variables, capture_output=True, text=True, check=False)
+        said = done.stdout + done.stderr
+        assert done.returncode == 1, said
+        calls = [path.read_text().splitlines() for path in (grid / "calls").iterdir()]
+        assert calls, said
+        return sorted(calls, key=lambda words: int(words[words.index("--mem") + 1])), said
+
+    return submit
+
+
+def test_what_sbatch_gets_for_a_gpu_job(submitted):
+    calls, said = submitted("slurm")
+    assert [(words[words.index("--mem") + 1], words[words.index("-t") + 1]) for words in calls] == [
+        ("1500", "10"),
+        ("3000", "20"),
+        ("4500", "30"),
+    ]
+    for words in calls:
+        assert words[words.index("-A") + 1] == "123456"
+        assert words[words.index("-p") + 1] == "gpu"
+        assert {"--gpus=a100:1", "--qos=long", "--mail-user=someone@example.org", "--requeue"} <= set(words)
+        assert any(word.startswith("--cpus-per-") and word.endswith("=1") for word in words)
+        assert words[words.index("--comment") + 1] == "rule_infer_base_wildcards_tiny"
+    assert "sbatch: error: invalid account" in said
+    assert f"Logfile {LOG} not found" in said
+    assert "what an earlier try said" not in said
+
+
+def test_what_sbatch_gets_with_a_second_profile(submitted):
+    calls, _ = submitted("slurm", "mysite")
+    for words in calls:
+        assert words[words.index("-A") + 1] == "theirs"
+        assert words[words.index("-p") + 1] == "gpu"
+        assert {"--gpus=a100:1", "--qos=long", "--mail-user=other@example.org"} <= set(words)
+        assert "--mail-user=someone@example.org" not in words
+
+
+@pytest.fixture
+def controller(tmp_path, monkeypatch):
+    """Starts slurm/controller.sh as Slurm would, with a Snakemake and an sbatch that write down what they are told."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    scripts = {
+        "snakemake": 'trap "echo interrupted >> calls; exit 1" INT\necho snakemake "$@" >> calls\n'
+        '[ -n "${BRIEF:-}" ] && exit 3\nwhile true; do sleep 0.05; done\n',
+        "sbatch": 'echo sbatch "$@" >> calls\n',
+    }
+    for name, text in scripts.items():
+        (programs / name).write_text(f"#!/bin/bash\n{text}")
+        (programs / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    site = {"SUBMIT_DIR": str(tmp_path), "JOB_ID": "7", "JOB_ACCOUNT": "abc", "JOB_PARTITION": "long"}
+    for name, value in site.items():
+        monkeypatch.setenv(f"SLURM_{name}", value)
+    command = ["bash", str(CHECKOUT / "slurm/controller.sh"), "specialty_cardiology", "-n"]
+    return lambda: subprocess.Popen(command), lambda: (tmp_path / "calls").read_text().splitlines()
+
+
+def test_a_controller_whose_time_is_up_ends_its_jobs_and_submits_itself_again(controller):
+    start, calls = controller
+    job = start()
+    wait_for(lambda: Path(os.environ["SLURM_SUBMIT_DIR"], "calls").exists(), 20, "the start of Snakemake")
+    job.terminate()
+    assert job.wait(20) == 0
+    again = "-A abc -p long --dependency=afterany:7 slurm/controller.sh specialty_cardiology -n"
+    assert calls() == ["snakemake --profile slurm -j 64 specialty_cardiology -n", "interrupted", f"sbatch {again}"]
+
+
+def test_a_controller_that_ends_by_itself_is_not_submitted_again(controller, monkeypatch):
+    monkeypatch.setenv("BRIEF", "1")
+    start, calls = controller
+    assert start().wait(20) == 3
+    assert len(calls()) == 1
+
+
+def test_recovery_does_not_take_the_controllers_job_for_one_of_its_own():
+    asked = dict(
+        re.findall(r"^#SBATCH --([\w-]+)=(\S+)$", (CHECKOUT / "slurm/controller.sh").read_text(), re.MULTILINE)
+    )
+    assert not asked["job-name"].startswith(slurm_jobs.JOB_NAME)
+    # Time enough to end its jobs, and a signal for the script alone.
+    assert asked["signal"] == "B:TERM@300"
+    assert {"time", "mem", "output"} <= asked.keys()

