@@ -200,3 +200,148 @@ def test_a_missing_configuration_is_named_with_the_nearest_one(tmp_path: Path):
     (tmp_path / "link.yaml").symlink_to("gone.yaml")
     with pytest.raises(InputError, match=r"link\.yaml is a link to gone\.yaml"):
         yaml_files.check(tmp_path / "link.yaml")
+
+
+OPENAI = {"annotator": {"backend": "openai", "model": "m", "base_url": "http://localhost:8000/v1"}}
+TABLE = {"source": "table", "files": {"all": "x.csv"}}
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"dataset.annotation": {"annotater": {}}}, "annotation.annotater: unknown key; did you mean 'annotator'?"),
+        ({"dataset.general": {**TABLE, "file": 1}}, "dataset.general.file: unknown key; did you mean 'files'?"),
+        (
+            {"models.m": {"source": "pypi", "wheel": {"packige": "x"}, "file": "f"}},
+            "models.m.wheel.packige: unknown key; did you mean 'package'?",
+        ),
+        (
+            {"dataset.annotation": {"annotator": {**OPENAI["annotator"], "prices": {"inputs": 1}}}},
+            "prices.inputs: unknown key; did you mean 'input'?",
+        ),
+    ],
+)
+def test_a_misspelled_key_of_a_part_that_may_be_missing_is_named(change, said):
+    assert said in refused(change)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"recipes.r.rank": True},
+        {"recipes.r.warmup": False},
+        {"grid.seeds": [True]},
+        {"grid.seeds": [1, False]},
+        {"dataset.train_size": True},
+        {"dataset.test_size": True},
+        {"inference": {"permutations": True}},
+        {"inference": {"base_shots": False}},
+        {"models.m.resources": {"gpu": True}},
+        {"statistics": {"smallest_effect": {"all": True}}},
+        {"prompt": {"cloze": False}},
+    ],
+)
+def test_a_truth_value_is_no_number_and_no_text(change):
+    assert "is a truth value; YAML takes yes, no, on and off for one too" in refused(change)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"recipes.r.epochs": 10**19}, "larger than 4294967296"),
+        ({"recipes.r.weight_decay": 1e30}, "larger than 4294967296"),
+        ({"models.m.resources": {"mem_mb": 10**12}}, "larger than 4294967296"),
+        ({"inference": {"batch_tokens": 2**63}}, "larger than 4294967296"),
+        ({"recipes.r.learning_rate": 1e-300}, "smaller than 1e-12"),
+        ({"statistics": {"confidence": 1e-300}}, "smaller than 1e-12"),
+        ({"recipes.r.learning_rate": float("nan")}, "finite number"),
+        ({"recipes.r.weight_decay": -float("inf")}, "finite number"),
+        ({"prompt": {"system": "a\x00b"}}, "which no file can hold"),
+        ({"prompt": {"letter": "half \ud83d"}}, "which no file can hold"),
+        ({"experiment": "x" * 101}, "at most 100 characters"),
+        ({"experiment": "x "}, "experiment: "),
+        ({"models.m": {"source": "hub", "id": "../x"}}, "models.m.id: "),
+        ({"models.m": {"source": "hub", "id": "a b/c"}}, "models.m.id: "),
+        (
+            {"models.m": {"source": "hub", "id": "a/b", "revision": ""}},
+            "models.m.revision: one line of text, not empty",
+        ),
+        ({"dataset.origin": {**TABLE, "columns": {"stem": ""}}}, "columns.stem: one line of text, not empty"),
+        ({"dataset.origin": {**TABLE, "columns": {"options": ["a", " "]}}}, "one line of text, not empty"),
+        ({"dataset.origin": {**TABLE, "columns": {"options": ["a", "a"]}}}, "contains duplicates: 'a'"),
+        (
+            {"dataset.origin": {**TABLE, "specialties": {"Heart": "Cardiology", "heart ": None}}},
+            "'Heart' and 'heart ' are one name, and mean 'Cardiology' and None",
+        ),
+        ({"dataset.further_specialties": ["Eye; ear"]}, "'Eye; ear' has ';', which separates names in sheets"),
+        ({"dataset.further_specialties": ["Others"]}, "'Others' is the name of something else in all tables"),
+        ({"dataset.further_specialties": ["x" * 61]}, "is longer than 60 characters"),
+        (
+            {"models.m.chat_template_kwargs": {"tokenize": True}},
+            "chat_template_kwargs: 'tokenize' is set by the workflow",
+        ),
+        ({"models.m.chat_template_kwargs": {"": True}}, "chat_template_kwargs: '' is set by the workflow"),
+    ],
+)
+def test_what_nothing_could_mean_is_refused(change, said):
+    assert said in refused(change)
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("", "it is empty or has control characters"),
+        (" ", "it is empty or has control characters"),
+        ("a\nb", "it is empty or has control characters"),
+        ("{model}.csv", "Snakemake takes { and } in a path for a wildcard"),
+        ("~/exam.csv", "a path that starts with ~"),
+        ("-x.csv", "a path that starts with -"),
+        ("x" * 300, "longer than 255 bytes"),
+    ],
+)
+def test_a_path_that_no_job_could_be_given_is_refused(path, said):
+    assert said in refused({"models.m.path": path})
+    assert said in refused({"dataset.origin": {**TABLE, "files": {"all": path}}})
+    assert said in refused({"terms": {"lexicon": {"backend": "json", "path": path}}})
+    assert said in refused({"dataset.annotation": {**OPENAI, "verification": {"experts": {"anna": path}}}})
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "localhost:8000/v1",
+        "https://",
+        "https:///v1",
+        "http://:8000/v1",
+        "http://a b/v1",
+        "http://a.example/v 1",
+        "http://a.example/v1\n",
+        "http://a.example:0/v1",
+        "http://a.example:99999/v1",
+        "http://a.example:x/v1",
+        "http://[::1/v1",
+        "http://a..example/v1",
+        "http://-a.example/v1",
+        "http://a.example\\v1",
+        "http://me:pw@a.example/v1",
+        "http://a.example/v1?key=x",
+        "http://a.example/v1#",
+        "ftp://a.example",
+        "file:///etc/passwd",
+    ],
+)
+def test_a_url_that_no_server_has_is_refused(url):
+    assert "base_url: " in refused({"dataset.annotation": {"annotator": {**OPENAI["annotator"], "base_url": url}}})
+    assert "url: " in refused({"terms": {"lexicon": {"backend": "snowstorm", "url": url}}})
+
+
+@pytest.mark.parametrize(
+    "url", ["http://[::1]:8000/v1", "HTTP://LOCALHOST/v1", "https://a.example:443/x/v1/", "http://10.0.0.1:1/v1"]
+)
+def test_a_url_of_any_usual_form_is_taken(url):
+    config = {
+        **RIGHT,
+        "dataset": {"origin": TABLE, "annotation": {"annotator": {**OPENAI["annotator"], "base_url": url}}},
+    }
+    assert settings.load(config).dataset.annotation.annotator.base_url == url

@@ -1,34 +1,18 @@
 """How questions without specialties are annotated."""
 
-from pathlib import Path
 import re
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
 
-from .sections import Fraction, Name, NamedOnce, Section, Seed
+from .sections import Fraction, Name, NamedOnce, OneLine, Section, Seed, UserPath
+from .urls import server_url
 
 
 def _base_url(url: str) -> str:
     """The address under which a server has `/chat/completions`."""
-    if "@" in url:
-        raise ValueError(
-            "a name or password in a URL would be written to records and logs; put the key into an environment "
-            "variable, and name that in key_variable"
-        )
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        host = None
-    if not re.match("https?://", url, re.IGNORECASE):
-        raise ValueError("a URL starts with https://, or with http:// for a server on this machine")
-    if not host or any(character.isspace() for character in url):
-        raise ValueError("not a URL; write it like http://localhost:8000/v1")
-    if parts.query or parts.fragment:
-        raise ValueError("a URL with ? or # cannot be a base; it ends before /chat/completions")
-    if parts.path.rstrip("/").endswith("/completions"):
+    if urlsplit(server_url(url)).path.rstrip("/").endswith("/completions"):
         raise ValueError("it ends before /chat/completions, which is added to it")
     return url
 
@@ -53,7 +37,7 @@ class OpenAIAnnotator(Section):
     """A server with OpenAI's chat completions: OpenAI, vLLM, llama.cpp, `transformers serve`."""
 
     backend: Literal["openai"]
-    model: str
+    model: Annotated[OneLine, Field(max_length=200)]
     base_url: Annotated[str, AfterValidator(_base_url)] = "https://api.openai.com/v1"
     key_variable: Annotated[str, AfterValidator(_variable)] | None = None
     """The environment variable with the API key, which no file contains. Null: `OPENAI_API_KEY` for OpenAI's own
@@ -128,7 +112,7 @@ class Verification(Section):
     per_specialty: Annotated[int, Field(ge=0)] = 10
     """More are drawn until each specialty that won has so many."""
     seed: Seed = 0
-    experts: dict[Name, Path] = {}
+    experts: dict[Name, UserPath] = {}
     """Expert -> the completed sheet (CSV, JSON, Parquet), or a Label Studio export (JSON)."""
 
 
@@ -138,7 +122,7 @@ class Annotation(Section):
     annotator: Annotated[OpenAIAnnotator | ModelAnnotator | LexiconAnnotator, Field(discriminator="backend")]
     licence: str = ""
     """Of the source, as the data card of the release states it."""
-    prompts: Path | None = None
+    prompts: UserPath | None = None
     """A folder with the five prompts and `shown.txt`; null: the project's own."""
     candidates: Annotated[list[str], NamedOnce] | None = None
     """The possible answers, besides Others; null: the 55 specialties of the study."""

@@ -1,6 +1,6 @@
 """Where questions come from, and how splits and train sets are made from them."""
 
-from pathlib import Path
+import re
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -8,20 +8,20 @@ from pydantic import Field, model_validator
 from ..core import specialties
 from .annotation import Annotation
 from .grid import CONTROLS
-from .sections import RESERVED, AnySpecialty, Fraction, NamedOnce, Section
+from .sections import RESERVED, AnySpecialty, Fraction, HubId, NamedOnce, OneLine, Section, UserPath
 from .wheels import HPO_WHEEL, Wheel
 
-_RESERVED = (*RESERVED, "few-shot", *CONTROLS)
-"""What stands beside specialties in tables, paths and targets."""
+_RESERVED = (*RESERVED, "few-shot", *CONTROLS, "others", "other", "none", "random")
+"""What stands beside specialties in tables, paths, targets and answers of annotators."""
+_LONGEST_NAME = 60
 Labels = Literal["all", "primary"]
-_HUB_ID = r"^[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)?$"
 
 
 class SMedQA(Section):
     """The official release of S-MedQA, pinned by commit and git blob id, or a local copy of its files."""
 
     source: Literal["s-medqa"]
-    directory: Path | None = None
+    directory: UserPath | None = None
     """A folder with S-MedQA_{train,validation,test}.json, or some of them. Without it, they are downloaded."""
 
 
@@ -35,17 +35,17 @@ class HPO(Section):
 class Columns(Section):
     """The columns of a user's table."""
 
-    stem: str = "question"
-    options: str | Annotated[list[str], NamedOnce] = "options"
+    stem: OneLine = "question"
+    options: OneLine | Annotated[list[OneLine], NamedOnce] = "options"
     """One column with a list or a letter -> text mapping, or one column for each option."""
-    answer: str = "answer"
+    answer: OneLine = "answer"
     """A column with the option's text, its letter or label, or its position."""
     answer_is: Literal["text", "letter", "index", "number"] = "text"
     """`letter`: also any label that the source gives its options. `index` counts from 0, `number` from 1."""
-    specialty: str | None = "specialty"
+    specialty: OneLine | None = "specialty"
     """A column with one specialty or a list of them. Null: there is none; see `dataset.annotation`."""
-    votes: str | None = None
-    id: str | None = None
+    votes: OneLine | None = None
+    id: OneLine | None = None
     """A column with your own identifiers. They are in every table, and splits depend on them, so that correcting a typo
     moves no question. Null: an identifier is made from the text."""
 
@@ -54,9 +54,9 @@ class HuggingFace(Section):
     """A data set of the Hugging Face hub (Parquet, JSON or CSV; no scripts)."""
 
     source: Literal["huggingface"]
-    id: Annotated[str, Field(pattern=_HUB_ID)]
-    revision: Annotated[str, Field(min_length=1)]
-    name: str | None = None
+    id: HubId
+    revision: OneLine
+    name: OneLine | None = None
     """The data set's configuration, where it has several."""
     splits: Annotated[dict[str, Literal["train", "validation", "test"]], Field(min_length=1)]
     """The data set's name of a split -> ours."""
@@ -69,7 +69,7 @@ class Table(Section):
     """The user's own JSON, JSONL, CSV or Parquet files."""
 
     source: Literal["table"]
-    files: Annotated[dict[Literal["train", "validation", "test", "all"], Path], Field(min_length=1)]
+    files: Annotated[dict[Literal["train", "validation", "test", "all"], UserPath], Field(min_length=1)]
     """`all`: one file, from which the splits are made."""
     columns: Columns = Columns()
     specialties: dict[str, AnySpecialty | None] = {}
@@ -146,11 +146,35 @@ class Dataset(Section):
         for name, slug in zip(self.further_specialties, slugs, strict=True):
             if known := specialties.find(name):
                 raise ValueError(f"further_specialties: {name!r} is {known}, one of the fifteen; leave it out")
+            if unfit := re.search(r"[;|,\n\r\t\x00]", name):
+                raise ValueError(
+                    f"further_specialties: {name!r} has {unfit.group()!r}, which separates names in sheets"
+                )
+            if len(name) > _LONGEST_NAME or name != name.strip():
+                raise ValueError(
+                    f"further_specialties: {name!r} is longer than {_LONGEST_NAME} characters, or has blanks around it"
+                )
             if slug in _RESERVED:
                 raise ValueError(f"further_specialties: {name!r} is the name of something else in all tables")
             if not slug or slugs.count(slug) > 1:
                 raise ValueError(f"further_specialties: {name!r} needs letters that no other of them has in this order")
         return self
+
+    @model_validator(mode="after")
+    def _one_meaning(self) -> Self:
+        meanings: dict[str, tuple[str, str | None]] = {}
+        for name, ours in getattr(self.origin, "specialties", {}).items():
+            other, meant = meanings.setdefault(specialties.key(name), (name, ours))
+            if meant != ours:
+                raise ValueError(
+                    f"origin.specialties: {other!r} and {name!r} are one name, and mean {meant!r} and {ours!r}"
+                )
+        return self
+
+    @property
+    def all_specialties(self) -> tuple[str, ...]:
+        """The fifteen, and those of the user's own."""
+        return (*specialties.SPECIALTIES, *self.further_specialties)
 
     def own_names(self) -> dict[str, str | None]:
         """The user's own names of specialties (`specialties.key`), and what they mean; None: left out."""

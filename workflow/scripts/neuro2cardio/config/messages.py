@@ -49,22 +49,26 @@ def _keys_beside(settings: type[BaseModel], location: tuple[Any, ...]) -> list[s
     annotation: Any = settings
     for part in location[:-1]:
         annotation = _step(annotation, part)
-    return list(annotation.model_fields)
+    return list(_plain(annotation).model_fields)
 
 
 def _step(annotation: Any, part: Any) -> Any:
     """The type at one part of an error's location: of a field, a dict's value, or a union's member."""
-    if get_origin(annotation) is Annotated:
-        annotation = get_args(annotation)[0]
+    annotation = _plain(annotation)
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation.model_fields[part].annotation
     if get_origin(annotation) is dict:
         return get_args(annotation)[1]
-    members = [member for member in get_args(annotation) if member is not NoneType]
-    if len(members) == 1:
-        return _step(members[0], part)
-    for member in members:
+    for member in get_args(annotation):
         tag = member.model_fields.get("source") or member.model_fields.get("backend")
         if tag is not None and part in get_args(tag.annotation):
             return member
     return annotation
+
+
+def _plain(annotation: Any) -> Any:
+    """A type without what is said about it, and without the None that may stand in its place."""
+    if get_origin(annotation) is Annotated:
+        return _plain(get_args(annotation)[0])
+    members = [member for member in get_args(annotation) if member is not NoneType]
+    return _plain(members[0]) if NoneType in get_args(annotation) and len(members) == 1 else annotation

@@ -1,15 +1,22 @@
 """The registry of base models, and the resources that their jobs request."""
 
-from pathlib import Path
 import re
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from .sections import Section
+from .sections import HubId, OneLine, Section, UserPath
 from .wheels import SMOLLM2_FILE, SMOLLM2_WHEEL, Wheel
 
 Load = Literal["auto", "bfloat16", "float32", "4bit"]
+_NOT_FOR_TEMPLATES = frozenset(
+    {
+        *("conversation", "messages", "chat_template", "tools", "documents", "tokenize", "add_generation_prompt"),
+        *("continue_final_message", "padding", "truncation", "max_length", "return_tensors", "return_dict"),
+        *("return_assistant_tokens_mask", "tokenizer_kwargs"),
+    }
+)
+"""Arguments of transformers' `apply_chat_template` that reach no template."""
 
 
 class Resources(Section):
@@ -40,6 +47,15 @@ class ModelUsage(Section):
     chat_template_kwargs: dict[str, bool | int | float | str] = {}
     """Values for the chat template: `enable_thinking: false` (the default), `date_string: "26 Jul 2024"`, ..."""
 
+    @model_validator(mode="after")
+    def _template_values(self) -> Self:
+        for name in self.chat_template_kwargs:
+            if not name.isidentifier() or name in _NOT_FOR_TEMPLATES:
+                raise ValueError(
+                    f"chat_template_kwargs: {name!r} is set by the workflow, or is not the name of a template's value"
+                )
+        return self
+
 
 class _Model(ModelUsage):
     resources: Resources = Resources()
@@ -55,7 +71,7 @@ class WheelFile(Section):
     """A file inside a wheel."""
 
     wheel: Wheel
-    file: str
+    file: OneLine
     """Its path inside the wheel."""
 
 
@@ -67,7 +83,7 @@ class PyPIModel(_Model):
 
     source: Literal["pypi"]
     wheel: Wheel | None = None
-    file: str | None = None
+    file: OneLine | None = None
     """The GGUF's path inside the wheel."""
     parts: list[WheelFile] = []
     """Instead of `wheel` and `file`: the parts of one GGUF, in their order, where it is too large for one wheel."""
@@ -102,15 +118,15 @@ class HubModel(_Model):
     """A model of the Hugging Face hub. The commit that the revision resolved to is recorded."""
 
     source: Literal["hub"]
-    id: str
-    revision: str = "main"
+    id: HubId
+    revision: OneLine = "main"
 
 
 class PathModel(_Model):
     """A local folder in Hugging Face form, weights as safetensors."""
 
     source: Literal["path"]
-    path: Path
+    path: UserPath
 
 
 Model = Annotated[PyPIModel | HubModel | PathModel, Field(discriminator="source")]

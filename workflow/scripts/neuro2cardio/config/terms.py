@@ -1,11 +1,11 @@
 """Which words count as clinical terms, and how their probability is read."""
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from .sections import Fraction, NamedOnce, Section
+from .sections import Fraction, NamedOnce, OneLine, Section, UserPath
+from .urls import ServerUrl
 from .wheels import HPO_WHEEL, ICD10CM_WHEEL, Wheel
 
 
@@ -21,7 +21,7 @@ class SciSpacy(Section):
     """Experimental: UMLS linking with scispacy, never run by its authors. The user installs its models and UMLS."""
 
     backend: Literal["scispacy"]
-    model: str = "en_core_sci_lg"
+    model: OneLine = "en_core_sci_lg"
     threshold: Fraction = 0.85
 
 
@@ -29,15 +29,15 @@ class Snowstorm(Section):
     """The user's own SNOMED CT terminology server."""
 
     backend: Literal["snowstorm"]
-    url: str
-    branch: str = "MAIN"
+    url: ServerUrl
+    branch: OneLine = "MAIN"
 
 
 class Dictionary(Section):
     """A JSON file: term -> list of specialties."""
 
     backend: Literal["json"]
-    path: Path
+    path: UserPath
 
 
 Lexicon = Annotated[Embedded | SciSpacy | Snowstorm | Dictionary, Field(discriminator="backend")]
