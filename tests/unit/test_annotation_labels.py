@@ -7,7 +7,7 @@ from hypothesis import given, strategies as st
 import pytest
 
 from neuro2cardio.annotation import prompts
-from neuro2cardio.annotation.labels import CANDIDATES, OTHERS, canonical, check_candidates
+from neuro2cardio.annotation.labels import CANDIDATES, OTHERS, candidates, canonical
 from neuro2cardio.annotation.reading import read_answer
 from neuro2cardio.core import specialties
 from neuro2cardio.core.errors import InputError
@@ -63,7 +63,7 @@ def test_one_label_however_it_is_dressed(text, label):
             "Cardiology, Neurology, Nephrology, Urology, Oncology",
             "several labels: Cardiology, Nephrology, Neurology, Oncology, ...",
         ),
-        ("The patient is a cardiologist, and the answer is: Flumazenil", "unknown label 'Flumazenil'"),
+        ("The patient is a cardiologist, and the answer is: Flumazenil", "named, and not as the answer"),
         ("Specialty: hepatobiliary medicine", "unknown label 'hepatobiliary medicine'"),
         ("Die Frage gehört zur Kardiologie.", "no label in the answer"),
         ("这个问题属于心脏病学。", "no label in the answer"),
@@ -114,9 +114,47 @@ def test_every_candidate_is_read_back(name, dress):
 
 
 def test_candidates_of_a_user_are_checked():
-    assert check_candidates(["pulmonology", "Cardiology"]) == ("Respiratory medicine", "Cardiology")
-    with pytest.raises(InputError, match="unknown specialty 'Cardiolgy'; did you mean 'Cardiology'"):
-        check_candidates(["Cardiolgy"])
-    with pytest.raises(InputError, match="'Cardiology' twice"):
-        check_candidates(["Cardiology", "cardiology"])
+    assert candidates(["pulmonology", "Cardiology"]) == ["Respiratory medicine", "Cardiology"]
+    with pytest.raises(
+        InputError, match=r"unknown specialty 'Cardiolgy'; did you mean 'Cardiology'.*further_specialties"
+    ):
+        candidates(["Cardiolgy"])
+    with pytest.raises(InputError, match="'Cardiology' is there twice"):
+        candidates(["Cardiology", "cardiology"])
+    with pytest.raises(InputError, match="'none' is Others, which may always be answered"):
+        candidates(["Cardiology", "none"])
     assert canonical("none") == OTHERS
+
+
+def test_candidates_may_be_the_users_own():
+    own = {"sleep medicine": "Sleep medicine", "heart": "Cardiology"}
+    assert candidates(["Heart", "sleep  medicine"], ["Sleep medicine"], own) == ["Cardiology", "Sleep medicine"]
+    assert candidates(None) is None
+    every = candidates(None, ["Sleep medicine", "urology"], own)
+    assert len(every) == 56
+    assert every[-2:] == ["Sleep medicine", "urology"]
+    assert "Urology" not in every
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("Specialty: Sleep medicine", "Sleep medicine"),
+        ("SLEEP MEDICINE.", "Sleep medicine"),
+        ("This question belongs to sleep medicine.", "Sleep medicine"),
+        ('{"specialty": "sleep medicine"}', "Sleep medicine"),
+        ("Specialty: UROLOGY", "urology"),
+        ("Specialty: Cardiology", "Cardiology"),
+        ("Not sleep medicine", ""),
+        ("The patient was seen in sleep medicine.", ""),
+        ("Sleep medicine or Cardiology", ""),
+    ],
+)
+def test_own_specialties_are_read_like_the_others(text, label):
+    assert read_answer(text, ["Cardiology", "Sleep medicine", "urology"]).label == label
+
+
+def test_an_own_name_that_is_the_start_of_another_is_not_read_from_an_answer_cut_off():
+    given = ["Sleep", "Sleep surgery"]
+    assert read_answer("Specialty: Sleep", given, cut_off=True).label == ""
+    assert read_answer("Specialty: Sleep", given).label == "Sleep"

@@ -39,6 +39,11 @@ THOUGHTS = {
     "a terminal": "Thinking...\nSpecialty: Neurology?\n...done thinking.\n\n{}",
     "a folded block": '<details type="reasoning"><summary>Thought</summary>Neurology</details>\n{}',
     "a block of code": "```thinking\nSpecialty: Neurology\n```\n{}",
+    "a budget of thoughts": "<seed:cot_budget_reflect>Neurology</seed:cot_budget_reflect>{}",
+    "a name before": "<o1_thinking>Neurology</o1_thinking>{}",
+    "a name behind": "<thinking_process>Specialty: Neurology</thinking_process>\n{}",
+    "steps": "<step-by-step>Specialty: Neurology</step-by-step>\n{}",
+    "a draft": "<draft>Specialty: Neurology</draft>\n{}",
     "several": "<think>Neurology</think>Specialty: Neurology<think>no</think>{}",
 }
 
@@ -117,7 +122,7 @@ def test_the_first_choice_is_the_vote(text):
         ("Could it be Cardiology? Hardly.", "denied or doubted"),
         ("❌ Cardiology", "denied or doubted"),
         ('{"specialty": "not Cardiology"}', "denied or doubted"),
-        ("Maybe specialty: Neurology? No, chest pain.", "denied or doubted"),
+        ("Maybe specialty: Neurology? No, chest pain.", "no label in the answer"),
         ("It is Cardiology. Wait, that is wrong.", "taken back"),
         ("Specialty: Cardiology\n\nNo, wait.", "taken back"),
         ("Secondary specialty: Cardiology", "no label in the answer"),
@@ -138,6 +143,107 @@ def test_the_first_choice_is_the_vote(text):
 def test_what_is_not_meant_is_no_vote(text, problem):
     reading = read_answer(text)
     assert (reading.label, reading.problem) == ("", problem)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        # An example, a format, somebody else's words.
+        "Example: Specialty: Cardiology",
+        "Example:\nSpecialty: Cardiology",
+        "For example, Specialty: Cardiology",
+        'e.g. "Specialty: Cardiology"',
+        'The format is "Specialty: Cardiology".',
+        "You should answer like this: Specialty: Cardiology",
+        "Previous question's specialty: Cardiology",
+        "You want me to say Cardiology.",
+        "One might say Cardiology.",
+        "Some would argue the answer is Cardiology, but I disagree.",
+        '{"type": "object", "properties": {"specialty": {"enum": ["Cardiology"]}}}',
+        '{"example": {"specialty": "Cardiology"}}',
+        # What is least, last, wrong, or ruled out.
+        "The last specialty I would pick is Cardiology",
+        "The least fitting specialty is Cardiology.",
+        "Discarded: Cardiology",
+        "Distractor specialty: Cardiology",
+        "Cardiology: considered",
+        "Cardiology: unlikely",
+        "Specialty: Cardiology (excluded)",
+        "Specialty: Cardiology \u2014 wrong",
+        "Specialty: Other than Cardiology",
+        "Specialty: All except Cardiology",
+        "rather than Cardiology",
+        "kein Fall f\u00fcr Cardiology",
+        "La r\u00e9ponse n'est pas Cardiology.",
+        # Refusals in other words, and names that stand alone behind them.
+        "I am not a doctor; Cardiology.",
+        "My guidelines do not allow me to choose. Cardiology.",
+        "No vote. (Cardiology)",
+        "Sorry, no. Cardiology",
+        "Error: Cardiology",
+        "Cardiology consult is recommended",
+        # Signs, boxes and numbers.
+        "!Cardiology",
+        "Specialty: !Cardiology",
+        "not_cardiology",
+        "[ ] Cardiology",
+        "\u2610 Cardiology",
+        "\u2612 Cardiology",
+        "\U0001f44e Cardiology",
+        "Specialty: Cardiology \u26d4",
+        "Cardiology: 0%",
+        "Cardiology: 0.02",
+        "Specialty: Cardiology (1/20)",
+        '{"specialty": "Cardiology", "confidence": 0.01}',
+        '{"specialty": "Cardiology", "valid": false}',
+        # Taken back.
+        "The answer is Cardiology. On reflection that's not right.",
+        "The answer is Cardiology. However, it might be something else.",
+        "The answer is Cardiology. My mistake.",
+        "Specialty: Cardiology\nI take that back.",
+        "Specialty: Cardiology\n\nLet me reconsider.",
+        "Specialty: Cardiology\nThis is false.",
+        "Specialty: Cardiology\nEdit: Neurology",
+        "Specialty: Cardiology\nOr Neurology",
+        # Several.
+        "| Specialty | Score |\n|---|---|\n| Cardiology | 9 |\n| Neurology | 2 |",
+        "[x] Cardiology\n[ ] Neurology",
+        "1. Cardiology\n2. Neurology",
+        "* Cardiology\n* Neurology",
+        '<tool_call>{"specialty": "Neurology"}</tool_call>Cardiology',
+        '{"specialty": ["Cardiology", "Neurology"], "confidence": [0.9, 0.1]}',
+    ],
+)
+def test_a_name_in_other_company_is_no_vote(text):
+    assert read_answer(text).label == ""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "| Specialty | Cardiology |\n|---|---|",
+        "| Question | Specialty |\n|---|---|\n| 1 | Cardiology |",
+        "Specialty: Cardiology (95%)",
+        "Specialty: Cardiology (confidence: 0.9)",
+        "Specialty: Cardiology [confidence: high]",
+        "Specialty: Cardiology because the patient has no neurological deficit",
+        "CARDIOLOGY!!!",
+        "\u2611 Cardiology",
+        "### Thinking\nSpecialty: Neurology\n### Answer\nCardiology",
+        "**Thinking:** Specialty: Neurology maybe.\n**Answer:** Cardiology",
+        "<!-- Neurology --> Cardiology",
+        '{"reasoning": {"specialty": "Neurology"}, "specialty": "Cardiology"}',
+        '{"specialty": "Cardiology", "subspecialty": "Neurology"}',
+        '{"specialty": "Cardiology", "confidence": 0.8, "is_emergency": false}',
+        '{"specialty": "Cardiology"}\n\nThe chest pain is not explained by Neurology.',
+        "Based on the chest pain, this question belongs to Cardiology.",
+        "Cardiology is the best fit, because nothing speaks for the nerves.",
+        "Specialty: Cardiology\n\nThe patient has no focal deficits, so the heart it is.",
+    ],
+)
+def test_a_vote_in_unusual_dress_is_read(text):
+    reading = read_answer(text)
+    assert (reading.label, reading.problem) == (C, "")
 
 
 def test_a_name_that_was_cut_off_may_be_another_one():
@@ -170,6 +276,31 @@ followed = st.sampled_from(
         "\nSecondary specialty: {other}",
         "<|eot_id|>user\n{other}",
         "\n<explanation>not {other}</explanation>",
+        "\n<!-- {other} -->",
+        " (confidence: 0.9)",
+        " (90%)",
+        " because it is not {other}",
+    ]
+)
+company = st.sampled_from(
+    [
+        "Example: {}",
+        "For instance, {}",
+        "Not {}",
+        "{} is out of the question",
+        "{}: no",
+        "{}: 0%",
+        "[ ] {}",
+        "\u2612 {}",
+        "\u2260 {}",
+        "Rejected: {}",
+        "Runner-up: {}",
+        "rather than {}",
+        "anything but {}",
+        "I cannot say {}",
+        "Unlikely: {}",
+        "the opposite of {}",
+        "{}? No.",
     ]
 )
 objects = st.sampled_from(
@@ -196,6 +327,15 @@ def test_a_decorated_answer_is_its_label_or_none(name, other, family, data):
     reading = read_answer(text, cut_off=data.draw(st.booleans()))
     assert reading.label in ("", name)
     assert bool(reading.label) != bool(reading.problem)
+
+
+@settings(max_examples=300)
+@given(names, names, company, company, marked, st.data())
+def test_a_name_in_bad_company_is_never_the_vote(name, other, before, after, mark, data):
+    """Beside an answer, or alone: at most there is no vote."""
+    said = [mark.format(name), before.format(other), after.format(other)][data.draw(st.integers(0, 1)) :]
+    answer = "\n".join(data.draw(st.permutations(said)))
+    assert read_answer(answer).label in ("", *([name] if mark.format(name) in said else []), OTHERS)
 
 
 @settings(max_examples=300)

@@ -11,6 +11,7 @@ import yaml
 from neuro2cardio.annotation import conformal, release, verification, votes
 from neuro2cardio.annotation.release import Decision
 from neuro2cardio.config.dataset import Dataset
+from neuro2cardio.core.specialties import SPECIALTIES
 from neuro2cardio.questions import identity, question_table, sources
 from neuro2cardio.questions.sources import RawQuestion
 
@@ -76,6 +77,23 @@ def test_decisions():
         None,
         Decision((N,), "votes"),
     ]
+
+
+def test_specialties_of_ones_own_are_released_like_the_fifteen():
+    own = (*SPECIALTIES, U)
+    rows = raw(20)
+    counted, held, ids = tables(rows, [U, C] * 10, ["accepted"] * 20)
+    verdicts = trail((ids[1], "corrected", C, U, [C]))
+    decided = release.decide(counted, held, verdicts, 4, own)
+    assert decided[ids[0]] == Decision((U,), "votes")
+    assert decided[ids[1]] == Decision((U, C), "experts")
+    declared = dataset().model_copy(update={"further_specialties": [U]})
+    made = release.assemble(rows, decided, counted, held, declared)
+    assert made.questions["specialty"].value_counts().to_dict() == {U: 11, C: 9}
+    assert release.sizes(made).set_index("specialty")["all"][[C, U]].tolist() == [10, 11]
+    assert verification.truth(pd.DataFrame({"question_id": ids, "specialties": [[]] * 20}), verdicts, own) == {
+        ids[1]: [U, C]
+    }
 
 
 @pytest.fixture

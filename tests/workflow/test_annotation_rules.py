@@ -99,6 +99,26 @@ def test_a_server_is_estimated_first_and_asked_once(unlabelled):
     assert (unlabelled / "resources/responses/some-model.jsonl").is_file()
 
 
+def test_a_specialty_of_ones_own_is_voted_on_and_released(unlabelled):
+    """A dictionary of terms may name it; the annotator of the lexicon votes for it."""
+    terms = json.loads((unlabelled / "lexicon.json").read_text())
+    own = {term: ["Nerves" if names == ["Neurology"] else names[0]] for term, names in terms.items()}
+    (unlabelled / "lexicon.json").write_text(json.dumps(own))
+    named = [name if name != "Neurology" else "Nerves" for name in SPECIALTIES]
+    unlabelled.configure({"dataset.further_specialties": ["Nerves"], "grid.specialties": named})
+    unlabelled.snakemake(QUESTIONS, "--cores", "2")
+    assert set(tables.read(unlabelled / QUESTIONS, tables.QUESTIONS)["specialty"]) == set(named)
+    sheet = (unlabelled / f"{FOLDER}/verification/sheet.csv").read_text()
+    assert "Venereology; Nerves; Others" in sheet
+
+
+def test_candidates_that_are_unknown_stop_before_the_first_job(unlabelled):
+    unlabelled.configure({"dataset.annotation.candidates": ["Cardiology", "Nurves"]})
+    said = unlabelled.snakemake("-n", expect=1)
+    assert "unknown specialty 'Nurves'" in said
+    assert "declare one of your own in dataset.further_specialties" in said
+
+
 def test_the_key_stands_nowhere_after_a_run_that_fails(unlabelled, monkeypatch):
     """The server shows the key in every form: in an answer that is kept, in an error that passes, and in the last."""
     key, password = "sk-Zq7+vN/2wX9k=LmT4&yB8", "proxy-password-Xy7"

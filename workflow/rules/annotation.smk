@@ -1,7 +1,8 @@
 # Giving questions their specialties, where the source has none: annotate -> vote -> verify -> calibrate -> release.
 # Experts come before calibration: without specialties in the source, theirs are what is calibrated on.
 
-UNLABELLED = SETTINGS.dataset.model_dump(mode="json", include={"origin", "split", "leakage", "max_rejected"})
+UNLABELLED = SETTINGS.dataset.model_dump(mode="json", include={"origin", "further_specialties", "split", "leakage", "max_rejected"})
+RELEASED = list(SETTINGS.dataset.all_specialties)
 
 
 rule unlabelled:
@@ -117,7 +118,7 @@ rule vote:
         mem_mb=per_attempt(2000),
         runtime=per_attempt(10),
     params:
-        settings=job_settings_of("vote", quorum=SETTINGS.dataset.annotation.quorum),
+        settings=job_settings_of("vote", quorum=SETTINGS.dataset.annotation.quorum, specialties=RELEASED),
         code=code_digest("vote"),
     shell:
         'python "$NEURO2CARDIO_SCRIPTS"/vote.py --settings {params.settings:q} --answers {input:q} --out {output.votes:q}'
@@ -151,7 +152,7 @@ rule verify:
     params:
         settings=job_settings_of(
             "verify",
-            candidates=SETTINGS.dataset.annotation.candidates,
+            candidates=CANDIDATES,
             verification=SETTINGS.dataset.annotation.verification,
             own_names=SETTINGS.dataset.own_names(),
         ),
@@ -195,6 +196,7 @@ rule calibrate:
             "calibrate",
             conformal=SETTINGS.dataset.annotation.conformal,
             quorum=SETTINGS.dataset.annotation.quorum,
+            specialties=RELEASED,
             formats=SETTINGS.figures.formats,
         ),
         folder=lambda wildcards, output: Path(output.sets).parent,

@@ -1,9 +1,16 @@
 # The annotator that the configuration names, as settings, files and resources of the rules in annotation.smk.
 import re
 
-from neuro2cardio.annotation import prompts
+from neuro2cardio.annotation import labels, prompts
 
 ANNOTATOR = SETTINGS.dataset.annotation.annotator
+
+try:
+    CANDIDATES = labels.candidates(
+        SETTINGS.dataset.annotation.candidates, SETTINGS.dataset.further_specialties, SETTINGS.dataset.own_names()
+    )
+except InputError as error:
+    stop(error)
 
 
 def annotator_files():
@@ -39,7 +46,8 @@ def prompts_digest():
 
 def annotator_settings():
     """What the answers depend on. Limits on requests and money are passed on too: they decide how far a run gets."""
-    chosen = SETTINGS.dataset.annotation.model_dump(mode="json", include={"annotator", "prompts", "candidates"})
+    chosen = SETTINGS.dataset.annotation.model_dump(mode="json", include={"annotator", "prompts"})
+    chosen["candidates"] = CANDIDATES
     if ANNOTATOR.backend == "transformers":
         return job_settings_of("annotate", annotation=chosen, usage=usage(ANNOTATOR.model))
     if ANNOTATOR.backend == "lexicon":

@@ -15,6 +15,8 @@ class Settings(JobSettings):
     conformal: Conformal
     quorum: int
     """The one that the figure marks."""
+    specialties: list[str]
+    """Those that are released."""
     formats: list[Literal["png", "svg", "pdf"]]
 
 
@@ -28,15 +30,16 @@ def main() -> None:
     args = parser.parse_args()
     settings = Settings.read(args.settings)
     questions, counted = tables.read(args.questions, tables.QUESTIONS), tables.read(args.votes, votes.VOTES)
-    truth = verification.truth(questions, tables.read(args.trail, verification.TRAIL))
+    names = settings.specialties
+    truth = verification.truth(questions, tables.read(args.trail, verification.TRAIL), names)
 
-    quorums = votes.by_quorum(counted, truth, range(1, 6))
+    quorums = votes.by_quorum(counted, truth, range(1, 6), names=names)
     tables.write_csv(quorums, args.out / "quorum.csv")
-    tables.write_csv(votes.confusion(counted, truth), args.out / "confusion.csv")
+    tables.write_csv(votes.confusion(counted, truth, names), args.out / "confusion.csv")
     figures.save(
         quorum_figure.quorum_tradeoff(quorums, settings.quorum), args.out / "figures" / "quorum", settings.formats
     )
-    sets, evidence = conformal.label_sets(counted, truth, settings.conformal)
+    sets, evidence = conformal.label_sets(counted, truth, settings.conformal, names)
     tables.write(sets, args.out / "sets.parquet", conformal.SETS)
     tables.write_csv(evidence, args.out / "conformal.csv")
     if not truth:

@@ -28,7 +28,7 @@ def main() -> None:
     trail = tables.read(args.folder / "verification/trail.parquet", verification.TRAIL)
     raw = list(sources.read(dataset))
 
-    decided = release.decide(counted, sets, trail, annotation.conformal.max_specialties)
+    decided = release.decide(counted, sets, trail, annotation.conformal.max_specialties, dataset.all_specialties)
     made = release.assemble(raw, decided, counted, sets, dataset)
     facts, evidence = (
         release.facts(dataset, sources.describe(dataset)),

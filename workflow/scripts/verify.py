@@ -13,6 +13,7 @@ from neuro2cardio.core import errors, files, tables
 
 class Settings(JobSettings):
     candidates: list[str] | None
+    """What the annotator chose from; None: the 55 of the study."""
     verification: Verification
     own_names: dict[str, str | None]
     """The user's own names of specialties; see `Dataset.own_names`."""
@@ -30,8 +31,7 @@ def main() -> None:
 
     given = settings.verification
     sample = verification.draw(counted, given.random, given.per_specialty, given.seed)
-    names = labels.check_candidates(settings.candidates or labels.CANDIDATES)
-    allowed = sheets.allowed(names, settings.own_names)
+    allowed = sheets.allowed(settings.candidates or labels.CANDIDATES, settings.own_names)
     rows = sheets.hand_out(sample, questions)
     files.write_text(args.out / "sheet.csv", sheets.write(rows, allowed))
     files.write_json(args.out / "label-studio/tasks.json", label_studio.tasks(rows))

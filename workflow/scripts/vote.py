@@ -12,6 +12,8 @@ from neuro2cardio.core import errors, tables
 
 class Settings(JobSettings):
     quorum: int
+    specialties: list[str]
+    """Those that are released."""
 
 
 def main() -> None:
@@ -25,7 +27,8 @@ def main() -> None:
     args = parser.parse_args()
 
     answers = tables.read(args.answers, annotators.ANSWERS)
-    counted = votes.tally(answers, Settings.read(args.settings).quorum)
+    settings = Settings.read(args.settings)
+    counted = votes.tally(answers, settings.quorum, settings.specialties)
     tables.write(counted, args.out, votes.VOTES)
     tables.write_csv(votes.status_counts(counted), args.status)
     tables.write_csv(votes.problems(answers), args.problems)

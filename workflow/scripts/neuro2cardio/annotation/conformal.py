@@ -38,8 +38,8 @@ SETS = pa.schema(
         "probabilities": pa.list_(pa.float64()),
     }
 )
-"""One row a question: the labels of its set, most probable first, of the 15 specialties. `part`: `calibration`,
-`evaluation`, or empty where the truth is not known."""
+"""One row a question: the labels of its set, most probable first, of the specialties that are released. `part`:
+`calibration`, `evaluation`, or empty where the truth is not known."""
 
 EVIDENCE = [
     *["specialty", "n", "coverage", "coverage_low", "coverage_high", "lowest_expected"],
@@ -49,10 +49,10 @@ EVIDENCE = [
 median size, share of empty sets, and F1 of sets against true specialties."""
 
 
-def matrix(votes: pd.DataFrame) -> Floats:
-    """Label probabilities (questions x 15 specialties) from the columns `labels` and `probabilities` of votes."""
-    column = {name: i for i, name in enumerate(SPECIALTIES)}
-    table = np.zeros((len(votes), len(SPECIALTIES)))
+def matrix(votes: pd.DataFrame, names: Sequence[str] = SPECIALTIES) -> Floats:
+    """Label probabilities (questions x specialties) from the columns `labels` and `probabilities` of votes."""
+    column = {name: i for i, name in enumerate(names)}
+    table = np.zeros((len(votes), len(names)))
     for row, (labels, probabilities) in enumerate(zip(votes["labels"], votes["probabilities"], strict=True)):
         for label, probability in zip(labels, probabilities, strict=True):
             if label in column:
@@ -60,10 +60,10 @@ def matrix(votes: pd.DataFrame) -> Floats:
     return table
 
 
-def members(truth: Sequence[Sequence[str]], target: Target) -> Bools:
-    """What each set shall hold (questions x 15): the first specialty of each row, or all of them."""
+def members(truth: Sequence[Sequence[str]], target: Target, names: Sequence[str] = SPECIALTIES) -> Bools:
+    """What each set shall hold (questions x specialties): the first specialty of each row, or all of them."""
     wanted = [[row[0]] if target == "primary" else row for row in truth]
-    return np.array([[name in row for name in SPECIALTIES] for row in wanted], bool).reshape(-1, len(SPECIALTIES))
+    return np.array([[name in row for name in names] for row in wanted], bool).reshape(-1, len(names))
 
 
 def quantile(scores: Floats, level: float) -> float:
@@ -94,7 +94,7 @@ def _rank(n: int, level: float) -> int:
 
 @dataclass(frozen=True)
 class Thresholds:
-    """A score for each of the 15 labels; a label belongs to the set where its own score is not above it.
+    """A score for each label; a label belongs to the set where its own score is not above it.
 
     One value for all labels, unless it is by specialty. Infinity takes the label into every set: that keeps the
     guarantee where a specialty has too few calibration questions to say more.
@@ -107,14 +107,14 @@ class Thresholds:
     by_specialty: bool = False
 
     def sets(self, probabilities: Floats) -> Bools:
-        """The set of each question (questions x 15), from its label probabilities."""
+        """The set of each question (questions x specialties), from its label probabilities."""
         return (1 - probabilities) <= self.values + 1e-12
 
 
 def calibrate(
     probabilities: Floats, wanted: Bools, level: float, target: Target, by_specialty: bool = False
 ) -> Thresholds:
-    """Thresholds from calibration questions: label probabilities and the labels wanted in the set (both n x 15).
+    """Thresholds from calibration questions: label probabilities and the labels wanted in sets (n x specialties each).
 
     By specialty (class-conditional), each label is calibrated on the questions that have it, so the level
     holds within each specialty, for labels one by one. Raises `InputError` where all questions are too few.
@@ -123,7 +123,8 @@ def calibrate(
     overall = np.where(wanted, scores, -np.inf).max(axis=1)
     if not by_specialty:
         value = quantile(overall, level)
-        return Thresholds(level, target, np.full(len(SPECIALTIES), value), np.full(len(SPECIALTIES), len(scores)))
+        n_labels = scores.shape[1]
+        return Thresholds(level, target, np.full(n_labels, value), np.full(n_labels, len(scores)))
     quantile(overall, level)
     counts = wanted.sum(axis=0)
     values = [
@@ -132,7 +133,12 @@ def calibrate(
     return Thresholds(level, target, np.array(values), counts, by_specialty=True)
 
 
-def evaluate(thresholds: Thresholds, probabilities: Floats, truth: Sequence[Sequence[str]]) -> pd.DataFrame:
+def evaluate(
+    thresholds: Thresholds,
+    probabilities: Floats,
+    truth: Sequence[Sequence[str]],
+    names: Sequence[str] = SPECIALTIES,
+) -> pd.DataFrame:
     """Coverage, set size and F1 on questions that were not calibrated on, over all and by primary specialty.
 
     ``coverage`` is the share of sets that hold all they shall hold, with Wilson's 95% interval. Given the calibration,
@@ -140,11 +146,12 @@ def evaluate(thresholds: Thresholds, probabilities: Floats, truth: Sequence[Sequ
     distribution (Angelopoulos and Bates 2023, section 3). ``f1`` is that of each set against the question's
     specialties, averaged over questions.
     """
-    sets, wanted, every = thresholds.sets(probabilities), members(truth, thresholds.target), members(truth, "all")
+    sets, wanted = thresholds.sets(probabilities), members(truth, thresholds.target, names)
+    every = members(truth, "all", names)
     held = np.all(sets | ~wanted, axis=1)
     primary = np.array([row[0] for row in truth])
     rows = []
-    for name in ("all", *SPECIALTIES):
+    for name in ("all", *names):
         chosen = np.ones(len(primary), bool) if name == "all" else primary == name
         if n := int(chosen.sum()):
             hits = int(held[chosen].sum())
@@ -177,44 +184,49 @@ def halves(question_ids: Sequence[str], calibration: float) -> Bools:
 
 
 def label_sets(
-    votes: pd.DataFrame, truth: Mapping[str, Sequence[str]], settings: Conformal
+    votes: pd.DataFrame,
+    truth: Mapping[str, Sequence[str]],
+    settings: Conformal,
+    names: Sequence[str] = SPECIALTIES,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The set of every question (columns of `SETS`), and what the sets are worth (`evaluate`).
 
     Half or so of the questions with a known truth calibrate, the others evaluate; nothing is measured on what was
     calibrated on. Without any truth there is nothing to calibrate on: sets hold the winner alone, and the second table
-    is empty. Raises `InputError` where the known questions are too few for the level.
+    is empty. ``names`` are the specialties that are released. Raises `InputError` where the known questions are too few
+    for the level.
     """
-    ids, probabilities = votes["question_id"].tolist(), matrix(votes)
+    ids, probabilities = votes["question_id"].tolist(), matrix(votes, names)
     if not truth:
-        return as_table(votes, members([[winner] for winner in votes["winner"]], "primary"), {}), pd.DataFrame(
-            columns=EVIDENCE
-        )
+        alone = members([[winner] for winner in votes["winner"]], "primary", names)
+        return as_table(votes, alone, {}, names), pd.DataFrame(columns=EVIDENCE)
     known = np.array([i in truth for i in ids])
     first = halves(ids, settings.calibration)
     labels = {part: [truth[i] for i, m in zip(ids, mask, strict=True) if m] for part, mask in _parts(known, first)}
     thresholds = calibrate(
         probabilities[known & first],
-        members(labels["calibration"], settings.target),
+        members(labels["calibration"], settings.target, names),
         settings.level,
         settings.target,
         settings.by_specialty,
     )
     parts = {i: part for part, mask in _parts(known, first) for i, m in zip(ids, mask, strict=True) if m}
-    evidence = evaluate(thresholds, probabilities[known & ~first], labels["evaluation"])
-    return as_table(votes, thresholds.sets(probabilities), parts), evidence
+    evidence = evaluate(thresholds, probabilities[known & ~first], labels["evaluation"], names)
+    return as_table(votes, thresholds.sets(probabilities), parts, names), evidence
 
 
 def _parts(known: Bools, first: Bools) -> list[tuple[str, Bools]]:
     return [("calibration", known & first), ("evaluation", known & ~first)]
 
 
-def as_table(votes: pd.DataFrame, sets: Bools, parts: Mapping[str, str]) -> pd.DataFrame:
+def as_table(
+    votes: pd.DataFrame, sets: Bools, parts: Mapping[str, str], names: Sequence[str] = SPECIALTIES
+) -> pd.DataFrame:
     """Sets by question (columns of `SETS`), labels most probable first."""
-    probabilities = matrix(votes)
+    probabilities = matrix(votes, names)
     rows = []
     for question_id, row, held in zip(votes["question_id"], probabilities, sets, strict=True):
         order = sorted(np.flatnonzero(held), key=lambda i: (-row[i], i))
-        labels, shares = [SPECIALTIES[i] for i in order], [float(row[i]) for i in order]
+        labels, shares = [names[int(i)] for i in order], [float(row[i]) for i in order]
         rows.append((question_id, parts.get(question_id, ""), labels, shares))
     return pd.DataFrame(rows, columns=SETS.names)

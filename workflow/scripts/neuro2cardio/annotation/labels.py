@@ -142,13 +142,29 @@ _NOT_IN_PROSE = frozenset(
 """Folded names that ordinary sentences about a patient use; they count only where they are the whole answer."""
 
 
-def check_candidates(names: Sequence[str]) -> tuple[str, ...]:
-    """The canonical names of a candidate list, in its order. Raises `InputError` on an unknown or doubled name."""
-    found = [canonical(name) for name in names]
-    for name in found:
+def candidates(
+    named: Sequence[str] | None, declared: Sequence[str] = (), own: Mapping[str, str | None] | None = None
+) -> list[str] | None:
+    """What annotators choose from, by canonical name; None: the 55 of the study and nothing else.
+
+    Args:
+        named: The names that the configuration lists, in its order. None: the 55, and all that are declared.
+        declared: The user's own specialties.
+        own: The user's own names and what they mean; see `canonical`.
+
+    Raises:
+        InputError: An unknown or doubled name, or one that the user leaves out.
+    """
+    if named is None:
+        kept = [name for name in CANDIDATES if not any(_fold(name) == _fold(other) for other in declared)]
+        return [*kept, *declared] if declared else None
+    found = [canonical(name, own) for name in named]
+    for given, name in zip(named, found, strict=True):
+        if name == OTHERS:
+            raise InputError(f"dataset.annotation.candidates: {given!r} is {OTHERS}, which may always be answered")
         if found.count(name) > 1:
-            raise InputError(f"candidates name {name!r} twice")
-    return tuple(found)
+            raise InputError(f"dataset.annotation.candidates: {name!r} is there twice")
+    return found
 
 
 def canonical(name: str, own: Mapping[str, str | None] | None = None) -> str:
@@ -159,34 +175,50 @@ def canonical(name: str, own: Mapping[str, str | None] | None = None) -> str:
         own: The user's own names (`specialties.key`), which come first; None: a specialty that is left out.
 
     Raises:
-        InputError: Names the nearest one.
+        InputError: Names the nearest one, and how to declare one.
     """
     if own and specialties.key(name) in own:
         return own[specialties.key(name)] or OTHERS
     found = find(name)
     if found is None:
         known = (*CANDIDATES, OTHERS, *filter(None, (own or {}).values()))
-        raise InputError(f"unknown specialty {name!r}{nearest(name, known)}")
+        raise InputError(
+            f"unknown specialty {name!r}{nearest(name, known)}; declare one of your own in dataset.further_specialties"
+        )
     return found
 
 
-def find(name: str) -> str | None:
-    """The candidate that a text names, and says nothing else; None where it names none."""
-    return _by_fold().get(_fold(name))
+def find(name: str, own: tuple[str, ...] = ()) -> str | None:
+    """The candidate that a text names, and says nothing else; None where it names none.
+
+    Args:
+        name: The text.
+        own: The user's own specialties, which come before other meanings of their names.
+    """
+    return _by_fold(own).get(_fold(name))
 
 
-def mentioned(text: str) -> set[str]:
-    """All candidates that a text mentions by a name that ordinary sentences do not use for something else."""
-    return {_by_fold()[match.group()] for match in _prose().finditer(_fold(text))}
+def mentioned(text: str, own: tuple[str, ...] = ()) -> set[str]:
+    """All candidates that a text mentions by a name that ordinary sentences do not use for something else.
+
+    The user's ``own`` are all among them, whatever sentences use their names for.
+    """
+    return {_by_fold(own)[match.group()] for match in _prose(own).finditer(_fold(text))}
 
 
-def is_cut_short(text: str) -> bool:
+def around(text: str, own: tuple[str, ...] = ()) -> list[str]:
+    """The words around all names that a text mentions, in lower case."""
+    return _prose(own).split(_fold(text))
+
+
+def is_cut_short(text: str, own: tuple[str, ...] = ()) -> bool:
     """Whether the last words of a text are a name that is also the start of another candidate's."""
+    by_fold = _by_fold(own)
     words = _fold(text).split()
     for start in range(max(0, len(words) - 5), len(words)):
         end = " ".join(words[start:])
-        label = _by_fold().get(end)
-        if label and any(name.startswith(f"{end} ") and other != label for name, other in _by_fold().items()):
+        label = by_fold.get(end)
+        if label and any(name.startswith(f"{end} ") and other != label for name, other in by_fold.items()):
             return True
     return False
 
@@ -197,11 +229,13 @@ def _fold(name: str) -> str:
 
 
 @cache
-def _by_fold() -> dict[str, str]:
-    return {_fold(name): name for name in (*CANDIDATES, OTHERS)} | specialties.names() | _ALIASES
+def _by_fold(own: tuple[str, ...] = ()) -> dict[str, str]:
+    known = {_fold(name): name for name in (*CANDIDATES, OTHERS)} | specialties.names() | _ALIASES
+    return known | {_fold(name): name for name in own}
 
 
 @cache
-def _prose() -> re.Pattern[str]:
-    names = sorted((name for name in _by_fold() if name not in _NOT_IN_PROSE), key=len, reverse=True)
+def _prose(own: tuple[str, ...] = ()) -> re.Pattern[str]:
+    used = _NOT_IN_PROSE - {_fold(name) for name in own}
+    names = sorted((name for name in _by_fold(own) if name not in used), key=len, reverse=True)
     return re.compile(r"\b(?:" + "|".join(map(re.escape, names)) + r")\b")

@@ -10,7 +10,8 @@ from typing import Any
 import unicodedata
 
 from . import thoughts
-from .labels import CANDIDATES, OTHERS, find, is_cut_short, mentioned
+from .labels import CANDIDATES, OTHERS, is_cut_short
+from .sentences import Names, announces_another, denied, in_prose, leads, refuses, sentence_at, taken_back
 
 _DEEPEST = 50
 _STEP = {"{": 1, "[": 1, "}": -1, "]": -1}
@@ -18,7 +19,7 @@ _MOST_OBJECTS = 50
 _LONGEST = 10_000
 """Characters of an answer that are read, from its end."""
 _UNSEEN = re.compile("[\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufeff\ufe0e\ufe0f]")
-_STRUCK = re.compile(r"~~.*?~~|<(del|strike|s)>.*?</\1>", re.DOTALL | re.IGNORECASE)
+_STRUCK = re.compile(r"~~.*?~~|<(del|strike|s)>.*?</\1>|<!--.*?(?:-->|\Z)", re.DOTALL | re.IGNORECASE)
 _ASIDE = re.compile(r"<(explanation|rationale|justification)>.*?(?:</\1>|\Z)", re.DOTALL | re.IGNORECASE)
 _TURN = re.compile(
     r"<\|(?:im_end|eot_id|eom_id|end_?of_?text|end|return|call|end_of_turn|eos|user|end▁of▁sentence|end_of_solution|"
@@ -27,8 +28,18 @@ _TURN = re.compile(
 )
 """Where a model's turn ends. What it writes after that is somebody else's."""
 _TOKEN = re.compile(
-    r"<\|[^<>|\n]{1,40}\|>|</?(?:s|bos|b|i|u|em|strong|p|br|span|div|code|h\d|li|ul|ol)\b[^<>\n]*>", re.I
+    r"<\|[^<>|\n]{1,40}\|>|</?(?:s|bos|tool_calls?|function_calls?|b|i|u|em|strong|p|br|span|div|code|h\d|li|ul|ol)\b[^<>\n]*>",
+    re.I,
 )
+_EMPTY_BOX = re.compile(r"^(?P<bullet>[\s*+\d.-]*)\[\s\](?=\s*\w)", re.MULTILINE)
+"""A task of Markdown that is not ticked; `[ ]` is a list of JSON, too."""
+_UNDER_THOUGHTS = re.compile(
+    r"^[\W_]*(?:thinking|thoughts?|reasoning|analysis|explanation|rationale|chain of thought|scratch ?pad|step by step)"
+    r"[\W_]*$.*"
+    r"^[\W_]*(?:(?:my |the )?(?:final )?(?:answer|speciali?ty|response|conclusion|result|verdict|output))[\W_]*$",
+    re.MULTILINE | re.IGNORECASE | re.DOTALL,
+)
+"""A heading of thoughts, and all up to the last heading of an answer."""
 _ROLE = re.compile(r"\A\s*(?:assistant|model)\s*(?::|\n)", re.IGNORECASE)
 _FENCE = re.compile(r"```[ \t]*\w*[ \t]*\n|```(?:json)?|~~~", re.IGNORECASE)
 _QUESTION = re.compile(r"^[\W_]*Question\b[\s\d#*_]*[:.]", re.MULTILINE | re.IGNORECASE)
@@ -48,7 +59,8 @@ _SAID = re.compile(
 )
 _SECOND = re.compile(
     r"secondary|second|alternat(?:iv)?e|others?|additional|related|next|differential|runner|excluded|rejected|discarded|"
-    r"not|no|less|least|third|also|incorrect|wrong|unlikely|possible|previous|initial|former"
+    r"not|no|less|least|last|third|also|examples?|template|schema|properties|enum|distractor|subspeciali?ty|sub|reasoning|thinking|thoughts?|analysis|explanation|rationale|"
+    r"incorrect|wrong|unlikely|possible|previous|initial|former"
 )
 """Words before ``specialty`` by which it is not the one that is chosen."""
 _FIRST = re.compile(r"primary|main|final|best|chosen|selected|correct|principal")
@@ -66,42 +78,12 @@ _OTHER_NOUNS = (
     "fit",
     "match",
 )
+_TRUE_OF_ANSWERS = frozenset(
+    {"valid", "correct", "confident", "match", "matches", "fits", "applicable", "certain", "sure"}
+)
+_CONFIDENCE = frozenset({"confidence", "certainty", "probability", "likelihood", "score"})
+_LEAST_CONFIDENCE = 0.1
 _HELD = ("name", "value", "text", "title")
-_REFUSAL = re.compile(
-    r"\bi(?:'m| am)(?: very| so| really)? sorry|\bapologi[sz]e|"
-    r"\bi (?:can(?:not|'t| not)|am unable|am not able|won't|will not|do not|don't|must decline)\b|"
-    r"\bi'm (?:unable|not able)|"
-    r"\bas an? (?:ai|(?:large )?language model|assistant)\b|\bcan(?:not|'t) be (?:determined|classified|answered)|"
-    r"\bplease (?:see|consult|contact|seek|visit|ask|speak|talk)\b|\b(?:should|must) (?:see|consult)\b|"
-    r"\bconsult (?:a|an|your|with)\b|\bmedical advice\b|\b(?:decline|refuse|refrain)\b|\bunable to\b|"
-    r"\bregrettably\b|\bunfortunately\b|\bbeyond (?:what|my|the scope)\b|\bnot (?:able|permitted|allowed)\b|"
-    r"\b(?:cannot|can't|won't|will not) (?:comply|answer|help|assist|say|tell)\b",
-    re.IGNORECASE,
-)
-_NEGATION = re.compile(
-    r"\b(?:not|no|never|neither|nor|non|none|without|cannot|hardly|unlikely|doubt\w*|wrong|incorrect|false|exclud\w+|"
-    r"reject\w*|rul\w+ out|rather than|instead of|except|other than|apart from|far from|anything but|unlike|unsure|"
-    r"uncertain|whether|if|wonder\w*|dismiss\w*|eliminat\w+|irrelevant|unrelated|outside|out of|less|"
-    r"mistake\w*|avoid\w*|away|besides?|beyond|refrain\w*|unable|barring|save for|but for|minus|contra\w*|oppos\w+|"
-    r"nothing|nowhere|scarcely|barely|seldom|rarely|misleading|tempting|lacks?|fails?|nobody)\b|n't\b|\bnon-|"
-    r"[❌✗✘≠¬🚫✖]|!=",
-    re.IGNORECASE,
-)
-_AFFIRMATION = re.compile(
-    r"\b(?:is|are|be|belong\w*|falls?|fits?|choose|chose|pick|select\w*|say|suggest\w*|points?|indicates?|indicated|assign\w*|"
-    r"classif\w+|categori\w+|best|likely|probabl[ey]|clear\w*|answer|relat\w+|concern\w*|pertain\w*|case|question|"
-    r"matter|lies|under|telephone|phone|call|refer\w*|domain|area|primar\w+|main\w*|final\w*|therefore|thus|hence|so|"
-    r"definitely|certainly|obviously|go with|vote|label)\b|"
-    r"'s\b|[:=→⇒✓✔✅]",
-    re.IGNORECASE,
-)
-"""What a sentence says that gives its name as the answer. Without it, a name is only spoken of."""
-_RETRACTION = re.compile(
-    r"(?:^|[.!?:;\n])[\s\"'*_]*(?:(?:no|nope|hmm|sorry)\s*(?:[,.!;:—–-]|$|wait\b)|wait\b|wrong\b|incorrect\b|actually\b|"
-    r"correction\b|scratch that|on second thoughts?|that(?: i|')s (?:wrong|incorrect|not)|not\b|but no\b)",
-    re.IGNORECASE,
-)
-_SENTENCE = re.compile(r"[^.!?;\n]+[.!?;\n]*")
 
 
 @dataclass(frozen=True)
@@ -137,8 +119,9 @@ def read_answer(text: str, candidates: Sequence[str] = CANDIDATES, cut_off: bool
     if not answer:
         problem = "cut off before an answer" if cut_off else "only thoughts" if thought else "empty"
         return Reading("", problem, thought)
-    label, problem = _read(answer, frozenset((*candidates, OTHERS)))
-    if cut_off and label and is_cut_short(answer):
+    own = tuple(name for name in candidates if name not in CANDIDATES)
+    label, problem = _read(answer, Names(frozenset((*candidates, OTHERS)), own))
+    if cut_off and label and is_cut_short(answer, own):
         label, problem = "", f"may be the start of a longer name: {label}"
     if cut_off and problem:
         problem = f"cut off: {problem}"
@@ -155,7 +138,9 @@ def _own_turn(text: str) -> str:
     """The answer of this turn: without special tokens and fences, up to where a model plays the next question."""
     turns = [turn for turn in _TURN.split(text) if turn and _TOKEN.sub("", turn).strip()]
     text = _STRUCK.sub(" ", _ASIDE.sub(" ", turns[0] if turns else ""))
+    text = _EMPTY_BOX.sub("\u2610 ", text)
     text = _ROLE.sub("", _FENCE.sub("\n", _TOKEN.sub("", text)))
+    text = _UNDER_THOUGHTS.sub("", text)
     marks = list(_QUESTION.finditer(text))
     if marks and text[: marks[0].start()].strip():
         text = text[: marks[0].start()]
@@ -163,66 +148,48 @@ def _own_turn(text: str) -> str:
     return (text[: marks[1].start()] if len(marks) > 1 else text).strip()[-_LONGEST:]
 
 
-def _read(text: str, allowed: frozenset[str]) -> tuple[str, str]:
+def _read(text: str, names: Names) -> tuple[str, str]:
     if _depth(text) > _DEEPEST:
         return "", "nested too deep"
     objects, around = _objects(text)
     if objects:
         values = _json_values(objects)
         if values:
-            return _one_of(values, allowed)
-        if not re.search(r"\w", around):
+            label, problem = _one_of(values, names)
+            after = _in_words(around[-1], names)[0] if label else ""
+            return (label, problem) if after in ("", label) else ("", f"several labels: {label}, {after}")
+        if not re.search(r"\w", "".join(around)):
             return "", "JSON without a specialty"
-    boxes = [next(filter(None, match.groups()[1:]), "") for match in _BOXED.finditer(around)]
+    text = "".join(around)
+    boxes = [next(filter(None, match.groups()[1:]), "") for match in _BOXED.finditer(text)]
     if boxes:
-        return _one_of(boxes, allowed)
-    return _in_words(around, allowed)
+        return _one_of(boxes, names)
+    return _in_words(text, names)
 
 
-def _in_words(text: str, allowed: frozenset[str]) -> tuple[str, str]:
-    refused = _REFUSAL.search(text) is not None
-    named = _marked(text)
+def _in_words(text: str, names: Names) -> tuple[str, str]:
+    named = _marked(text, names)
     if named is not None:
         content, rest = named
-        label = _whole(content)
-        if label in allowed and not _RETRACTION.search(rest):
+        if (label := names.offered(content)) and not taken_back(rest):
             return label, ""
-        return ("", "refusal") if refused else _in_prose(content, allowed, f"unknown label {content[:60]!r}", rest)
+        return ("", "refusal") if refuses(text) else in_prose(content, names, f"unknown label {content[:60]!r}", rest)
     text = _without_seconds(text)
     lines = [line for line in text.splitlines() if line.strip()]
-    if len(lines) == 1 and _whole(lines[0]) in allowed:
-        return _whole(lines[0]), ""
-    if refused:
+    if len(lines) == 1 and (label := names.offered(lines[0])):
+        return label, ""
+    if refuses(text):
         return "", "refusal"
     for match in _SAID.finditer(text):
-        if _whole(match[1]) in allowed and not _denied(_sentence_at(text, match.start())):
-            if _RETRACTION.search(text[match.end() :]):
-                return "", "taken back"
-            return _whole(match[1]), ""
-    return _in_prose(text, allowed, "no label in the answer")
+        label, sentence = names.offered(match[1]), sentence_at(text, match.start())
+        if label and not denied(sentence) and leads(sentence.partition(match[1])[0]):
+            return ("", "taken back") if taken_back(text[match.end() :]) else (label, "")
+    return in_prose(text, names, "no label in the answer")
 
 
-def _in_prose(text: str, allowed: frozenset[str], otherwise: str, rest: str = "") -> tuple[str, str]:
-    """The one name that sentences mention, where none of them denies, asks or takes it back."""
-    sentences = [(match.end(), match.group(), mentioned(match.group())) for match in _SENTENCE.finditer(text)]
-    found = sorted(set().union(*(names for _, _, names in sentences)) & allowed)
-    if len(found) > 1:
-        return "", f"several labels: {', '.join(found[:4])}{', ...' if len(found) > 4 else ''}"
-    if not found:
-        return "", otherwise
-    naming = [(end, sentence) for end, sentence, names in sentences if found[0] in names]
-    if any(_denied(sentence) for _, sentence in naming):
-        return "", "denied or doubted"
-    if not any(_affirms(sentence) for _, sentence in naming):
-        return "", "named, and not as the answer"
-    if _RETRACTION.search(text[naming[0][0] :]) or _RETRACTION.search(rest):
-        return "", "taken back"
-    return found[0], ""
-
-
-def _one_of(texts: Sequence[str], allowed: frozenset[str]) -> tuple[str, str]:
+def _one_of(texts: Sequence[str], names: Names) -> tuple[str, str]:
     """The one label of several texts that each should be one."""
-    read = [(_whole(text), "") if _whole(text) in allowed else _in_words_of(text, allowed) for text in texts]
+    read = [(label, "") if (label := names.offered(text)) else _in_words_of(text, names) for text in texts]
     found = sorted({label for label, _ in read if label})
     if len(found) > 1:
         return "", f"several labels: {', '.join(found[:4])}{', ...' if len(found) > 4 else ''}"
@@ -230,49 +197,32 @@ def _one_of(texts: Sequence[str], allowed: frozenset[str]) -> tuple[str, str]:
     return (found[0], "") if found and not problems else ("", problems[0])
 
 
-def _in_words_of(text: str, allowed: frozenset[str]) -> tuple[str, str]:
-    unknown = f"unknown label {text[:60]!r}"
-    if _REFUSAL.search(text):
+def _in_words_of(text: str, names: Names) -> tuple[str, str]:
+    if refuses(text):
         return "", "refusal"
-    marked = _marked(text)
-    return _in_prose(marked[0] if marked else text, allowed, unknown)
+    marked = _marked(text, names)
+    return in_prose(marked[0] if marked else text, names, f"unknown label {text[:60]!r}")
 
 
-def _whole(text: str) -> str:
-    """The label that a text is, and nothing else; empty where it asks, denies, or says more."""
-    label = find(re.sub(r"\\\w+\{|\}", " ", text)) or ""
-    denied = "?" in text or (label != OTHERS and _NEGATION.search(text) is not None)
-    return "" if denied else label
-
-
-def _denied(sentence: str) -> bool:
-    return "?" in sentence or _NEGATION.search(sentence) is not None
-
-
-def _affirms(sentence: str) -> bool:
-    """Whether a sentence gives the name in it as the answer: it says so, or is nothing but names."""
-    return (
-        _AFFIRMATION.search(sentence) is not None
-        or _whole(sentence) != ""
-        or re.fullmatch(r"\W*\w+(?:\W+(?:or|and)\W+\w+)?\W*", sentence) is not None
-    )
-
-
-def _sentence_at(text: str, place: int) -> str:
-    return next((m.group() for m in _SENTENCE.finditer(text) if m.start() <= place < m.end()), text)
-
-
-def _marked(text: str) -> tuple[str, str] | None:
+def _marked(text: str, names: Names) -> tuple[str, str] | None:
     """What the last ``Specialty:`` names and what follows it, or the last ``Answer:`` where there is none."""
     best: tuple[int, str, str] | None = None
     for match, content, rest in _marks(text):
-        if _is_second(match) or not content or re.fullmatch(r"<[^<>]*>", content):
+        if _is_second(match) or not content or re.fullmatch(r"<[^<>]*>", content) or not _is_own(text, match):
             continue
-        chosen = any(map(_FIRST.fullmatch, _qualifiers(match))) and _whole(content) != ""
+        chosen = any(map(_FIRST.fullmatch, _qualifiers(match))) and names.whole(content) != ""
         rank = 2 * match["noun"].casefold().startswith("special") + 3 * chosen
         if best is None or rank >= best[0]:
             best = (rank, content, rest)
     return best[1:] if best else None
+
+
+def _is_own(text: str, mark: re.Match[str]) -> bool:
+    """Whether a mark is the answer's own, and not in a sentence or under a heading that speaks of another."""
+    *lines, line = text[: mark.start("noun")].split("\n")
+    heading = next((above.strip(" \t*_#>") for above in reversed(lines) if above.strip()), "")
+    said = re.split(r"[.!?;](?=\s|$)|\|", line)[-1]
+    return leads(said) and not announces_another(line) and not (heading.endswith(":") and announces_another(heading))
 
 
 def _marks(text: str) -> Iterator[tuple[re.Match[str], str, str]]:
@@ -281,13 +231,15 @@ def _marks(text: str) -> Iterator[tuple[re.Match[str], str, str]]:
     for match, following in zip_longest(found, found[1:]):
         end = following.start() if following else len(text)
         content, rest = _first_line(text[match.end() : end])
-        yield match, content, rest + text[end:]
+        # JSON that was cut off: the text under a key ends where the next key begins.
+        content, _, after = content.partition('", "')
+        yield match, content, after + rest + text[end:]
 
 
 def _without_seconds(text: str) -> str:
-    """The text without the lines that name second choices."""
+    """The text without the lines that name second choices, or examples."""
     for match, content, _ in reversed(list(_marks(text))):
-        if _is_second(match):
+        if _is_second(match) or not _is_own(text, match):
             place = text.find(content, match.end())
             text = text[: match.start()] + text[place + len(content) :]
     return text
@@ -316,8 +268,8 @@ def _depth(text: str) -> int:
     return max(accumulate(_STEP.get(character, 0) for character in text), default=0)
 
 
-def _objects(text: str) -> tuple[list[Any], str]:
-    """The JSON objects and lists in a text, with their pairs in order, and the text around them."""
+def _objects(text: str) -> tuple[list[Any], list[str]]:
+    """The JSON objects and lists in a text, with their pairs in order, and the texts around them."""
     decoder = json.JSONDecoder(object_pairs_hook=_Pairs)
     found, around, place = [], [], 0
     for _ in range(_MOST_OBJECTS):
@@ -331,7 +283,7 @@ def _objects(text: str) -> tuple[list[Any], str]:
         except ValueError:
             around.append(text[opening.start()])
             place = opening.start() + 1
-    return found, "".join([*around, text[place:]])
+    return found, [*around, text[place:]]
 
 
 class _Pairs(list[tuple[str, Any]]):
@@ -348,7 +300,7 @@ def _json_values(objects: Sequence[Any]) -> list[str]:
 def _ranked(value: Any, outermost: bool = True) -> Iterator[tuple[int, Any]]:
     """Values with the rank of their key: a primary specialty, a specialty, another word for it; second ones not."""
     if isinstance(value, _Pairs):
-        for key, content in value:
+        for key, content in () if _is_doubted(value) else value:
             rank = _rank(key)
             if rank is not None:
                 yield rank, content
@@ -359,6 +311,18 @@ def _ranked(value: Any, outermost: bool = True) -> Iterator[tuple[int, Any]]:
             yield len(_OTHER_NOUNS) + 2, value
         for item in value:
             yield from _ranked(item, outermost=False)
+
+
+def _is_doubted(pairs: _Pairs) -> bool:
+    """Whether an object says of itself that its answer is wrong or as good as impossible, or is the schema of one."""
+    for key, content in pairs:
+        words = set(_words(key))
+        if content is False and words & _TRUE_OF_ANSWERS:
+            return True
+        low = isinstance(content, int | float) and not isinstance(content, bool) and content < _LEAST_CONFIDENCE
+        if words & _CONFIDENCE and (low or content in ("none", "zero")):
+            return True
+    return any(key == "properties" for key, _ in pairs)
 
 
 def _words(key: str) -> list[str]:

@@ -13,7 +13,7 @@ from ..config.annotation import Annotation
 from ..config.dataset import Columns, Dataset, Split, Table
 from ..core import tables
 from ..core.files import atomic_write
-from ..core.specialties import SPECIALTIES
+from ..core.specialties import SPECIALTIES, with_others
 from ..questions import identity, question_table
 from ..questions.sources import SPLITS, RawQuestion
 from .labels import CANDIDATES
@@ -69,11 +69,17 @@ class Release:
     """Questions left out of train or validation because they stand in test or validation."""
 
 
-def decide(votes: pd.DataFrame, sets: pd.DataFrame, trail: pd.DataFrame, max_specialties: int) -> dict[str, Decision]:
+def decide(
+    votes: pd.DataFrame,
+    sets: pd.DataFrame,
+    trail: pd.DataFrame,
+    max_specialties: int,
+    names: Sequence[str] = SPECIALTIES,
+) -> dict[str, Decision]:
     """The specialties of each question that has any.
 
     Accepted winners, with the rest of their conformal set where it holds no more than ``max_specialties`` altogether;
-    over them, what experts agreed on. A question whose specialty experts found outside the 15 has none.
+    over them, what experts agreed on. A question whose specialty experts found outside of ``names`` has none.
     """
     held = dict(zip(sets["question_id"], sets["labels"], strict=True))
     accepted = votes[votes["status"] == "accepted"]
@@ -84,8 +90,8 @@ def decide(votes: pd.DataFrame, sets: pd.DataFrame, trail: pd.DataFrame, max_spe
     agreed = trail[trail["verdict"] != "disputed"]
     for question_id, after, also in zip(agreed["question_id"], agreed["after"], agreed["also"], strict=True):
         decided.pop(question_id, None)
-        if after in SPECIALTIES:
-            further = tuple(name for name in also if name in SPECIALTIES)
+        if after in names:
+            further = tuple(name for name in also if name in names)
             decided[question_id] = Decision((after, *further), "experts")
     return decided
 
@@ -101,7 +107,7 @@ def assemble(
     labelled = [
         replace(row, specialties=decided[i].specialties) for row in raw if (i := identity.identify(row)) in decided
     ]
-    built = question_table.build(labelled, _without_limits(dataset), SPECIALTIES)
+    built = question_table.build(labelled, _without_limits(dataset), dataset.all_specialties)
     table = built.questions
     held = sets[["question_id", "labels"]].rename(columns={"labels": "conformal_set"})
     about = votes.merge(held, on="question_id", validate="one_to_one")
@@ -135,9 +141,10 @@ def as_dataset(folder: Path, dataset: Dataset) -> Dataset:
 
 
 def sizes(release: Release) -> pd.DataFrame:
-    """Questions by specialty and split; a question counts in each of its specialties."""
+    """Questions by specialty and split, the 15 first; a question counts in each of its specialties."""
     each = release.questions[["split", "specialties"]].explode("specialties")
-    table = pd.crosstab(each["specialties"], each["split"]).reindex(index=SPECIALTIES, columns=SPLITS, fill_value=0)
+    names = with_others(release.questions["specialties"])
+    table = pd.crosstab(each["specialties"], each["split"]).reindex(index=names, columns=SPLITS, fill_value=0)
     return table.rename_axis("specialty").rename_axis(None, axis=1).assign(all=table.sum(axis=1)).reset_index()
 
 
@@ -207,7 +214,7 @@ _LIMITS = """## Known limits
 
 - Specialties are those of the annotator unless `decided_by` is `experts`. A vote of one model's prompts agrees with
   itself more easily than with a physician: read its agreement as consistency, not as accuracy.
-- The 15 specialties overlap. A question on a child's heart is decided by what the question asks, and rightly disputed.
+- Specialties overlap. A question on a child's heart is decided by what the question asks, and rightly disputed.
 - The level of the conformal sets holds on average over questions like those it was calibrated on, and only for whole
   sets: where a set is too large to be of use, `specialties` has the winner alone.
 - Exam questions are not patients. The data say nothing on how a model would serve either.

@@ -28,8 +28,8 @@ class Task(JobSettings):
 
     @property
     def candidates(self) -> tuple[str, ...]:
-        """What may be answered, besides Others. Raises `InputError` on an unknown name."""
-        return labels.check_candidates(self.annotation.candidates or labels.CANDIDATES)
+        """What may be answered, besides Others: canonical names, and those of the user's own."""
+        return tuple(self.annotation.candidates or labels.CANDIDATES)
 
     def forecast(self, questions: pd.DataFrame, responses: Path | None) -> str:
         """What is left to ask and what it would cost; other backends cost no more than their job."""

@@ -3,10 +3,12 @@
 import re
 
 _NAMES = (
-    r"(?:ant[_ ]?)?(?:think(?:ing)?|thoughts?|reason(?:ing)?|reflect(?:ion)?|scratch[_ ]?pad|analysis|critique|cot|"
+    r"(?:\w{1,12}[_ -]){0,2}(?:ant)?(?:think(?:ing)?|thoughts?|reason(?:ing)?|reflect(?:ion)?|"
+    r"scratch[_ ]?pad|analysis|critique|cot|"
     r"inner[_ ]?(?:monologue|thoughts?)|internal[_ ]?(?:thoughts?|reasoning|monologue)|chain[_ ]?of[_ ]?thoughts?|"
     r"deliberat(?:e|ion)|plan(?:ning)?|contemplat(?:e|ion)|consider(?:ation)?s?|mus(?:e|ing)s?|ponder(?:ing)?|"
-    r"ruminat(?:e|ion)|brainstorm(?:ing)?|monologue|notes?)"
+    r"ruminat(?:e|ion)|brainstorm(?:ing)?|monologue|notes?|drafts?|hypothes[ie]s|internal|workings?|"
+    r"step[_ -]by[_ -]step|self[_ -]?(?:check|critique|talk)|verification|review)(?:[_ -]\w{1,12}){0,2}"
 )
 _LEFT, _RIGHT = r"(?:<\|?|\[|◁|⟨|⟪|\{\{)\s*", r"\s*(?:\|?>|\]|▷|⟩|⟫|\}\})"
 _OF = r"[ _▁-]*(?:of[ _▁-]*)?"

@@ -1,6 +1,7 @@
 """Experts check a sample of the questions: how it is drawn, and what their answers do to the votes."""
 
 from collections import Counter
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -29,7 +30,7 @@ def draw(votes: pd.DataFrame, random: int, per_specialty: int, seed: int) -> pd.
     """The questions to check: columns `question_id` and `drawn`, in random order.
 
     ``random`` questions are drawn from all, whatever their votes; these alone stand for the data set as a whole. More
-    are drawn (``drawn`` = `specialty`) until each of the 15 specialties with accepted questions has ``per_specialty``
+    are drawn (``drawn`` = `specialty`) until each specialty with accepted questions has ``per_specialty``
     of them, or all it has. A larger sample of the same seed contains the smaller one.
     """
     ids = np.sort(votes["question_id"].to_numpy(str))
@@ -68,21 +69,19 @@ def judge(votes: pd.DataFrame, sample: pd.DataFrame, ratings: pd.DataFrame) -> p
     return pd.DataFrame(rows, columns=TRAIL.names)
 
 
-def truth(questions: pd.DataFrame, trail: pd.DataFrame) -> dict[str, list[str]]:
+def truth(questions: pd.DataFrame, trail: pd.DataFrame, names: Sequence[str] = SPECIALTIES) -> dict[str, list[str]]:
     """The true specialties by question id, the primary first: what accuracy and coverage are measured on.
 
     Those of the source, where it has any. Else those of the experts, for the randomly drawn questions on which they
     agree: with the ones drawn for their specialty, the sample would not be like the data set. Questions whose primary
-    specialty is none of the 15 are left out, since no set can hold it.
+    specialty is none of the released ones (``names``) are left out, since no set can hold it.
     """
-    known = {
-        i: list(names) for i, names in zip(questions["question_id"], questions["specialties"], strict=True) if names
-    }
+    known = {i: list(own) for i, own in zip(questions["question_id"], questions["specialties"], strict=True) if own}
     if known:
         return known
-    random = trail[(trail["drawn"] == "random") & (trail["verdict"] != "disputed") & trail["after"].isin(SPECIALTIES)]
+    random = trail[(trail["drawn"] == "random") & (trail["verdict"] != "disputed") & trail["after"].isin(names)]
     return {
-        i: [after, *(name for name in also if name in SPECIALTIES)]
+        i: [after, *(name for name in also if name in names)]
         for i, after, also in zip(random["question_id"], random["after"], random["also"], strict=True)
     }
 

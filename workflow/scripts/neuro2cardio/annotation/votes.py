@@ -28,13 +28,14 @@ in a tie. `agreement`: the votes of the first place. `labels` and `probabilities
 
 STATUSES = ("accepted", "no-majority", "tie", "others", "out-of-scope", "no-votes")
 """`no-majority`: a winner below the quorum. `others`: that is what won. `out-of-scope`: what won is a candidate, but
-none of the 15 specialties. Only `accepted` questions are released."""
+none of the specialties that are released: the 15, and the user's own. Only `accepted` questions are released."""
 
 
-def tally(answers: pd.DataFrame, quorum: int) -> pd.DataFrame:
+def tally(answers: pd.DataFrame, quorum: int, names: Sequence[str] = specialties.SPECIALTIES) -> pd.DataFrame:
     """Votes by question (columns of `VOTES`), in the order of the answers.
 
-    Each prompt has one vote: the label most of its samples gave; none where samples tie.
+    Each prompt has one vote: the label most of its samples gave; none where samples tie. ``names`` are the specialties
+    that are released.
     """
     ballots: dict[str, dict[str, list[str]]] = {}
     scored: dict[str, list[dict[str, float]]] = {}
@@ -50,7 +51,7 @@ def tally(answers: pd.DataFrame, quorum: int) -> pd.DataFrame:
         ranked = _ranked(
             scored.get(question_id) or [{label: 1.0} for own in by_prompt.values() for label in own if label]
         )
-        rows.append((question_id, votes, winner, agreement, _status(winner, agreement, quorum), *ranked))
+        rows.append((question_id, votes, winner, agreement, _status(winner, agreement, quorum, names), *ranked))
     return pd.DataFrame(rows, columns=VOTES.names)
 
 
@@ -63,13 +64,18 @@ def status_counts(votes: pd.DataFrame) -> pd.DataFrame:
 
 
 def by_quorum(
-    votes: pd.DataFrame, truth: Mapping[str, Sequence[str]], quorums: Sequence[int], confidence: float = 0.95
+    votes: pd.DataFrame,
+    truth: Mapping[str, Sequence[str]],
+    quorums: Sequence[int],
+    confidence: float = 0.95,
+    names: Sequence[str] = specialties.SPECIALTIES,
 ) -> pd.DataFrame:
     """Accuracy and coverage at each quorum, over all questions and by specialty.
 
-    A question is covered where one of the 15 specialties won with at least the quorum's votes, and correct where the
-    winner is among its true specialties. ``by`` is `all`, `truth` (sliced by the true primary specialty: how much of it
-    is found) or `winner` (sliced by the winner: how much of it is right). Intervals are Wilson's.
+    A question is covered where one of the released specialties (``names``) won with at least the quorum's votes, and
+    correct where the winner is among its true specialties. ``by`` is `all`, `truth` (sliced by the true primary
+    specialty: how much of it is found) or `winner` (sliced by the winner: how much of it is right). Intervals are
+    Wilson's.
 
     :param truth: question id -> true specialties, the primary first; other questions are left out.
     """
@@ -79,9 +85,9 @@ def by_quorum(
     )
     primary = known["question_id"].map(lambda i: truth[i][0])
     slices = [("all", "all", np.ones(len(known), bool))]
-    slices += [("truth", name, (primary == name).to_numpy()) for name in specialties.SPECIALTIES]
-    slices += [("winner", name, (known["winner"] == name).to_numpy()) for name in specialties.SPECIALTIES]
-    inside = known["winner"].isin(specialties.SPECIALTIES)
+    slices += [("truth", name, (primary == name).to_numpy()) for name in names]
+    slices += [("winner", name, (known["winner"] == name).to_numpy()) for name in names]
+    inside = known["winner"].isin(names)
     rows = []
     for quorum in quorums:
         covered = (inside & (known["agreement"] >= quorum)).to_numpy()
@@ -89,19 +95,19 @@ def by_quorum(
             n, k = int(chosen.sum()), int((chosen & covered).sum())
             hits = int((chosen & covered & correct.to_numpy()).sum())
             rows.append((quorum, by, name, n, k, hits, *_rate(k, n, confidence), *_rate(hits, k, confidence)))
-    names = ["coverage", "coverage_low", "coverage_high", "accuracy", "accuracy_low", "accuracy_high"]
-    return pd.DataFrame(rows, columns=["quorum", "by", "specialty", "n", "covered", "correct", *names])
+    columns = ["coverage", "coverage_low", "coverage_high", "accuracy", "accuracy_low", "accuracy_high"]
+    return pd.DataFrame(rows, columns=["quorum", "by", "specialty", "n", "covered", "correct", *columns])
 
 
-def confusion(votes: pd.DataFrame, truth: Mapping[str, Sequence[str]]) -> pd.DataFrame:
+def confusion(
+    votes: pd.DataFrame, truth: Mapping[str, Sequence[str]], names: Sequence[str] = specialties.SPECIALTIES
+) -> pd.DataFrame:
     """True primary specialty x what the vote said (a candidate, or the status where nothing won), as counts."""
     known = votes[votes["question_id"].isin(truth.keys())]
     said = known["winner"].where(known["winner"] != "", known["status"])
     table = pd.crosstab(known["question_id"].map(lambda i: truth[i][0]), said)
-    columns = [name for name in specialties.SPECIALTIES if name in table] + [
-        name for name in table if name not in specialties.SPECIALTIES
-    ]
-    table = table.reindex(specialties.SPECIALTIES, fill_value=0)[columns]
+    columns = [name for name in names if name in table] + [name for name in table if name not in names]
+    table = table.reindex(list(names), fill_value=0)[columns]
     return table.rename_axis("truth").rename_axis(None, axis=1).reset_index()
 
 
@@ -128,7 +134,7 @@ def _winner(votes: Sequence[str]) -> tuple[str, int]:
     return ("" if tie else ranked[0][0]), ranked[0][1]
 
 
-def _status(winner: str, agreement: int, quorum: int) -> str:
+def _status(winner: str, agreement: int, quorum: int, names: Sequence[str]) -> str:
     if not agreement:
         return "no-votes"
     if not winner:
@@ -137,7 +143,7 @@ def _status(winner: str, agreement: int, quorum: int) -> str:
         return "others"
     if agreement < quorum:
         return "no-majority"
-    return "accepted" if winner in specialties.SPECIALTIES else "out-of-scope"
+    return "accepted" if winner in names else "out-of-scope"
 
 
 def _ranked(distributions: Sequence[Mapping[str, float]]) -> tuple[list[str], list[float]]:
