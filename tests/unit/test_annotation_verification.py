@@ -4,6 +4,7 @@ import csv
 from io import StringIO
 import itertools
 import json
+import re
 import xml.etree.ElementTree as ElementTree
 
 from hypothesis import HealthCheck, given, settings, strategies as st
@@ -292,6 +293,17 @@ def test_no_shape_of_a_sheet_gives_a_wrong_label_or_a_traceback(tmp_path, cells,
     given_names = cells[0] if isinstance(cells[0], list) else [cells[0]]
     meant = {C: C, N: N, "none": labels.OTHERS}
     assert ratings["specialty"][0] in {meant.get(name, labels.find(str(name)) or "") for name in given_names} | {""}
+    further = [part for cell in (cells[1] if isinstance(cells[1], list) else [cells[1]]) for part in _parts(cell)]
+    assert set(ratings["also"][0]) <= {labels.find(part) for part in further} - {ratings["specialty"][0]}
+    said = cells[2]
+    if isinstance(said, str) and not said.lstrip().startswith(("[", "{", "=", "+", "-", "@")):
+        assert " ".join(ratings["comment"][0].split()) == " ".join(said.split())
+
+
+def _parts(cell: object) -> list[str]:
+    """The names that a person could mean by a cell."""
+    text = str(cell)
+    return [text, *re.split(r"[;,|\n\r]", text.strip("[]'\""))]
 
 
 def rate(question_id, *given):

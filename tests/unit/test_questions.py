@@ -4,6 +4,7 @@ import random
 import re
 
 from hypothesis import given, settings as hypothesis_settings, strategies as st
+import pandas as pd
 import pytest
 
 from neuro2cardio.config.dataset import Dataset
@@ -213,8 +214,8 @@ def test_splits_are_stratified_and_do_not_depend_on_order_or_grid():
 @hypothesis_settings(max_examples=50, deadline=None)
 @given(
     sizes=st.lists(st.integers(1, 40), min_size=1, max_size=3),
-    test=st.floats(0, 0.6),
-    validation=st.floats(0, 0.3),
+    test=st.floats(0, 0.6).map(lambda share: round(share, 6)),
+    validation=st.floats(0, 0.3).map(lambda share: round(share, 6)),
 )
 def test_every_specialty_is_split_by_the_fractions(sizes, test, validation):
     grid = specialties.SPECIALTIES[: len(sizes)]
@@ -290,6 +291,14 @@ def test_specialties_of_ones_own_are_declared_and_others_are_named():
     assert sorted(map(tuple, table.questions["specialties"])) == [("Urology",), ("Urology", "Cardiology")]
     with pytest.raises(InputError, match=r"unknown specialty 'Urology'(?s:.*)dataset.origin.specialties"):
         build(rows, max_rejected=0)
+
+
+def test_remembered_splits_are_safe_to_open_and_keep_ids_and_stems(tmp_path):
+    """People open the table in spreadsheets; the user's own ids may begin like a formula."""
+    row = {"question_id": "=1+1", "split": "train", "stem": '=HYPERLINK("http://evil.example")'}
+    moves.remember(pd.DataFrame([row]), tmp_path / "splits.csv")
+    assert ",=" not in (tmp_path / "splits.csv").read_text()
+    assert moves.since(tmp_path / "splits.csv", pd.DataFrame([row])).empty
 
 
 def test_questions_that_another_question_moved_between_splits_are_named(tmp_path):

@@ -106,6 +106,71 @@ def test_answers_come_as_text_letter_index_or_number(tmp_path, kind, value, answ
     assert read(path, answer_is=kind)[0].answer == answer
 
 
+@pytest.mark.parametrize(
+    ("kind", "options", "answer", "found"),
+    [
+        ("number", {"0": "x", "1": "y", "2": "z"}, "1", "ambiguous: it labels another option"),
+        ("index", {"1": "x", "2": "y", "3": "z"}, "2", "ambiguous: it labels another option"),
+        ("letter", ["B. x", "A. y"], "A", "ambiguous: it labels another option than the one that begins with it"),
+        ("letter", ["A. x", "B. y"], "B", 1),
+        ("letter", ["A. fumigatus", "C. albicans"], "B", 1),
+        ("letter", {"A.": "x", "B.": "y"}, "B", 1),
+        ("letter", {"(A)": "x", "(B)": "y"}, "(b)", 1),
+        ("letter", {"A": "x", "C": "z"}, "C", 1),
+        ("letter", {"0": "x", "1": "y"}, "1", 1),
+        ("number", {"1": "x", "2": "y"}, "2", 1),
+        ("index", {"0": "x", "1": "y"}, "1", 1),
+        ("letter", {"A": "x", "a": "y"}, "A", table.NOT_AN_OPTION),
+        ("letter", ["x", "y", "z"], "A, B", table.NOT_AN_OPTION),
+        ("number", ["x", "y"], "\u00b2", table.NOT_AN_OPTION),
+    ],
+)
+def test_an_answer_that_could_mean_two_options_is_refused_with_its_reason(tmp_path, kind, options, answer, found):
+    path = write_json(tmp_path / "mine.json", [{**ROW, "options": options, "answer": answer}])
+    row = read(path, answer_is=kind)[0]
+    assert found in row.problem if isinstance(found, str) else (row.answer, row.problem) == (found, "")
+
+
+def test_option_columns_are_labelled_by_the_letters_they_end_in(tmp_path):
+    (tmp_path / "mine.csv").write_text("question,opb,opa,answer,specialty\nWhich?,blarf,snoot,A,Cardiology\n")
+    row = read(tmp_path / "mine.csv", options=["opb", "opa"], answer_is="letter")[0]
+    assert row.options[row.answer] == "snoot"
+
+
+CSV = "question,a,b,answer,specialty\nWhich,x,y,x,Cardiology\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "read_as"),
+    [
+        ("mac.csv", CSV.replace("\n", "\r").encode(), "x"),
+        ("excel.csv", CSV.replace("\n", ",,,\r\n").encode("utf-8-sig"), "x"),
+        ("unicode.tsv", CSV.replace(",", "\t").encode("utf-16"), "x"),
+        ("wide.csv", CSV.encode("utf-32"), "x"),
+        ("nbsp.csv", CSV.replace("question", "question\u00a0").replace(",x,y", ",x\u00a0,y").encode(), "x\u00a0"),
+        ("lines.csv", CSV.replace(",x,y,x", ',"x\nz",y,"x\r\nz"').encode(), "x\nz"),
+        ("semicolon.csv", CSV.replace(",", ";").replace("x", "x, z").encode(), "x, z"),
+    ],
+)
+def test_spreadsheets_save_csv_in_many_ways(tmp_path, name, content, read_as):
+    (tmp_path / name).write_bytes(content)
+    row = read(tmp_path / name, options=["a", "b"])[0]
+    assert (row.problem, row.options) == ("", (read_as, "y"))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("mine.csv", CSV.encode("utf-16-le"), r"zero bytes on line 1 \(UTF-16 without its mark\?\)"),
+        ("mine.jsonl", b'{"question": "x", "question": "y"}\n', "no row can be read; the first, mine.jsonl:1: the key"),
+    ],
+)
+def test_a_file_of_which_nothing_can_be_read_says_why(tmp_path, name, content, said):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=said):
+        read(tmp_path / name)
+
+
 @pytest.mark.parametrize("value", ["Cardiology; Neurology", ["Cardiology", "Neurology"], '["Cardiology", "Neurology"]'])
 def test_specialties_and_votes_may_be_lists(tmp_path, value):
     path = write_json(tmp_path / "mine.json", [{**ROW, "specialty": value, "v": value}])

@@ -1,7 +1,9 @@
 # Giving questions their specialties, where the source has none: annotate -> vote -> verify -> calibrate -> release.
 # Experts come before calibration: without specialties in the source, theirs are what is calibrated on.
 
-UNLABELLED = SETTINGS.dataset.model_dump(mode="json", include={"origin", "further_specialties", "split", "leakage", "max_rejected"})
+UNLABELLED = SETTINGS.dataset.model_dump(
+    mode="json", include={"origin", "further_specialties", "split", "leakage", "max_rejected"}
+)
 RELEASED = list(SETTINGS.dataset.all_specialties)
 
 

@@ -22,6 +22,8 @@ SUFFIXES = (".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".parquet")
 """File name endings that can be read, in lower case."""
 
 _DELIMITERS = ",;\t|"
+_MARKS = (((b"\xff\xfe\0\0", b"\0\0\xfe\xff"), "utf-32"), ((b"\xff\xfe", b"\xfe\xff"), "utf-16"))
+"""What files in other encodings than UTF-8 begin with."""
 _MAX_CELL = 2**31 - 1
 _QUOTED = r"""(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
 _PRINTED_LIST = re.compile(
@@ -143,15 +145,19 @@ def _decoded(path: Path) -> str:
         data = path.read_bytes()
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}") from error
-    encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+    encoding = next((name for marks, name in _MARKS if data.startswith(marks)), "utf-8-sig")
     try:
-        return data.decode(encoding)
+        content = data.decode(encoding)
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
         raise InputError(
             f"{path}: not UTF-8 text (line {line}, byte {data[error.start]:#04x}); save it as CSV UTF-8, or convert "
             "it, for example with: iconv -f WINDOWS-1252 -t UTF-8"
         ) from error
+    if "\0" in content:
+        line = content[: content.index("\0")].count("\n") + 1
+        raise InputError(f"{path}: zero bytes on line {line} (UTF-16 without its mark?); save it as CSV UTF-8")
+    return content
 
 
 def _delimited(path: Path, content: str) -> list[Record]:

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from ..core import files
+from ..core import tables
 
+_GUARD = r"^'(?=[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20])"
+"""The apostrophe that `tables.write_csv` puts before what looks like a formula."""
 COLUMNS = ["question_id", "was", "now", "stem"]
 """`was` and `now` are splits; empty: the question was not there, or is not there any more."""
 
@@ -41,8 +43,7 @@ def since(remembered: Path, questions: pd.DataFrame) -> pd.DataFrame:
 
 def remember(questions: pd.DataFrame, path: Path) -> None:
     """Write the splits of a question table for the next run to compare with."""
-    with files.atomic_write(path) as part:
-        questions[["question_id", "split", "stem"]].to_csv(part, index=False)
+    tables.write_csv(questions[["question_id", "split", "stem"]], path)
 
 
 def sentence(moves: pd.DataFrame) -> str:
@@ -55,5 +56,6 @@ def sentence(moves: pd.DataFrame) -> str:
 
 
 def read(path: Path) -> pd.DataFrame:
-    """A table of moves, or of remembered splits, from its CSV file: all cells are text."""
-    return pd.read_csv(path, dtype=str, keep_default_na=False)
+    """A table of moves, or of remembered splits, from its CSV file: all cells are text, and ids as they are."""
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    return table.assign(question_id=table["question_id"].str.replace(_GUARD, "", regex=True))

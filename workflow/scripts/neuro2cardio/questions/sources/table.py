@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+import re
 from string import ascii_uppercase
 from typing import Any, NamedTuple
 
@@ -12,6 +13,7 @@ from ...core.records import NotText, Record
 from . import RawQuestion
 
 NOT_AN_OPTION = -1
+_LETTERED = re.compile(r"\s*[(\[]?([A-Za-z])[.)\]:]\s")
 _LABEL_KEYS = ("label", "key", "letter", "id", "name")
 _TEXT_KEYS = ("text", "value", "option", "content", "answer")
 
@@ -37,6 +39,8 @@ def rows(path: Path | str, split: str, columns: Columns) -> Iterator[RawQuestion
     found = records.read(path)
     if not found:
         raise InputError(f"{path}: has no rows")
+    if not any(record.values for record in found):
+        raise InputError(f"{path}: no row can be read; the first, {found[0].row}: {found[0].problem}")
     columns = _actual_columns(path, found, columns)
     for record in found:
         yield _question(split, record, columns)
@@ -68,7 +72,7 @@ def _question(split: str, record: Record, columns: Columns) -> RawQuestion:
             split=split,
             stem=_cell(values, columns.stem),
             options=tuple(option.text for option in options),
-            answer=_answer(_cell(values, columns.answer), columns.answer_is, [option.label for option in options]),
+            answer=_answer(_cell(values, columns.answer), columns.answer_is, options),
             specialties=tuple(_names(values, columns.specialty)) if columns.specialty else (),
             votes=tuple(_names(values, columns.votes)) if columns.votes else (),
             own_id=_cell(values, columns.id).strip() if columns.id else "",
@@ -93,7 +97,7 @@ def _options(values: Mapping[str, Any], columns: Columns) -> list[Option]:
     """The options of a row. Empty ones at the end are columns that this question does not use."""
     if isinstance(columns.options, list):
         texts = [_cell(values, name) for name in columns.options]
-        options = [Option(label, text) for label, text in zip(_labels(len(texts)), texts, strict=True)]
+        options = [Option(label, text) for label, text in zip(_column_labels(columns.options), texts, strict=True)]
     else:
         try:
             options = _labelled(records.parsed(values.get(columns.options)))
@@ -102,6 +106,13 @@ def _options(values: Mapping[str, Any], columns: Columns) -> list[Option]:
     while options and not options[-1].text:
         options = options[:-1]
     return options
+
+
+def _column_labels(names: Sequence[str]) -> list[str]:
+    """The letters in which the names of the option columns end, in whatever order they are listed, or else A, B, ..."""
+    ends = [name.strip()[-1:].upper() for name in names]
+    usual = _labels(len(names))
+    return ends if sorted(ends) == usual else usual
 
 
 def _labels(n: int) -> list[str]:
@@ -150,24 +161,48 @@ def _by_label(item: tuple[Any, Any]) -> tuple[int, str]:
     return (int(label), "") if label.isdecimal() else (0, label)
 
 
-def _answer(answer: str, kind: str, labels: Sequence[str]) -> str | int:
+def _answer(answer: str, kind: str, options: Sequence[Option]) -> str | int:
     """The answer as text or index; an empty one stays empty, and one that names no option becomes no option.
 
-    Labels that the source gives its options are used: where they are B, A, C, the letter A is the second option. An
-    index is always a position, counted from 0.
+    Labels that the source gives its options are used: where they are B, A, C, the letter A is the second option.
+
+    Raises:
+        NotText: A label and a position, or a label and the letters that the options begin with, mean different options.
     """
     if not answer.strip() or kind == "text":
         return answer
-    folded = [_folded(label) for label in labels]
-    if kind != "index" and _folded(answer) in folded and len(set(folded)) == len(folded):
-        return folded.index(_folded(answer))
+    folded = [_folded(option.label) for option in options]
+    unique = len(set(folded)) == len(folded)
+    labelled = folded.index(_folded(answer)) if unique and _folded(answer) in folded else None
     if kind == "letter":
+        return _agreed(answer, labelled, _beginning_with(answer, options), "begins with it")
+    position = _position(answer, kind)
+    found = position if 0 <= position < len(options) else None
+    if kind == "index" and found is None:
         return NOT_AN_OPTION
+    return _agreed(answer, labelled, found, f"is at that position, counted from {int(kind == 'number')}")
+
+
+def _agreed(answer: str, labelled: int | None, other: int | None, how: str) -> int:
+    if labelled is not None and other is not None and labelled != other:
+        raise NotText(f"the answer {answer.strip()!r} is ambiguous: it labels another option than the one that {how}")
+    found = labelled if labelled is not None else other
+    return NOT_AN_OPTION if found is None else found
+
+
+def _position(answer: str, kind: str) -> int:
     try:
         index = float(answer) - (kind == "number")
     except ValueError:
         return NOT_AN_OPTION
     return int(index) if index.is_integer() else NOT_AN_OPTION
+
+
+def _beginning_with(answer: str, options: Sequence[Option]) -> int | None:
+    """The option whose text begins with the letter, where all texts begin with letters of their own: `A. angina`."""
+    found = [match[1].upper() if (match := _LETTERED.match(option.text)) else "" for option in options]
+    letter = _folded(answer).upper()
+    return found.index(letter) if "" not in found and len(set(found)) == len(found) and letter in found else None
 
 
 def _folded(label: str) -> str:
