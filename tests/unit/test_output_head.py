@@ -107,3 +107,18 @@ def test_no_position_gives_no_logits():
     with torch.inference_mode():
         _, logits = output_head.forward(network_of("gemma2"), none, none, input_ids=IDS)
     assert logits.shape == (0, 97)
+
+
+def test_normalisers_are_those_of_all_logits_at_once():
+    logits = torch.randn(70, 97) * 20
+    expected = logits.logsumexp(-1, keepdim=True)
+    torch.testing.assert_close(output_head.normalisers(logits), expected)
+
+
+@pytest.mark.parametrize(("gap", "same"), [(0.02, True), (0.2, False)])
+def test_chance_moves_single_logits_and_an_error_moves_all(gap, same):
+    torch.manual_seed(1)
+    expected = torch.randn(3, 500)
+    found = expected + gap * torch.randn(3, 500)
+    found[0, 0] += 1.5
+    assert output_head.close(found, expected, torch.bfloat16) is same

@@ -96,5 +96,15 @@ def test_recorded_attention_is_put_back_where_a_pass_fails(tiny_model):
 def test_control_tokens_that_were_never_trained_keep_no_model_from_being_packed(tiny_model):
     model = registry.load(tiny_model(), "float32")
     with torch.no_grad():
-        model.network.get_input_embeddings().weight[:30] = float("nan")
+        for token in {*model.tokenizer.all_special_ids} - {model.tokenizer.unk_token_id}:
+            model.network.get_input_embeddings().weight[token] = float("nan")
     assert packed.can_pack(model)
+
+
+def test_plain_attention_of_a_processor_gives_the_numbers_of_each_sequence_alone(tiny_model):
+    model = registry.load(tiny_model(), "bfloat16")
+    ids = tuple(5 + i % 40 for i in range(120))
+    queries = [logprobs.Query((*ids, *more), (logprobs.Reading(122, (7, 8)),)) for more in ((5, 6), (9, 11))]
+    found = logprobs.read(model, [queries])[0]
+    for query, values in zip(queries, found, strict=True):
+        np.testing.assert_allclose(values[0], logprobs.read_naive(model, query)[0], atol=0.05)

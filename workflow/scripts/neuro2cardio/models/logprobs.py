@@ -185,12 +185,13 @@ def _continue(model: LoadedModel, first: Sequence[tuple[Run, int]], continuation
 
 
 def _read_logits(logits: torch.Tensor, wanted: list[Ids]) -> Values:
-    """Log-probabilities of the tokens wanted of each of the first rows of ``logits``."""
+    """Log-probabilities of the tokens wanted of each of the first rows of ``logits``, which are overwritten."""
     if not wanted:
         return []
     rows = logits[: len(wanted)]
     tokens = pad_sequence([torch.tensor(w) for w in wanted], batch_first=True).to(logits.device)
-    values = (rows.gather(1, tokens) - rows.logsumexp(-1, keepdim=True)).double().cpu().numpy()
+    chosen = rows.gather(1, tokens)
+    values = (chosen - output_head.normalisers(rows)).double().cpu().numpy()
     return [v[: len(w)] for v, w in zip(values, wanted, strict=True)]
 
 

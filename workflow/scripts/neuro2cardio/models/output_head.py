@@ -11,8 +11,12 @@ from weakref import WeakKeyDictionary
 
 import torch
 
-_VOCABULARY_CHUNK = 16_384
+_VOCABULARY_CHUNK = 8192
 """Rows of the head's weight converted to float32 at once, to bound the memory of the copy."""
+_ROUNDING = 0.08
+"""Mean difference of logits, in their standard deviations, that bfloat16 explains."""
+_ROWS = 32
+"""Rows of logits whose sum is made at once, while they are in the processor's caches."""
 _ISOLATED: WeakKeyDictionary[torch.nn.Module, bool] = WeakKeyDictionary()
 _PLAIN: WeakKeyDictionary[torch.nn.Module, bool] = WeakKeyDictionary()
 
@@ -101,10 +105,15 @@ def _try(network: Any) -> bool:
 
 
 def close(found: torch.Tensor, expected: torch.Tensor, dtype: torch.dtype) -> bool:
-    """Whether logits are equal but for the rounding of a network's number type."""
-    tolerance = 1e-4 if dtype == torch.float32 else 0.03
-    scale = float(expected.abs().max().clamp(min=1e-6))
-    return bool(((found - expected).abs() <= tolerance * scale).all())
+    """Whether (n, vocabulary) logits are equal but for the rounding of a network's number type.
+
+    In bfloat16, single logits are off by chance. On average, those of SmolLM2 are by 2% of their standard deviation,
+    and by 18% where one token of the text is missing.
+    """
+    gaps = (found - expected).abs()
+    if dtype != torch.float32:
+        return bool(gaps.mean() <= _ROUNDING * expected.std())
+    return bool((gaps <= 1e-4 * expected.abs().max().clamp(min=1e-6)).all())
 
 
 def head_of(network: Any) -> Any:
@@ -140,11 +149,41 @@ def _selecting(head: torch.nn.Module, rows: torch.Tensor, columns: torch.Tensor)
 
 def _project(head: Any, hidden: torch.Tensor) -> torch.Tensor:
     """The linear layer ``head`` in float32, a part of the vocabulary at a time."""
+    exact = hidden.dtype == head.weight.dtype == torch.bfloat16
     hidden = hidden.float()
     logits = hidden.new_empty(*hidden.shape[:-1], head.weight.shape[0])
-    with torch.autocast(hidden.device.type, enabled=False):
+    with torch.autocast(hidden.device.type, enabled=False), _bfloat16_products(exact):
         for start in range(0, head.weight.shape[0], _VOCABULARY_CHUNK):
             part = slice(start, start + _VOCABULARY_CHUNK)
             bias = None if head.bias is None else head.bias[part].float()
             logits[..., part] = torch.nn.functional.linear(hidden, head.weight[part].float(), bias)
     return logits
+
+
+@contextmanager
+def _bfloat16_products(exact: bool) -> Iterator[None]:
+    """While it lasts, a CPU multiplies float32 numbers as bfloat16 and sums in float32, where ``exact`` allows it.
+
+    Numbers that came from bfloat16 lose nothing by it, and processors that multiply bfloat16 do so in half the time.
+    """
+    backend: Any = torch.backends.mkldnn
+    settings = backend.matmul
+    before = settings.fp32_precision
+    if exact:
+        settings.fp32_precision = "bf16"
+    try:
+        yield
+    finally:
+        settings.fp32_precision = before
+
+
+def normalisers(logits: torch.Tensor) -> torch.Tensor:
+    """(n, 1) logarithms of the summed exponentials of (n, vocabulary) ``logits``, which are overwritten.
+
+    As `torch.logsumexp`, without its copies of all logits.
+    """
+    found = []
+    for rows in logits.split(_ROWS):
+        highest = rows.amax(-1, keepdim=True)
+        found.append(highest + rows.sub_(highest).exp_().sum(-1, keepdim=True).log_())
+    return torch.cat(found)

@@ -22,6 +22,13 @@ from .registry import LoadedModel
 
 Ids = tuple[int, ...]
 _NAME = "neuro2cardio_packed"
+_EAGER = "eager_attention_forward"
+"""The name of plain attention in the library's modules."""
+_WEIGHTS = range(2**11, 2**20)
+"""Attention weights of a head for which plain attention is the faster one, and not too large."""
+_WEIGHTS_KEPT = range(2**17)
+"""Likewise, where the backward pass needs them again."""
+_START = "The heart pumps blood through the body. Which of these carries it back?"
 SAVED_TOKENS = 8
 """Tokens that a shared run must save: one more run costs as much time as computing a few tokens."""
 _Kept = dict[Any, list[tuple[torch.Tensor, torch.Tensor]]]
@@ -179,8 +186,7 @@ def _try(model: LoadedModel) -> bool:
     implementation = model.network.config.get_text_config()._attn_implementation
     if implementation not in ("sdpa", "eager") or attention.path(model.network, 1) is attention.Path.ALONE:
         return False
-    start, more = _ordinary(model.network, 16), _ordinary(model.network, 9, step=5)
-    sequences = [(*start, *more[:4]), (*start, *more[4:6]), (*start, more[4], *more[6:])]
+    sequences = _trial(model)
     planned = tree(sequences)
     try:
         with torch.inference_mode():
@@ -192,14 +198,21 @@ def _try(model: LoadedModel) -> bool:
     return output_head.close(packed, torch.stack(alone).float(), model.network.dtype)
 
 
-def _ordinary(network: Any, n: int, step: int = 3) -> Ids:
-    """Different tokens from the middle of the vocabulary.
+def _trial(model: LoadedModel) -> list[Ids]:
+    """Sequences that share a start, and two of them more: plain text, or tokens from the middle of the vocabulary.
 
-    The first ones are often control tokens that no training ever saw in a row: in bfloat16, rounding alone then moves
+    Control tokens, often the first of a vocabulary, were never trained in a row: in bfloat16, rounding alone then moves
     logits by as much as a wrong layout would.
     """
-    size = network.get_input_embeddings().weight.shape[0]
-    return tuple((size // 3 + step * i) % size for i in range(n))
+    if callable(model.tokenizer):
+        texts = [_START + more for more in (" The veins of the leg", " The veins", " An old tree")]
+        found = [tuple(model.tokenizer(text, add_special_tokens=False)["input_ids"]) for text in texts]
+        if min(map(len, found)) > SAVED_TOKENS:
+            return found
+    embeddings: Any = model.network.get_input_embeddings()
+    size = embeddings.weight.shape[0]
+    start, more = (tuple((size // 3 + step * i) % size for i in range(16)) for step in (3, 5))
+    return [(*start, *more[:4]), (*start, *more[:2]), (*start, *more[4:])]
 
 
 @dataclass
@@ -262,7 +275,6 @@ def _attend(
     active = _LAYOUT.get()
     assert active is not None
     layout, implementation = active
-    own = _own(module, implementation)
     # Split, not sliced: the gradients of slices would each be as large as the whole.
     lengths = [len(run.ids) for run in layout.runs]
     layout.kept[module] = list(zip(key.split(lengths, dim=2), value.split(lengths, dim=2), strict=True))
@@ -270,9 +282,22 @@ def _attend(
     outputs = []
     for run, part in zip(layout.runs, query.split(lengths, dim=2), strict=True):
         if run.ids:
-            mask = layout.mask(run, window, query, always=implementation == "eager")
-            outputs.append(own(module, part, *_branch(run, module), mask, **more)[0])
+            chosen = "eager" if _short(run, module, part) else implementation
+            mask = layout.mask(run, window, query, always=chosen == "eager")
+            outputs.append(_own(module, chosen)(module, part, *_branch(run, module), mask, **more)[0])
     return torch.cat(outputs, dim=1), None
+
+
+def _short(run: Run, module: Any, query: torch.Tensor) -> bool:
+    """Whether the network's plain attention is the faster one: two matrix products, between them all weights in memory.
+
+    PyTorch's fused attention for CPUs makes bfloat16 products at the rate of float32's.
+    """
+    if query.device.type != "cpu" or query.dtype != torch.bfloat16:
+        return False
+    weights = len(run.ids) * run.end
+    known = hasattr(sys.modules[type(module).__module__], _EAGER)
+    return known and weights in (_WEIGHTS_KEPT if query.requires_grad else _WEIGHTS)
 
 
 def _branch(run: Run, module: Any) -> tuple[torch.Tensor, torch.Tensor]:
@@ -288,7 +313,7 @@ def _branch(run: Run, module: Any) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def _own(module: Any, implementation: str) -> Callable[..., Any]:
-    eager: Any = getattr(sys.modules[type(module).__module__], "eager_attention_forward", None)
+    eager: Any = getattr(sys.modules[type(module).__module__], _EAGER, None)
     found: Callable[..., Any] = AttentionInterface().get_interface(implementation, eager)
     return found
 

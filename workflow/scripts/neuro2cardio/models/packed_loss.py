@@ -64,11 +64,12 @@ class _HeadLoss(torch.autograd.Function):
                 part = slice(start, start + size)
                 rows = hidden[part].to(weight.dtype)
                 logits = torch.nn.functional.linear(rows, weight, bias).float()
-                # In place from here on: the logits become probabilities, and these the gradient.
-                normaliser = logits.logsumexp(-1, keepdim=True)
                 right = labels[part, None]
-                total += (normaliser - logits.gather(1, right)).sum()
-                logits.sub_(normaliser).exp_()
+                # In place from here on: the logits become probabilities, and these the gradient.
+                highest, of_labels = logits.amax(-1, keepdim=True), logits.gather(1, right)
+                summed = logits.sub_(highest).exp_().sum(-1, keepdim=True)
+                total += (highest + summed.log() - of_labels).sum()
+                logits.div_(summed)
                 logits.scatter_add_(1, right, torch.full_like(right, -1, dtype=logits.dtype))
                 gradient[part] = (logits.to(weight.dtype) @ weight).to(gradient.dtype)
         ctx.save_for_backward(gradient)
