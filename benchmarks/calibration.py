@@ -143,7 +143,7 @@ def simulated(other: Other, specialties: int, seeds: int, draws: int) -> Row:
             # Sizes are drawn anew for every ten grids.
             sizes = rng.integers(other.low, other.high + 1, specialties)
             sizes[0] = other.first or sizes[0]
-            asked = worlds.exam(grid, sizes, other.doubles, rng)
+            asked = worlds.test_set(grid, sizes, other.doubles, rng)
             noise = overlap.covariance(grid, asked)
         block = worlds.scores(other.world, grid, asked, rng)
         found.append(one(other.world, block, grid, asked, noise, rng))
@@ -202,7 +202,7 @@ def models(args: argparse.Namespace) -> Iterator[Row]:
 
 def _pooled(world: World, grid: Axes, draw: int) -> Row:
     rng = np.random.default_rng([draw, len(grid.specialties), len(grid.model)])
-    asked = worlds.exam(grid, rng.integers(34, 95, len(grid.specialties)))
+    asked = worlds.test_set(grid, rng.integers(34, 95, len(grid.specialties)))
     made = worlds.blocks(world, grid, asked, rng)
     gain = world.common + world.own / len(grid.specialties)
     truth = {"common_gain": gain, "gain_of": world.formats, "gain_beyond": gain - world.formats}
@@ -217,7 +217,7 @@ def powers(args: argparse.Namespace) -> Iterator[Row]:
     """What `snakemake power` says is found with 80%, planted."""
     for specialties, seeds, each in ((3, 1, 100), (5, 1, 40), (6, 3, 100), (15, 1, 60), (15, 3, 60), (15, 5, 30)):
         grid, sizes = worlds.axes(specialties, seeds), np.full(specialties, each)
-        asked = worlds.exam(grid, sizes)
+        asked = worlds.test_set(grid, sizes)
         pilots = [worlds.scores(World(), grid, asked, np.random.default_rng([9, i])).adapters for i in range(5)]
         right = np.concatenate([pilot[grid.specialty_rows] for pilot in pilots], axis=2)
         said = power.table(sizes, seeds, 1, SMALLEST, power.measured(right), 0.95).set_index("statement")["found"] / 100

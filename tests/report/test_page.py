@@ -60,11 +60,11 @@ def _verdict(text: str) -> dict:
 
 
 def _write_matrix(folder: Path, axes: Axes, asked) -> None:
-    exam = TestSet.of(asked, axes.specialties)
+    test_set = TestSet.of(asked, axes.specialties)
     read = {a: tables.read(a.path(folder / "predictions"), tables.PREDICTIONS) for a in axes.everything()}
-    marked = {a: answers.marks(answers.answers(frame), exam, ["cloze", "letter"]) for a, frame in read.items()}
+    marked = {a: answers.marks(answers.answers(frame), test_set, ["cloze", "letter"]) for a, frame in read.items()}
     blocks = transfer.scores(marked, axes, ["cloze", "letter"])
-    table = transfer.matrix(blocks, axes, exam, Statistics())
+    table = transfer.matrix(blocks, axes, test_set, Statistics())
     tables.write_csv(table, folder / "tables/transfer_matrix.csv")
 
 

@@ -34,13 +34,13 @@ def checks(folder, spoil=None, training=SOUND, methods=("cloze", "letter"), spoi
     """The table of a small grid, the cardiology adapter's predictions and training being what is given."""
     asked = planted.questions(AXES, each=40)
     planted.predictions(folder, AXES, asked, lambda *_: 0.1, methods=methods)
-    exam = TestSet.of(asked, AXES.specialties)
+    test_set = TestSet.of(asked, AXES.specialties)
     answered, trained = [], []
     for adapter in AXES.everything():
         frame = adapters.read(folder, adapter, tables.PREDICTIONS)
         if spoil and (adapter == ADAPTER or (spoil_base and adapter.train_set == "base")):
             frame = spoil(frame)
-        answered.append(adapter_checks.of_answers(frame, answers.answers(frame), exam))
+        answered.append(adapter_checks.of_answers(frame, answers.answers(frame), test_set))
         if adapter.train_set != "base":
             trained.append(adapter_checks.of_training(adapter, training if adapter == ADAPTER else SOUND, RECORD))
     return adapter_checks.table(answered, trained)
@@ -129,11 +129,11 @@ def test_a_train_set_learned_by_heart_is_not_stopped():
 def test_the_base_model_after_worked_examples_has_a_row_and_is_never_broken(tmp_path):
     asked = planted.questions(AXES, each=40)
     planted.predictions(tmp_path, AXES, asked, lambda *_: 0.1)
-    exam = TestSet.of(asked, AXES.specialties)
+    test_set = TestSet.of(asked, AXES.specialties)
     frame = adapters.read(tmp_path, adapters.Adapter.base("small"), tables.PREDICTIONS)
     shots = all_tied(frame.assign(train_set="few-shot"))
     made = adapter_checks.table(
-        [adapter_checks.of_answers(rows, answers.answers(rows), exam) for rows in (frame, shots)], []
+        [adapter_checks.of_answers(rows, answers.answers(rows), test_set) for rows in (frame, shots)], []
     ).set_index("train_set")
     assert made.loc["few-shot", "tied_share"] == 1 and "tied" in made.loc["few-shot", "flags"]
     assert not made["broken"].any() and adapter_checks.sentence(made.reset_index()) == ""

@@ -47,20 +47,20 @@ def test_recipes_that_differ_in_questions_and_epochs_alone_are_a_series():
 def table(gain, own):
     """The table of a grid in which a recipe's dose adds `gain` everywhere and `own` on the own specialty."""
     axes = planted.axes_of([*SPECIALTIES, "mixed"], recipes=RECIPES)
-    exam = TestSet.of(planted.questions(axes, each=200, also=0), axes.specialties)
+    test_set = TestSet.of(planted.questions(axes, each=200, also=0), axes.specialties)
     rng = np.random.default_rng(0)
-    luck = rng.random(len(exam.question_ids))
+    luck = rng.random(len(test_set.question_ids))
     marks = {}
     for adapter in axes.everything():
         if adapter.recipe == "base":
             marks[adapter] = (luck < 0.3).astype(float)[None]
             continue
         name = next((s for s in axes.specialties if s.lower() == adapter.train_set), None)
-        chance = 0.3 + gain[adapter.recipe] + (own[adapter.recipe] * exam.members[name] if name else 0)
+        chance = 0.3 + gain[adapter.recipe] + (own[adapter.recipe] * test_set.members[name] if name else 0)
         noise = np.where(rng.random(len(luck)) < 0.8, luck, rng.random(len(luck)))
         marks[adapter] = (noise < chance).astype(float)[None]
     blocks = transfer.scores(marks, axes, METHODS)
-    effects = effect_tables.effects_table(blocks, axes, exam, Statistics())
+    effects = effect_tables.effects_table(blocks, axes, test_set, Statistics())
     checks = pd.DataFrame({"model": ["small"], "recipe": ["many"], "train_set": ["mixed"], "seed": [1]})
     checks = checks.assign(method="cloze", broken=True, flags="tied")
     return effects, checks

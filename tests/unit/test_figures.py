@@ -26,13 +26,13 @@ def tables_of(axes, seed=0):
     """Result tables with made-up numbers, in the columns of the real ones."""
     rng = np.random.default_rng(seed)
     asked = planted.questions(axes, each=12)
-    exam = TestSet.of(asked, axes.specialties)
+    test_set = TestSet.of(asked, axes.specialties)
     marks = (rng.random((len(axes.train_set), len(axes.seed), len(asked))) < 0.6).astype(float)
     block = transfer.Scores(*KEY.values(), "letter", (rng.random(len(asked)) < 0.4).astype(float), marks)
-    setup = Statistics()
+    statistics = Statistics()
     return {
-        "transfer_matrix": transfer.matrix([block], axes, exam, setup),
-        "diagonal": effect_tables.diagonal([block], axes, exam, setup),
+        "transfer_matrix": transfer.matrix([block], axes, test_set, statistics),
+        "diagonal": effect_tables.diagonal([block], axes, test_set, statistics),
         "position_bias": letters_of(axes, rng),
         "term_shift": shifts_of(axes, rng),
         "term_shift_grid": shift_grid_of(axes, rng),

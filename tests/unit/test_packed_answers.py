@@ -30,12 +30,12 @@ def scored(tmp_path_factory):
 
 def test_the_page_marks_answers_as_the_tables_do(scored):
     asked, axes, frame = scored
-    exam = TestSet.of(asked, axes.specialties)
+    test_set = TestSet.of(asked, axes.specialties)
     expected = answers.answers(frame)
-    right = asked.set_index("question_id").loc[exam.question_ids, "answer"].to_numpy()
-    for method, read in packed_answers.by_method(frame, list(exam.question_ids), right, 4):
-        np.testing.assert_allclose(read.right, answers.marks(expected, exam, [method])[0])
-        chosen = expected[expected["method"] == method].set_index("question_id").loc[exam.question_ids, "chosen"]
+    right = asked.set_index("question_id").loc[test_set.question_ids, "answer"].to_numpy()
+    for method, read in packed_answers.by_method(frame, list(test_set.question_ids), right, 4):
+        np.testing.assert_allclose(read.right, answers.marks(expected, test_set, [method])[0])
+        chosen = expected[expected["method"] == method].set_index("question_id").loc[test_set.question_ids, "chosen"]
         np.testing.assert_array_equal(read.answers.chosen, np.where(chosen < 0, packed_answers.NOTHING, chosen))
 
 

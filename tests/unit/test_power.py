@@ -13,7 +13,7 @@ from neuro2cardio.config.analysis import SmallestEffect
 def test_specialty_knowledge_is_found_as_often_as_said(specialties, seeds, each):
     sizes = [each] * specialties
     grid = worlds.axes(specialties, seeds)
-    asked = worlds.exam(grid, np.array(sizes))
+    asked = worlds.test_set(grid, np.array(sizes))
     pilot = worlds.scores(World(), grid, asked, np.random.default_rng(0)).adapters[grid.specialty_rows]
     rows = power.table(sizes, seeds, 1, SmallestEffect(), power.measured(pilot), 0.95).set_index("statement")
     said = rows.loc["specialty knowledge, over all", "found"] / 100

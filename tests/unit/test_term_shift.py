@@ -20,9 +20,9 @@ def own(train_set, held):
     return train_set in [specialties.slug(name) for name in held]
 
 
-def run(folder, axes, asked, found, contexts=("prompt",), scopes=tables.SCOPES, setup=SETUP):
+def run(folder, axes, asked, found, contexts=("prompt",), scopes=tables.SCOPES, statistics=SETUP):
     """All tables of the analysis: shifts, grid, balance."""
-    exam = TestSet.of(asked, axes.specialties)
+    test_set = TestSet.of(asked, axes.specialties)
     blocks, balance = [], []
 
     def read(adapter):
@@ -31,14 +31,18 @@ def run(folder, axes, asked, found, contexts=("prompt",), scopes=tables.SCOPES, 
     for model in axes.model:
         base = read(adapters.Adapter.base(model))
         designs = [
-            term_shift.design(base, found, exam, axes.specialties, context, scope)
+            term_shift.design(base, found, test_set, axes.specialties, context, scope)
             for context in contexts
             for scope in scopes
         ]
         balance += [design.balance for design in designs]
         for recipe in axes.recipe:
             blocks += term_shift.shifts(model, recipe, designs, read, axes)
-    return term_shift.table(blocks, axes, setup), term_shift.grid_table(blocks, axes, setup), pd.DataFrame(balance)
+    return (
+        term_shift.table(blocks, axes, statistics),
+        term_shift.grid_table(blocks, axes, statistics),
+        pd.DataFrame(balance),
+    )
 
 
 def pooled(table, train_set="all", scope="strict", measure="mean"):

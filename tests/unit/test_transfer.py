@@ -18,16 +18,18 @@ def own(train_set, held):
     return train_set in [specialties.slug(name) for name in held]
 
 
-def run(folder, axes, asked, methods=("cloze",), setup=SETUP):
-    exam = TestSet.of(asked, axes.specialties)
+def run(folder, axes, asked, methods=("cloze",), statistics=SETUP):
+    test_set = TestSet.of(asked, axes.specialties)
     given = {
         adapter: answers.answers(adapters.read(folder, adapter, tables.PREDICTIONS)) for adapter in axes.everything()
     }
     blocks, tied = (
-        transfer.scores({a: read(found, exam, list(methods)) for a, found in given.items()}, axes, list(methods))
+        transfer.scores({a: read(found, test_set, list(methods)) for a, found in given.items()}, axes, list(methods))
         for read in (answers.marks, answers.ties)
     )
-    return transfer.matrix(blocks, axes, exam, setup, tied), effect_tables.diagonal(blocks, axes, exam, setup)
+    return transfer.matrix(blocks, axes, test_set, statistics, tied), effect_tables.diagonal(
+        blocks, axes, test_set, statistics
+    )
 
 
 def one_question(method, rows):
@@ -63,9 +65,9 @@ def test_generated_answers_are_put_to_the_vote(votes, winner):
     ],
 )
 def test_a_tie_of_k_options_counts_one_kth(method, rows, expected):
-    exam = TestSet.of(planted.questions(planted.axes_of(["cardiology"]), each=1).assign(answer=1), ["Cardiology"])
+    test_set = TestSet.of(planted.questions(planted.axes_of(["cardiology"]), each=1).assign(answer=1), ["Cardiology"])
     given_answers = answers.answers(one_question(method, rows).assign(question_id="q00000"))
-    assert answers.marks(given_answers, exam, [method]).item() == pytest.approx(expected)
+    assert answers.marks(given_answers, test_set, [method]).item() == pytest.approx(expected)
 
 
 def test_a_model_that_tells_nothing_apart_has_the_accuracy_of_guessing_wherever_the_right_option_stands(tmp_path):
@@ -79,8 +81,10 @@ def test_a_model_that_tells_nothing_apart_has_the_accuracy_of_guessing_wherever_
     matrix, _ = run(tmp_path, axes, asked, methods=("cloze", "letter"))
     np.testing.assert_allclose(matrix["accuracy"], 0.25)
     assert (matrix["tied_share"] == 1).all()
-    exam = TestSet.of(asked, axes.specialties)
-    counts = [position_bias.letters(adapters.read(tmp_path, a, tables.PREDICTIONS), exam) for a in axes.everything()]
+    test_set = TestSet.of(asked, axes.specialties)
+    counts = [
+        position_bias.letters(adapters.read(tmp_path, a, tables.PREDICTIONS), test_set) for a in axes.everything()
+    ]
     bias = position_bias.table(counts, SETUP)
     np.testing.assert_allclose(bias[["recall", "chosen_share"]], 0.25)
 
@@ -219,9 +223,9 @@ def test_position_bias_is_measured(tmp_path):
     axes = planted.axes_of(["cardiology", "neurology"])
     asked = planted.questions(axes, each=200)
     planted.predictions(tmp_path, axes, asked, lambda t, held: 0.0, methods=("cloze", "letter"), pull=0.5)
-    exam = TestSet.of(asked, axes.specialties)
+    test_set = TestSet.of(asked, axes.specialties)
     frames = [adapters.read(tmp_path, adapter, tables.PREDICTIONS) for adapter in axes.everything()]
-    table = position_bias.table([position_bias.letters(frame, exam) for frame in frames], SETUP)
+    table = position_bias.table([position_bias.letters(frame, test_set) for frame in frames], SETUP)
     assert set(table["method"]) == {"letter"} and set(table["train_set"]) == {"base", *axes.train_set}
     base = table[table["train_set"] == "base"].set_index("letter")
     assert base.loc["A", "recall"] == pytest.approx(0.5 + 0.5 * 0.4, abs=0.05)
@@ -234,18 +238,20 @@ def test_without_pull_no_letter_is_preferred(tmp_path):
     axes = planted.axes_of(["cardiology"])
     asked = planted.questions(axes, each=50)
     planted.predictions(tmp_path, axes, asked, lambda t, held: 0.0, methods=("letter", "generate"))
-    exam = TestSet.of(asked, axes.specialties)
-    counts = [position_bias.letters(adapters.read(tmp_path, a, tables.PREDICTIONS), exam) for a in axes.everything()]
+    test_set = TestSet.of(asked, axes.specialties)
+    counts = [
+        position_bias.letters(adapters.read(tmp_path, a, tables.PREDICTIONS), test_set) for a in axes.everything()
+    ]
     table = position_bias.table(counts, SETUP)
     assert (table["flip_rate"] == 0).all() and (table["recall_sd"] < 1e-12).all()
 
 
 def test_position_bias_letters_name_what_stood_where():
     axes = planted.axes_of(["cardiology"])
-    exam = TestSet.of(planted.questions(axes, each=1).assign(answer=3), axes.specialties)
+    test_set = TestSet.of(planted.questions(axes, each=1).assign(answer=3), axes.specialties)
     predictions = pd.DataFrame({"method": "letter", "question_id": "q00000", "permutation": range(4), "chosen": 3})
     predictions["option_logprobs"] = [[-3.0, -3.0, -3.0, -1.0]] * 4
-    counts = position_bias.letters(predictions.assign(model="m", recipe="r", train_set="t", seed=1), exam)
+    counts = position_bias.letters(predictions.assign(model="m", recipe="r", train_set="t", seed=1), test_set)
     assert counts["hits"].tolist() == [1, 1, 1, 1] and counts["flipped"].tolist() == [0, 0, 0, 0]
 
 
@@ -253,7 +259,9 @@ def test_without_letters_there_is_a_position_bias_table_with_no_rows(tmp_path):
     axes = planted.axes_of(["cardiology"], seeds=(1,))
     asked = planted.questions(axes, each=10)
     planted.predictions(tmp_path, axes, asked, lambda t, held: 0.0)
-    exam = TestSet.of(asked, axes.specialties)
-    counts = [position_bias.letters(adapters.read(tmp_path, a, tables.PREDICTIONS), exam) for a in axes.everything()]
+    test_set = TestSet.of(asked, axes.specialties)
+    counts = [
+        position_bias.letters(adapters.read(tmp_path, a, tables.PREDICTIONS), test_set) for a in axes.everything()
+    ]
     table = position_bias.table(counts, SETUP)
     assert table.empty and {"recall", "flip_rate"} <= set(table.columns)

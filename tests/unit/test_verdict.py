@@ -19,14 +19,14 @@ NUISANCES = {"train_sets": 0.03, "adapters": 0.02}
 
 
 def said(
-    world: World, seed: int, specialties: int = 15, seeds: int = 3, each: int = 60, setup=SETUP, claim_1=True
+    world: World, seed: int, specialties: int = 15, seeds: int = 3, each: int = 60, statistics=SETUP, claim_1=True
 ) -> dict:
     grid = worlds.axes(specialties, seeds)
-    asked = worlds.exam(grid, np.full(specialties, each))
+    asked = worlds.test_set(grid, np.full(specialties, each))
     block = worlds.scores(world, grid, asked, np.random.default_rng(seed))
-    found = effect_tables.effects_table([block], grid, asked, setup)
-    diagonal = effect_tables.diagonal([block] if claim_1 else [], grid, asked, setup)
-    return verdict.verdict(found, diagonal, SHIFTS, CHECKS, setup, "prompt", "strict")
+    found = effect_tables.effects_table([block], grid, asked, statistics)
+    diagonal = effect_tables.diagonal([block] if claim_1 else [], grid, asked, statistics)
+    return verdict.verdict(found, diagonal, SHIFTS, CHECKS, statistics, "prompt", "strict")
 
 
 def answers(world: World, n: int, **grid: int) -> list[str]:
@@ -107,7 +107,7 @@ def test_interval_and_p_of_one_statement_never_contradict_each_other():
 def test_specialty_knowledge_is_what_an_interval_of_the_confidence_that_is_set_excludes():
     found = 0
     for seed in range(20):
-        made = said(World(own=0.02), seed, each=40, setup=Statistics(confidence=0.8))
+        made = said(World(own=0.02), seed, each=40, statistics=Statistics(confidence=0.8))
         (knowledge,) = [s for s in made["combinations"][0]["statements"] if s["id"] == "specialty_knowledge"]
         assert (knowledge["answer"] == verdict.SPECIALTY_KNOWLEDGE) == (knowledge["low"] > 0)
         found += 0.05 < knowledge["p"] < 0.2 and knowledge["low"] > 0
@@ -116,7 +116,7 @@ def test_specialty_knowledge_is_what_an_interval_of_the_confidence_that_is_set_e
 
 def test_each_statement_names_the_row_that_it_is_read_from():
     grid = worlds.axes(5, 2)
-    asked = worlds.exam(grid, np.full(5, 30))
+    asked = worlds.test_set(grid, np.full(5, 30))
     block = worlds.scores(World(common=0.1), grid, asked, np.random.default_rng(0))
     tables = {
         "effects.csv": effect_tables.effects_table([block], grid, asked, SETUP),
@@ -132,7 +132,7 @@ def test_each_statement_names_the_row_that_it_is_read_from():
 
 def test_broken_adapters_are_no_result():
     grid = worlds.axes(15, 3)
-    asked = worlds.exam(grid, np.full(15, 60))
+    asked = worlds.test_set(grid, np.full(15, 60))
     block = worlds.scores(World(own=0.2), grid, asked, np.random.default_rng(0))
     checks = pd.DataFrame([["m", "r", "neurology", 1, "letter", "no_gradient", True]], columns=CHECKS.columns)
     found = effect_tables.effects_table([block], grid, asked, SETUP)
@@ -184,7 +184,7 @@ def test_a_question_of_two_specialties_has_two_own_adapters():
     grid, own = worlds.axes(3, 1), 0.2
     held = np.array([[1, 1, 0, 0], [0, 1, 1, 0], [0, 0, 0, 1]], dtype=bool).repeat(15, axis=1)
     members = dict(zip(grid.specialties, held, strict=True)) | {"all": np.ones(60, bool)}
-    asked = replace(worlds.exam(grid, np.array([20, 20, 20])), members=members)
+    asked = replace(worlds.test_set(grid, np.array([20, 20, 20])), members=members)
     right = np.concatenate([0.4 + own * held, np.full((1, 60), 0.4)])[:, None]
     block = transfer.Scores("m", "r", "letter", np.full(60, 0.4), right)
     assert effects.specialty_knowledge(effects.cells(block, grid, asked)).value == pytest.approx(own)
@@ -192,7 +192,7 @@ def test_a_question_of_two_specialties_has_two_own_adapters():
 
 def test_questions_of_several_specialties_make_the_error_as_large_as_it_is():
     rng, grid = np.random.default_rng(0), worlds.axes(4, 1)
-    asked = worlds.exam(grid, np.array([20, 40, 30, 50]), 0.6, rng)
+    asked = worlds.test_set(grid, np.array([20, 40, 30, 50]), 0.6, rng)
     noise = overlap.covariance(grid, asked)
     whole, one = [], []
     for _ in range(400):
@@ -204,12 +204,12 @@ def test_questions_of_several_specialties_make_the_error_as_large_as_it_is():
         true = np.var([e.value for e in found])
         assert np.mean([e.se**2 for e in found]) == pytest.approx(true, rel=0.2)
     assert effects.specialty_knowledge(matrix).se < 0.9 * whole[-1].se
-    assert overlap.covariance(grid, worlds.exam(grid, np.full(4, 20))) is None
+    assert overlap.covariance(grid, worlds.test_set(grid, np.full(4, 20))) is None
 
 
 def test_what_a_control_leaves_is_covered_with_three_train_sets_of_different_luck():
     grid, world, held = worlds.axes(3, 1), World(train_sets=0.06), []
-    asked = worlds.exam(grid, np.full(3, 60))
+    asked = worlds.test_set(grid, np.full(3, 60))
     for draw in range(300):
         block = worlds.scores(world, grid, asked, np.random.default_rng(draw))
         low, high = effects.gain_beyond(block, grid, "shuffled-answers").interval(0.95)
@@ -220,7 +220,7 @@ def test_what_a_control_leaves_is_covered_with_three_train_sets_of_different_luc
 
 def test_the_lead_that_claim_1_could_have_found_is_found_about_as_often_as_it_says():
     grid, rng = worlds.axes(15, 3), np.random.default_rng(0)
-    asked = worlds.exam(grid, np.full(15, 60))
+    asked = worlds.test_set(grid, np.full(15, 60))
     member = asked.members[grid.specialties[0]]
 
     def against_best(own: float) -> effects.AgainstBest:

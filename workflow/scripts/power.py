@@ -29,10 +29,10 @@ def main() -> None:
         seed=grid.seeds,
         specialty=grid.specialties,
     )
-    exam = TestSet.of(tables.read(args.questions, tables.QUESTIONS), grid.specialties)
-    sizes = [int(exam.members[name].sum()) for name in grid.specialties]
+    test_set = TestSet.of(tables.read(args.questions, tables.QUESTIONS), grid.specialties)
+    sizes = [int(test_set.members[name].sum()) for name in grid.specialties]
     families = len(grid.models) * len(grid.recipes) * len(settings.inference.methods)
-    given = pilot(args.predictions, axes, exam, settings.inference.methods[0])
+    given = pilot(args.predictions, axes, test_set, settings.inference.methods[0])
     rows = power.table(sizes, len(grid.seeds), families, statistics.smallest_effect, given, statistics.confidence)
     if given.several_seeds:
         rows["seeds_needed"] = power.seeds_needed(rows, sizes, statistics.smallest_effect, given, statistics.confidence)
@@ -41,13 +41,13 @@ def main() -> None:
     print(power.text(rows, sizes, len(grid.seeds), given), end="")
 
 
-def pilot(folder: Path, axes: adapters.Axes, exam: TestSet, method: str) -> power.Assumptions:
+def pilot(folder: Path, axes: adapters.Axes, test_set: TestSet, method: str) -> power.Assumptions:
     """What the first model and recipe measured, where all of its specialties' adapters were scored."""
     own = [a for a in axes.adapters(axes.model[0], axes.recipe[0]) if a.train_set in _own(axes)]
     if not all(a.path(folder).is_file() for a in own):
         return power.Assumptions()
     read = (answers.answers(adapters.read(folder, adapter, tables.PREDICTIONS)) for adapter in own)
-    right = np.array([answers.marks(found, exam, [method])[0] for found in read])
+    right = np.array([answers.marks(found, test_set, [method])[0] for found in read])
     return power.measured(right.reshape(len(axes.specialties), len(axes.seed), -1))
 
 

@@ -28,10 +28,10 @@ def main() -> None:
     axes = settings.axes
 
     asked = tables.read(args.probes, tables.PROBES)
-    exam = probes.test_set(asked, axes.specialties)
+    test_set = probes.test_set(asked, axes.specialties)
     marks = {
         adapter: answers.marks(
-            answers.answers(adapters.read(args.predictions, adapter, tables.PREDICTIONS)), exam, settings.methods
+            answers.answers(adapters.read(args.predictions, adapter, tables.PREDICTIONS)), test_set, settings.methods
         )
         for adapter in axes.everything()
     }

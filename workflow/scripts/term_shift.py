@@ -36,14 +36,14 @@ def main() -> None:
     axes, statistics = settings.axes, settings.statistics
 
     origins.check_tables(args.term_logprobs, axes)
-    exam = TestSet.of(tables.read(args.questions, tables.QUESTIONS), axes.specialties)
+    test_set = TestSet.of(tables.read(args.questions, tables.QUESTIONS), axes.specialties)
     mentions = tables.read(args.mentions, tables.MENTIONS)
     read = partial(adapters.read, args.term_logprobs, schema=tables.TERM_LOGPROBS)
     groupings = list(product(settings.contexts, tables.SCOPES))
     shifted, grids, balance = [], [], []
     for model in tqdm(axes.model, unit="model"):
         base = read(adapters.Adapter.base(model))
-        designs = [term_shift.design(base, mentions, exam, axes.specialties, *grouping) for grouping in groupings]
+        designs = [term_shift.design(base, mentions, test_set, axes.specialties, *grouping) for grouping in groupings]
         balance.append(pd.DataFrame([design.balance for design in designs]).assign(model=model))
         for recipe in axes.recipe:
             # Families of tests are within a model and recipe, so that one block at a time need be in memory.

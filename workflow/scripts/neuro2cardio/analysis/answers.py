@@ -114,7 +114,7 @@ def _voted(rows: pd.DataFrame) -> pd.DataFrame:
     return found.reset_index()
 
 
-def marks(answered: pd.DataFrame, exam: TestSet, methods: list[str]) -> Floats:
+def marks(answered: pd.DataFrame, test_set: TestSet, methods: list[str]) -> Floats:
     """(methods, questions): 1.0 where one adapter's answer is right, 0.0 where it is wrong, 1/k of a k-fold tie.
 
     An answer that shares the first place with k - 1 others is right with the chance of a random pick among them, so
@@ -122,33 +122,33 @@ def marks(answered: pd.DataFrame, exam: TestSet, methods: list[str]) -> Floats:
 
     Args:
         answered: `answers` of one adapter.
-        exam: The test questions.
+        test_set: The test questions.
         methods: Which to mark, in this order.
 
     Raises:
-        InputError: The adapter did not answer exactly the exam's questions by each of these methods.
+        InputError: The adapter did not answer exactly the test set's questions by each of these methods.
     """
     rows = []
     for method in methods:
         best = answered[answered["method"] == method].set_index("question_id")["best"]
-        if not best.index.is_unique or set(best.index) != set(exam.question_ids):
+        if not best.index.is_unique or set(best.index) != set(test_set.question_ids):
             key = "/".join(str(answered[name].iloc[0]) for name in tables.KEYS.names)
             raise InputError(
                 f"predictions of {key}, method {method}: {len(best)} questions answered, which are not the "
-                f"{len(exam.question_ids)} of the test split; delete the file and run again"
+                f"{len(test_set.question_ids)} of the test split; delete the file and run again"
             )
-        held = best.reindex(exam.question_ids)
-        rows.append([(right in found) / len(found) for found, right in zip(held, exam.answers, strict=True)])
+        held = best.reindex(test_set.question_ids)
+        rows.append([(right in found) / len(found) for found, right in zip(held, test_set.answers, strict=True)])
     return np.array(rows, dtype=float)
 
 
-def ties(answered: pd.DataFrame, exam: TestSet, methods: list[str]) -> Floats:
+def ties(answered: pd.DataFrame, test_set: TestSet, methods: list[str]) -> Floats:
     """(methods, questions): 1.0 where several options share the first place, else 0.0.
 
     Args:
         answered: `answers` of one adapter, which `marks` accepts.
-        exam: The test questions.
+        test_set: The test questions.
         methods: As of `marks`.
     """
     several = answered.assign(tied=answered["best"].map(len) > 1).set_index(["method", "question_id"])["tied"]
-    return np.array([several[method].reindex(exam.question_ids) for method in methods], dtype=float)
+    return np.array([several[method].reindex(test_set.question_ids) for method in methods], dtype=float)

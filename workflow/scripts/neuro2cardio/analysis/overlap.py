@@ -9,7 +9,7 @@ from ..questions.test_set import TestSet
 Floats = NDArray[np.float64]
 
 
-def covariance(axes: Axes, exam: TestSet) -> Floats | None:
+def covariance(axes: Axes, test_set: TestSet) -> Floats | None:
     """(T * T, T * T) covariance of `effects.cells`, row by row, if each answer of an adapter has a variance of 1.
 
     Independent of all others, that is; what a question has in common for all adapters cancels. None where every
@@ -17,9 +17,9 @@ def covariance(axes: Axes, exam: TestSet) -> Floats | None:
 
     Args:
         axes: The grid.
-        exam: The test questions.
+        test_set: The test questions.
     """
-    held = np.array([exam.members[name] for name in axes.specialties])
+    held = np.array([test_set.members[name] for name in axes.specialties])
     t = len(held)
     if t < 3 or (held.sum(axis=0) <= 1).all():
         return None

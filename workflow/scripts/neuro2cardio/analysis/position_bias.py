@@ -17,7 +17,7 @@ METHODS = ("letter", "generate")
 _GROUP = ["model", "recipe", "train_set", "method"]
 
 
-def letters(predictions: pd.DataFrame, exam: TestSet) -> pd.DataFrame:
+def letters(predictions: pd.DataFrame, test_set: TestSet) -> pd.DataFrame:
     """Count one adapter's choices by letter.
 
     In permutation ``p`` of ``k`` options the one with index ``i`` stands at letter ``(i + p) % k``. Options that share
@@ -29,13 +29,13 @@ def letters(predictions: pd.DataFrame, exam: TestSet) -> pd.DataFrame:
         whose chosen option, or failure to parse, differs between orders).
     """
     shown = predictions[predictions["method"].isin(METHODS)]
-    at = exam.question_ids.get_indexer(shown["question_id"])
-    k, order = exam.n_options[at], shown["permutation"].to_numpy()
-    gold_letter = (exam.answers[at] + order) % k
+    at = test_set.question_ids.get_indexer(shown["question_id"])
+    k, order = test_set.n_options[at], shown["permutation"].to_numpy()
+    gold_letter = (test_set.answers[at] + order) % k
     places = np.arange(k.max(initial=1))
     credit = _credit(shown, len(places))
     letter_of = np.where(places < k[:, None], (places + order[:, None]) % k[:, None], -1)
-    hit = credit[np.arange(len(shown)), exam.answers[at]]
+    hit = credit[np.arange(len(shown)), test_set.answers[at]]
     flips = shown.groupby(["method", "question_id"])["chosen"].nunique() > 1
     rows = []
     for method in (name for name in METHODS if (shown["method"] == name).any()):
@@ -71,7 +71,7 @@ def _credit(shown: pd.DataFrame, options: int) -> Floats:
     return credit
 
 
-def table(counts: list[pd.DataFrame], setup: Statistics) -> pd.DataFrame:
+def table(counts: list[pd.DataFrame], statistics: Statistics) -> pd.DataFrame:
     """Position bias of each train set and of the base model, seeds pooled; one row a letter.
 
     `recall` is the share of prompts with the right option at that letter that were answered rightly, its interval
@@ -88,7 +88,7 @@ def table(counts: list[pd.DataFrame], setup: Statistics) -> pd.DataFrame:
     result["n_questions"] = result["questions"] // result["n_seeds"]
     result["permutations"] = result["asked"] // result["questions"]
     result["recall"] = result["hits"] / result["gold"]
-    low, high = resampling.wilson(result["recall"], result["gold"] / result["n_seeds"], setup.confidence)
+    low, high = resampling.wilson(result["recall"], result["gold"] / result["n_seeds"], statistics.confidence)
     result["recall_low"], result["recall_high"] = low, high
     result["chosen_share"] = result["chosen"] / result["asked"]
     result["recall_sd"] = result.groupby(_GROUP)["recall"].transform("std", ddof=0)

@@ -34,7 +34,7 @@ def test_set(probes: pd.DataFrame, specialties: list[str]) -> TestSet:
     return TestSet.of(probes.assign(split="test"), specialties)
 
 
-def table(blocks: Sequence[Scores], axes: Axes, probes: pd.DataFrame, setup: Statistics) -> pd.DataFrame:
+def table(blocks: Sequence[Scores], axes: Axes, probes: pd.DataFrame, statistics: Statistics) -> pd.DataFrame:
     """How far probes change against the base model, with what the own adapter adds on facts that it was trained on.
 
     A fact counts with the mean over its forms and seeds. Changes of one group have the interval of `paired.change`,
@@ -46,12 +46,14 @@ def table(blocks: Sequence[Scores], axes: Axes, probes: pd.DataFrame, setup: Sta
         blocks: `transfer.scores` of the probes.
         axes: The grid.
         probes: Rows of `tables.PROBES`, in the order of the blocks' questions.
-        setup: Confidence.
+        statistics: Confidence.
 
     Returns:
         `COLUMNS`, a row for each model, recipe, method, form or specialty, facts and adapter.
     """
-    frame = pd.DataFrame([row for block in blocks for row in _rows(block, axes, probes, setup)], columns=list(COLUMNS))
+    frame = pd.DataFrame(
+        [row for block in blocks for row in _rows(block, axes, probes, statistics)], columns=list(COLUMNS)
+    )
     family = [frame[name] for name in ("form", "specialty", "facts", "adapter")]
     frame["p_holm"] = frame.groupby(family)["p"].transform(resampling.holm)
     return frame
@@ -82,7 +84,7 @@ def _own_and_others(block: Scores, axes: Axes, probes: pd.DataFrame) -> tuple[Fl
     return own, (right.sum(axis=0) - own) / (n - 1) if n > 1 else np.full(len(own), np.nan)
 
 
-def _rows(block: Scores, axes: Axes, probes: pd.DataFrame, setup: Statistics) -> Iterator[dict[str, object]]:
+def _rows(block: Scores, axes: Axes, probes: pd.DataFrame, statistics: Statistics) -> Iterator[dict[str, object]]:
     own, others = _own_and_others(block, axes, probes)
     right = {OWN: own, OTHERS: others} if len(axes.specialties) > 1 else {OWN: own}
     forms = [(form, ALL) for form in (ALL, *probes["form"].unique())]
@@ -92,11 +94,11 @@ def _rows(block: Scores, axes: Axes, probes: pd.DataFrame, setup: Statistics) ->
             part &= (value == ALL) | (probes[column] == value).to_numpy()
         n = 1 if specialty != ALL else len(axes.specialties)
         lead = {**block.key, "form": form, "specialty": specialty, "n_adapters": n * len(axes.seed)}
-        yield from (lead | row for row in _compare(right, block.base, part, probes, setup))
+        yield from (lead | row for row in _compare(right, block.base, part, probes, statistics))
 
 
 def _compare(
-    right: dict[str, Floats], base: Floats, part: Mask, probes: pd.DataFrame, setup: Statistics
+    right: dict[str, Floats], base: Floats, part: Mask, probes: pd.DataFrame, statistics: Statistics
 ) -> Iterator[dict[str, object]]:
     """The rows of some of the probes: each group under each adapter, and the differences."""
     values = {name: own - base for name, own in right.items()}
@@ -108,7 +110,7 @@ def _compare(
     for group, rows in ((TRAINED, part & trained), (UNTRAINED, part & ~trained)):
         for adapter, value in values.items():
             units[group, adapter] = unit = pd.Series(value[rows]).groupby(facts[rows]).mean().to_numpy(dtype=float)
-            found = paired.change(unit[None], setup.confidence)
+            found = paired.change(unit[None], statistics.confidence)
             yield {
                 "facts": group,
                 "adapter": adapter,
@@ -122,12 +124,14 @@ def _compare(
                 "n_questions": int(rows.sum()),
             }
     if OTHERS in right:
-        yield _injection(units[TRAINED, BEYOND], units[UNTRAINED, BEYOND], setup) | {"n_questions": int(part.sum())}
+        yield _injection(units[TRAINED, BEYOND], units[UNTRAINED, BEYOND], statistics) | {
+            "n_questions": int(part.sum())
+        }
 
 
-def _injection(trained: Floats, untrained: Floats, setup: Statistics) -> dict[str, object]:
+def _injection(trained: Floats, untrained: Floats, statistics: Statistics) -> dict[str, object]:
     estimate = difference(trained, untrained)
-    low, high = estimate.interval(setup.confidence)
+    low, high = estimate.interval(statistics.confidence)
     return {
         "facts": INJECTION,
         "adapter": BEYOND,
@@ -135,7 +139,7 @@ def _injection(trained: Floats, untrained: Floats, setup: Statistics) -> dict[st
         "low": low,
         "high": high,
         "p": estimate.p,
-        "smallest_detectable": estimate.detectable(setup.confidence),
+        "smallest_detectable": estimate.detectable(statistics.confidence),
         "n_facts": len(trained),
     }
 

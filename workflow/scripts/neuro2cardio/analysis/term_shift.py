@@ -123,26 +123,26 @@ def match_placebos(mentions: pd.DataFrame) -> pd.Series:
 
 
 def design(
-    base: pd.DataFrame, mentions: pd.DataFrame, exam: TestSet, specialties: list[str], context: str, scope: str
+    base: pd.DataFrame, mentions: pd.DataFrame, test_set: TestSet, specialties: list[str], context: str, scope: str
 ) -> Design:
     """Lay out the groups of mentions of the test questions, going by the base model's tokens.
 
     Args:
         base: The base model's `tables.TERM_LOGPROBS`.
-        mentions: `tables.MENTIONS`; those of other questions than the exam's are passed over.
-        exam: The test questions.
+        mentions: `tables.MENTIONS`; those of other questions than the test set's are passed over.
+        test_set: The test questions.
         specialties: The grid's; each has groups of its own.
         context: `prompt` or `bare`.
         scope: `strict`, or `broad` for the terms of both lexicons.
     """
-    asked = mentions[mentions["question_id"].isin(exam.question_ids)]
+    asked = mentions[mentions["question_id"].isin(test_set.question_ids)]
     mention_ids = pd.Index(asked["mention_id"])
     before = readings(base, mention_ids, context)
     asked = asked.assign(
         n_tokens=_aligned(base, mention_ids, context)["n_tokens"].to_numpy(),
         n_words=_aligned(base, mention_ids, context)["n_words"].to_numpy(),
         per_token=before[:, 0],
-        question=exam.question_ids.get_indexer(asked["question_id"]),
+        question=test_set.question_ids.get_indexer(asked["question_id"]),
         word=pd.factorize(asked["text"].str.casefold())[0],
         position=np.arange(len(asked)),
     )
@@ -297,7 +297,7 @@ def shifts(
     return [Shifts(model, recipe, found, values[context]) for context, found in by_context.items()]
 
 
-def table(blocks: Iterable[Shifts], axes: Axes, setup: Statistics) -> pd.DataFrame:
+def table(blocks: Iterable[Shifts], axes: Axes, statistics: Statistics) -> pd.DataFrame:
     """Groups and contrasts for each train set, and for the specialties' train sets together (`all`).
 
     Groups: `terms`, `own` and `other` (of the train set's specialty, or not; controls have neither), `placebo`.
@@ -315,9 +315,9 @@ def table(blocks: Iterable[Shifts], axes: Axes, setup: Statistics) -> pd.DataFra
     Args:
         blocks: `shifts` of each model and recipe, which may be made as they are asked for.
         axes: The grid.
-        setup: Confidence.
+        statistics: Confidence.
     """
-    frames = [_table(block, laid_out, axes, setup) for block in blocks for laid_out in block.designs]
+    frames = [_table(block, laid_out, axes, statistics) for block in blocks for laid_out in block.designs]
     result = pd.concat(frames, ignore_index=True)
     pooled = result[result["seed"] == ALL]
     family = [*(pooled[name] for name in (*_KEY, "measure", "kind")), pooled["train_set"] == ALL]
@@ -325,10 +325,10 @@ def table(blocks: Iterable[Shifts], axes: Axes, setup: Statistics) -> pd.DataFra
     return result
 
 
-def _table(block: Shifts, laid_out: Design, axes: Axes, setup: Statistics) -> pd.DataFrame:
+def _table(block: Shifts, laid_out: Design, axes: Axes, statistics: Statistics) -> pd.DataFrame:
     found: dict[str, dict[str, _Cells]] = {name: {} for name in [*axes.train_set, ALL]}
     for train_set, name, group, values in rows_of(laid_out, block.values, axes):
-        found[train_set] |= _cells(name, group, values, setup)
+        found[train_set] |= _cells(name, group, values, statistics)
     key = {"model": block.model, "recipe": block.recipe, "context": laid_out.context, "scope": laid_out.scope}
     return _framed(found, axes).assign(**key)[_COLUMNS]
 
@@ -418,27 +418,29 @@ class _Cells:
     note: NDArray[np.object_]
 
 
-def _cells(name: str, group: Group, values: NDArray[np.float32], setup: Statistics) -> dict[str, _Cells]:
+def _cells(name: str, group: Group, values: NDArray[np.float32], statistics: Statistics) -> dict[str, _Cells]:
     """A group's rows, by its name, over seeds and measures, and those at equal base.
 
     Args:
         name: Of the group.
         group: The group.
         values: (mentions, 1 + seeds, measures), or of specialties one after the other.
-        setup: Confidence.
+        statistics: Confidence.
     """
     held = values[group.contrast.at]
     cells = held.reshape(len(held), values.shape[1] * values.shape[2])
-    found = {name: _estimated(group, [group.contrast], cells, setup)}
+    found = {name: _estimated(group, [group.contrast], cells, statistics)}
     if group.adjusted and f"{name}_at_equal_base" in SENSITIVITY:
-        found[f"{name}_at_equal_base"] = _estimated(group, group.adjusted, held, setup)
+        found[f"{name}_at_equal_base"] = _estimated(group, group.adjusted, held, statistics)
     return found
 
 
-def _estimated(group: Group, contrasts: Sequence[Contrast], held: NDArray[np.float32], setup: Statistics) -> _Cells:
+def _estimated(
+    group: Group, contrasts: Sequence[Contrast], held: NDArray[np.float32], statistics: Statistics
+) -> _Cells:
     """Estimates of (observations, ..., contrasts), each contrast its own cells, or of (observations, cells) by one."""
     parts = [held] if len(contrasts) == 1 else [held[..., i] for i in range(len(contrasts))]
-    found = [contrast.estimate(part, setup.confidence) for contrast, part in zip(contrasts, parts, strict=True)]
+    found = [contrast.estimate(part, statistics.confidence) for contrast, part in zip(contrasts, parts, strict=True)]
     columns = {name: np.stack([getattr(part, name) for part in found], axis=1).ravel() for name in _ESTIMATED}
     note = np.where(np.isnan(columns["low"]), _TOO_FEW, "").astype(object)
     note[columns.pop("all_equal")] = _ALL_EQUAL
@@ -449,18 +451,18 @@ def _estimated(group: Group, contrasts: Sequence[Contrast], held: NDArray[np.flo
 _ESTIMATED = ("shift", "low", "high", "p", "all_equal")
 
 
-def grid_table(blocks: Iterable[Shifts], axes: Axes, setup: Statistics) -> pd.DataFrame:
+def grid_table(blocks: Iterable[Shifts], axes: Axes, statistics: Statistics) -> pd.DataFrame:
     """Train set x specialty of the terms: shift per token, seeds averaged; `q` is Benjamini-Hochberg's over a grid."""
-    frames = [_grid(block, laid_out, axes, setup) for block in blocks for laid_out in block.designs]
+    frames = [_grid(block, laid_out, axes, statistics) for block in blocks for laid_out in block.designs]
     return pd.concat(frames, ignore_index=True)
 
 
-def _grid(block: Shifts, laid_out: Design, axes: Axes, setup: Statistics) -> pd.DataFrame:
+def _grid(block: Shifts, laid_out: Design, axes: Axes, statistics: Statistics) -> pd.DataFrame:
     values = block.values[:, :, 0, 0].T
     columns = []
     for specialty, groups in zip(axes.specialties, laid_out.of_specialty, strict=True):
         group = groups["own"]
-        cells = _estimated(group, [group.contrast], values[group.contrast.at], setup)
+        cells = _estimated(group, [group.contrast], values[group.contrast.at], statistics)
         columns.append(pd.DataFrame(vars(cells)).assign(term_specialty=specialty, train_set=axes.train_set))
     frame = pd.concat(columns, ignore_index=True)
     order = {name: i for i, name in enumerate(axes.train_set)}

@@ -79,8 +79,8 @@ def simulate(world: TermWorld, draws: int, seed: int, confidence: float = 0.95) 
     rng = np.random.default_rng(seed)
     names = list(specialties.SPECIALTIES[: world.specialties])
     axes = Axes(model=["m"], recipe=["r"], train_set=[specialties.slug(n) for n in names], seed=[1])
-    mentions, exam = _mentions(world, names, rng)
-    laid_out = term_shift.design(_base(mentions, rng), mentions, exam, names, "prompt", "strict")
+    mentions, test_set = _mentions(world, names, rng)
+    laid_out = term_shift.design(_base(mentions, rng), mentions, test_set, names, "prompt", "strict")
     frames = []
     for start in range(0, draws, _CHUNK):
         values, truth = _values(world, names, mentions, min(_CHUNK, draws - start), rng)
@@ -110,8 +110,8 @@ def _mentions(world: TermWorld, names: list[str], rng: np.random.Generator) -> t
             rows.append([f"{mention}p", question_id, 0, 1, f"word {other}", [], [], "placebo", "strict", mention])
     n = len(primary)
     members = {name: primary == name for name in names} | {ALL: np.ones(n, dtype=bool)}
-    exam = TestSet(pd.Index(question_ids), np.zeros(n, dtype=np.int64), np.full(n, 4), members)
-    return pd.DataFrame(rows, columns=tables.MENTIONS.names), exam
+    test_set = TestSet(pd.Index(question_ids), np.zeros(n, dtype=np.int64), np.full(n, 4), members)
+    return pd.DataFrame(rows, columns=tables.MENTIONS.names), test_set
 
 
 def _base(mentions: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:

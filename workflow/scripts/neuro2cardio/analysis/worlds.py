@@ -59,7 +59,9 @@ def axes(specialties: int, seeds: int, models: int = 1) -> Axes:
     )
 
 
-def exam(grid: Axes, sizes: NDArray[np.int64], doubles: float = 0.0, rng: np.random.Generator | None = None) -> TestSet:
+def test_set(
+    grid: Axes, sizes: NDArray[np.int64], doubles: float = 0.0, rng: np.random.Generator | None = None
+) -> TestSet:
     """So many test questions of each specialty, a share of them of a second specialty too, drawn from ``rng``."""
     of = np.repeat(np.arange(len(sizes)), sizes)
     n = len(of)

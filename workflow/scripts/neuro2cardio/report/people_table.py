@@ -34,13 +34,15 @@ def build(questions: pd.DataFrame, predictions: Path, axes: Axes, methods: list[
     Returns:
         Columns `BEFORE`, one column a train set, `gained` and `lost`.
     """
-    exam = TestSet.of(questions, axes.specialties)
-    test = questions.set_index("question_id").loc[exam.question_ids]
+    test_set = TestSet.of(questions, axes.specialties)
+    test = questions.set_index("question_id").loc[test_set.question_ids]
     frames = []
     for model in axes.model:
-        base = _marks(predictions, Adapter.base(model), exam, methods)
+        base = _marks(predictions, Adapter.base(model), test_set, methods)
         for recipe in axes.recipe:
-            own = {name: _over_seeds(predictions, model, recipe, name, axes, exam, methods) for name in axes.train_set}
+            own = {
+                name: _over_seeds(predictions, model, recipe, name, axes, test_set, methods) for name in axes.train_set
+            }
             for i, method in enumerate(methods):
                 key = {"model": model, "recipe": recipe, "method": method}
                 frames.append(_frame(test, key, base[i], {name: marks[i] for name, marks in own.items()}))
@@ -48,15 +50,15 @@ def build(questions: pd.DataFrame, predictions: Path, axes: Axes, methods: list[
 
 
 def _over_seeds(
-    predictions: Path, model: str, recipe: str, train_set: str, axes: Axes, exam: TestSet, methods: list[str]
+    predictions: Path, model: str, recipe: str, train_set: str, axes: Axes, test_set: TestSet, methods: list[str]
 ) -> np.ndarray:
     adapters: Iterable[Adapter] = (Adapter(model, recipe, train_set, seed) for seed in axes.seed)
-    return np.mean([_marks(predictions, adapter, exam, methods) for adapter in adapters], axis=0)
+    return np.mean([_marks(predictions, adapter, test_set, methods) for adapter in adapters], axis=0)
 
 
-def _marks(predictions: Path, adapter: Adapter, exam: TestSet, methods: list[str]) -> np.ndarray:
+def _marks(predictions: Path, adapter: Adapter, test_set: TestSet, methods: list[str]) -> np.ndarray:
     frame = tables.read(adapter.path(predictions), tables.PREDICTIONS)
-    return answers.marks(answers.answers(frame), exam, methods)
+    return answers.marks(answers.answers(frame), test_set, methods)
 
 
 def _frame(test: pd.DataFrame, key: dict[str, str], base: np.ndarray, own: dict[str, np.ndarray]) -> pd.DataFrame:
