@@ -6,7 +6,7 @@ from pathlib import Path
 from neuro2cardio.analysis import figures
 from neuro2cardio.config import job_settings, settings
 from neuro2cardio.core import errors, tables
-from neuro2cardio.operations import cost, cost_figure, plan
+from neuro2cardio.operations import cost, cost_figure, memory, plan
 
 
 def main() -> None:
@@ -21,7 +21,7 @@ def main() -> None:
     args = parser.parse_args()
     grid = settings.load(job_settings.read_json(args.settings))
     lengths = plan.measured_lengths(tables.read(args.questions, tables.QUESTIONS), grid)
-    sizes = {name: plan.model_size(grid.models[name], args.models / name / "model.json") for name in grid.grid.models}
+    sizes = {name: memory.model_size(grid.models[name], args.models / name / "model.json") for name in grid.grid.models}
     seen = cost.measured(args.benchmarks, grid.grid.models)
     table = cost.compare(plan.plan(grid, lengths, sizes), seen, cost.slurm(sorted(args.logs.glob("*.log"))))
     print(table.to_string(index=False))

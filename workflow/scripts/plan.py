@@ -7,7 +7,7 @@ import pandas as pd
 
 from neuro2cardio.config import job_settings, settings
 from neuro2cardio.core import errors, tables
-from neuro2cardio.operations import plan
+from neuro2cardio.operations import memory, plan
 
 
 def main() -> None:
@@ -24,7 +24,7 @@ def main() -> None:
         if args.questions
         else plan.known_lengths(grid)
     )
-    sizes = {name: plan.model_size(grid.models[name], args.models / name / "model.json") for name in grid.grid.models}
+    sizes = {name: memory.model_size(grid.models[name], args.models / name / "model.json") for name in grid.grid.models}
     costs = pd.concat(map(pd.read_csv, args.costs)) if args.costs else None
     table = plan.plan(grid, lengths, sizes, costs)
     print(plan.summary(table, lengths) + plan.findable(grid, lengths) + plan.sharing(grid, sizes))

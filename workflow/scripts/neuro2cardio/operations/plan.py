@@ -6,26 +6,23 @@ frozen weights, for which no gradient is made (Kaplan et al. 2020, section 2.1, 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-import json
-from math import prod
-from pathlib import Path
 from statistics import median
 
 import pandas as pd
-from safetensors import safe_open
 
 from ..analysis import power
 from ..config.dataset import Dataset
 from ..config.inference import Method
-from ..config.models import Load, Model
+from ..config.models import Model
 from ..config.planning import Planning
 from ..config.recipes import Recipe
 from ..config.settings import Settings
 from ..core import specialties
 from ..core.errors import InputError
-from ..models import model_files
 from ..questions import train_sets
 from ..questions.sources import hpo
+from . import memory
+from .memory import Size
 
 FORWARD, TRAINING = 2, 4
 """FLOPs per parameter and token: forward; forward and backward through frozen weights."""
@@ -33,12 +30,6 @@ FORWARD, TRAINING = 2, 4
 CHARACTERS_PER_TOKEN = 4.0
 TEMPLATE_TOKENS = 30
 """Added to a question by a chat template. With the line above, a question of S-MedQA has 258 tokens; counted: 254."""
-
-WEIGHT_BYTES = {"auto": 2, "bfloat16": 2, "float32": 4}
-"""Bytes in memory per parameter of a model on a GPU, by its `load`; `auto` is bfloat16 on GPUs that compute in it."""
-
-QUANTIZED_BYTES = (4 + 0.127) / 8
-"""Of a parameter that `load: 4bit` quantizes, its share of the scales included (Dettmers et al. 2023, section 3)."""
 
 GPU_SIZES = (16, 24, 40, 48, 80)
 """Memory of common GPUs in GB."""
@@ -80,18 +71,6 @@ class Lengths:
     """The source of the numbers, in words."""
     asked: tuple[int, ...] = ()
     """Test questions of each specialty, a question of several in each of them."""
-
-
-@dataclass(frozen=True)
-class Size:
-    """The dimensions of a model that determine its cost."""
-
-    parameters: float
-    lora_per_rank: float
-    """Parameters of a rank-1 adapter on all linear layers: the sum of their inputs and outputs."""
-    basis: str
-    quantized: float = 0.9
-    """Share of the parameters that `load: 4bit` quantizes: linear layers, without the head."""
 
 
 S_MEDQA_TRAIN = 7125
@@ -137,35 +116,6 @@ def _train_sizes(by_specialty: Mapping[str, int], settings: Settings) -> dict[st
 def _test_sizes(by_specialty: Mapping[str, int], dataset: Dataset) -> tuple[int, ...]:
     most = dataset.test_size
     return tuple(n if most is None else min(n, most) for n in by_specialty.values())
-
-
-def model_size(model: Model, record: Path) -> Size:
-    """Size of a model: from its weights if they were downloaded, otherwise from the registry's ``parameters``.
-
-    ``record`` is the file that `fetch_model` writes. Raises `InputError` if neither is available.
-    """
-    if record.is_file():
-        said = json.loads(record.read_text(encoding="utf-8"))
-        files = model_files.weights(record.parent / said["location"])
-        linear = [shape for file in files for name, shape in _shapes(file) if _is_linear(name, shape)]
-        share = sum(map(prod, linear)) / said["parameters"]
-        return Size(said["parameters"], sum(map(sum, linear)), "its weights", share)
-    billions = model.resources.parameters
-    if billions is None:
-        raise InputError(f"a plan needs a model's size: set resources.parameters, or fetch the model ({record})")
-    # 0.65 N^(2/3) is right for Llama 3 8B (2.6 million), and within a factor of two for small and deep models.
-    return Size(billions * 1e9, 0.65 * (billions * 1e9) ** (2 / 3), "parameters in the registry")
-
-
-def _shapes(file: Path) -> list[tuple[str, list[int]]]:
-    with safe_open(file, framework="np") as weights:
-        names = list(weights.keys())
-        return [(name, weights.get_slice(name).get_shape()) for name in names]
-
-
-def _is_linear(name: str, shape: list[int]) -> bool:
-    """Whether peft's `all-linear` adapts it: every matrix but the vocabulary's."""
-    return len(shape) == 2 and "embed" not in name and "head" not in name
 
 
 def plan(
@@ -225,6 +175,17 @@ def probe_tokens(settings: Settings, lengths: Lengths) -> float:
     return facts * sum(inference_tokens(asked, of_form) for of_form in by_form)
 
 
+def _pass(settings: Settings, lengths: Lengths, shots: int = 0) -> tuple[float, float]:
+    """Tokens, and tokens that are read, of a pass of scoring on a GPU that is as large as any."""
+    together, budget = memory.QUESTIONS_AT_ONCE, settings.inference.batch_tokens or memory.GPU_BATCH_TOKENS
+    one = inference_tokens(settings, lengths) * (1 + shots)
+    questions = max(1.0, min(together, budget / one))
+    read = len(settings.terms.contexts) * memory.TERMS * lengths.stem / CHARACTERS_PER_TOKEN
+    for method in settings.inference.methods:
+        read += lengths.options / CHARACTERS_PER_TOKEN if method == "cloze" else settings.inference.permutations
+    return questions * one, questions * read
+
+
 def _posed(form: Method, settings: Settings, lengths: Lengths) -> float:
     return TEMPLATE_TOKENS + (lengths.stem + _after_stem(form, settings, lengths)) / CHARACTERS_PER_TOKEN
 
@@ -264,13 +225,15 @@ def _works(model: Size, settings: Settings, lengths: Lengths, used: Model) -> li
     bytes_each = len(settings.inference.methods) * settings.inference.permutations * ANSWER_BYTES
     answers = (lengths.test + probes) * bytes_each
     shots = settings.inference.base_shots
-    weights = weight_bytes(model, used.load)
+    scoring = memory.scoring_bytes(model, used.load, *_pass(settings, lengths))
+    few = memory.scoring_bytes(model, used.load, *_pass(settings, lengths, shots))
     peak = max(
-        training_bytes(model, recipe, training_tokens(recipe, settings, lengths), used.load) for recipe in recipes
+        memory.training_bytes(model, recipe, training_tokens(recipe, settings, lengths), used.load)
+        for recipe in recipes
     )
     n = adapters * len(recipes)
     # Each worked example is about as long as a question; probes are not asked after them.
-    few_shot = [_Work("infer_few_shot", 1, of_test * (1 + shots), FORWARD, weights, lengths.test * bytes_each)]
+    few_shot = [_Work("infer_few_shot", 1, of_test * (1 + shots), FORWARD, few, lengths.test * bytes_each)]
     return [
         _Work("fetch_model", 1, disk_bytes=2 * model.parameters),
         _Work(
@@ -281,9 +244,9 @@ def _works(model: Size, settings: Settings, lengths: Lengths, used: Model) -> li
             peak,
             adapters * sum(ADAPTER_BYTES * recipe.rank * model.lora_per_rank for recipe in recipes),
         ),
-        _Work("infer_base", 1, asked, FORWARD, weights, answers),
+        _Work("infer_base", 1, asked, FORWARD, scoring, answers),
         *(few_shot if shots else []),
-        _Work("infer_adapter", n // scored_together(settings), n * asked, FORWARD, weights, n * answers),
+        _Work("infer_adapter", n // scored_together(settings), n * asked, FORWARD, scoring, n * answers),
     ]
 
 
@@ -307,27 +270,6 @@ def sharing(settings: Settings, sizes: Mapping[str, Size]) -> str:
 def _train_set_tokens(recipe: Recipe, settings: Settings, lengths: Lengths) -> float:
     questions = sum(min(n, recipe.train_size or n) for n in lengths.train.values())
     return training_tokens(recipe, settings, lengths) * recipe.epochs * questions
-
-
-def weight_bytes(model: Size, load: Load) -> float:
-    """Memory of a model's weights as they are loaded."""
-    if load != "4bit":
-        return WEIGHT_BYTES[load] * model.parameters
-    return model.parameters * (model.quantized * QUANTIZED_BYTES + (1 - model.quantized) * WEIGHT_BYTES["auto"])
-
-
-def training_bytes(model: Size, recipe: Recipe, tokens: float, load: Load = "auto") -> float:
-    """Peak memory of one training job whose questions have so many tokens.
-
-    Weights as they are loaded; adapter, its gradient and Adam's two moments in float32; activations of one
-    micro-batch. A layer keeps 34 bytes a token and unit of width (Korthikanti et al. 2022, equation 2, without the
-    attention scores, which fused attention does not store); width x layers is a twentieth of `lora_per_rank` in models
-    shaped like Llama. With gradient checkpointing each layer keeps its input, 2 bytes, and one layer at a time the
-    rest, 1 byte for each of about 30 layers.
-    """
-    kept = 3 if recipe.gradient_checkpointing else 34
-    activations = kept / 20 * model.lora_per_rank * tokens * recipe.micro_batch_size
-    return weight_bytes(model, load) + 16 * recipe.rank * model.lora_per_rank + activations
 
 
 def _row(name: str, work: _Work, model: Model, size: Size, rates: Planning) -> dict[str, object]:
