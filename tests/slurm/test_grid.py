@@ -1,11 +1,12 @@
 """The whole grid through `snakemake --profile slurm -j 64`, on a real Slurm."""
 
 from datetime import datetime
+import subprocess
 
 import pandas as pd
 import pytest
 from real_slurm import PROFILE, Job, Slurm
-from tiny_grid import Checkout, changed
+from tiny_grid import Checkout, changed, environment, wait_for
 
 pytestmark = pytest.mark.slurm
 GPU_RULES = ("rule_finetune", "rule_infer")
@@ -80,3 +81,23 @@ def test_a_failed_job_shows_its_log(computed: Checkout, slurm: Slurm, tmp_path):
     said = grid.snakemake(*PROFILE, "--retries", "0", expect=1)
     assert "is not what training wrote" in said
     assert "SLURM status is: 'FAILED'" in said
+
+
+def test_the_controller_runs_as_a_job_itself(new_grid: Checkout, slurm: Slurm, tmp_path):
+    """As docs/cluster.md says for login nodes that end what runs for long: its jobs are jobs like any other's."""
+    grid = new_grid.copy(tmp_path / "grid")
+    target = "results/tiny/questions.parquet"
+    subprocess.run(
+        ["sbatch", "slurm/controller.sh", *PROFILE[2:4], target], cwd=grid.directory, env=environment(), check=True
+    )
+
+    def ended() -> list[Job]:
+        return [j for j in slurm.jobs(grid) if j.name == "n2c-controller" and j.state not in ("PENDING", "RUNNING")]
+
+    (controller,) = wait_for(ended, 300, "the controller's job")
+    log = next(grid.directory.glob("n2c-controller-*.log")).read_text()
+    assert controller.state == "COMPLETED", log
+    assert (grid / target).is_file(), log
+    assert "rule_questions" in {job.comment for job in slurm.jobs(grid)}
+    # Its time was not up: it is not submitted again.
+    assert len([job for job in slurm.jobs(grid) if job.name == "n2c-controller"]) == 1

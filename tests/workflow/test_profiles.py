@@ -5,6 +5,7 @@ from pathlib import Path
 import re
 import subprocess
 import sys
+from unittest import mock
 
 import pytest
 from tiny_grid import CHECKOUT, Checkout, environment, wait_for
@@ -24,7 +25,8 @@ VARIABLES = {
 
 
 def profile(path: str) -> dict:
-    with (CHECKOUT / path).open() as stream:
+    # A profile may read the command line; that of a test is not Snakemake's.
+    with (CHECKOUT / path).open() as stream, mock.patch.object(sys, "argv", ["snakemake"]):
         return yte.process_yaml(stream, require_use_yte=True)
 
 
