@@ -247,6 +247,153 @@ FAMILIES = {
         bos="<|endoftext|>",
         eos="<|endoftext|>",
     ),
+    "granite 3.3": Family(
+        "{%- if messages[0].role == 'system' %}{% set system = messages[0].content %}"
+        "{% set loop_messages = messages[1:] %}{% else %}"
+        "{% set system = 'Knowledge Cutoff Date: April 2024.\nToday\\'s Date: ' + strftime_now('%B "
+        "%d, %Y') + '.' %}"
+        "{% if thinking %}{% set system = system + ' Think.' %}{% endif %}"
+        "{% set loop_messages = messages %}{% endif %}"
+        "<|start_of_role|>system<|end_of_role|>{{ system }}"
+        "<|end_of_text|>\n{% for m in loop_messages %}<|start_of_role|>{{ m.role }}"
+        "<|end_of_role|>{{ m.content }}<|end_of_text|>\n{% if loop.last and add_generation_prompt %}"
+        "<|start_of_role|>assistant{% if controls %}{{ ' ' + controls | tojson }}{% endif %}"
+        "<|end_of_role|>{% endif %}{% endfor %}",
+        ("<|start_of_role|>", "<|end_of_role|>"),
+        "<|end_of_text|>\n<|start_of_role|>assistant<|end_of_role|>",
+        "<|end_of_text|>",
+        eos="<|end_of_text|>",
+    ),
+    "command-r7b": Family(
+        "{{ bos_token }}{% for m in messages %}{% if m.role == 'system' %}"
+        "<|START_OF_TURN_TOKEN|><|SYSTEM_TOKEN|>{{ m.content }}"
+        "<|END_OF_TURN_TOKEN|>{% elif m.role == 'user' %}"
+        "<|START_OF_TURN_TOKEN|><|USER_TOKEN|>{{ m.content }}<|END_OF_TURN_TOKEN|>{% else %}"
+        "<|START_OF_TURN_TOKEN|><|CHATBOT_TOKEN|><|START_RESPONSE|>{{ m.content }}"
+        "<|END_RESPONSE|><|END_OF_TURN_TOKEN|>{% endif %}{% endfor %}{% if add_generation_prompt %}"
+        "<|START_OF_TURN_TOKEN|><|CHATBOT_TOKEN|>{% endif %}",
+        (
+            "<|START_OF_TURN_TOKEN|>",
+            "<|END_OF_TURN_TOKEN|>",
+            "<|USER_TOKEN|>",
+            "<|CHATBOT_TOKEN|>",
+            "<|SYSTEM_TOKEN|>",
+            "<|START_RESPONSE|>",
+            "<|END_RESPONSE|>",
+        ),
+        "<|END_OF_TURN_TOKEN|><|START_OF_TURN_TOKEN|><|CHATBOT_TOKEN|><|START_RESPONSE|>",
+        "<|END_RESPONSE|>",
+        eos="<|END_OF_TURN_TOKEN|>",
+    ),
+    "falcon 3": Family(
+        "{% for m in messages %}{% if m.role == 'system' %}{{ '<|system|>\n' + m.content + '\n' }}"
+        "{% elif m.role == 'user' %}{{ '<|user|>\n' + m.content + '\n' }}"
+        "{% elif m.role == 'assistant' %}{% if not loop.last %}"
+        "{{ '<|assistant|>\n' + m.content + eos_token + '\n' }}{% else %}"
+        "{{ '<|assistant|>\n' + m.content + eos_token }}{% endif %}{% endif %}"
+        "{% if loop.last and add_generation_prompt %}{{ '<|assistant|>\n' }}{% endif %}{% endfor %}",
+        (),
+        "\n<|assistant|>\n",
+        "<|endoftext|>",
+        eos="<|endoftext|>",
+        markup=("<|system|>", "<|user|>", "<|assistant|>"),
+    ),
+    "exaone 3.5": Family(
+        "{% for m in messages %}{% if loop.first and m.role != 'system' %}"
+        "{{ '[|system|][|endofturn|]\n' }}{% endif %}{{ '[|' + m.role + '|]' + m.content }}"
+        "{% if m.role == 'user' %}{{ '\n' }}{% else %}{{ '[|endofturn|]\n' }}{% endif %}{% endfor %}"
+        "{% if add_generation_prompt %}{{ '[|assistant|]' }}{% endif %}",
+        ("[|system|]", "[|user|]", "[|assistant|]", "[|endofturn|]"),
+        "\n[|assistant|]",
+        "[|endofturn|]",
+        eos="[|endofturn|]",
+    ),
+    "glm 4.5": Family(
+        "[gMASK]<sop>{% for m in messages %}{% if m.role == 'system' %}<|system|>\n{{ m.content }}"
+        "{% elif m.role == 'user' %}<|user|>\n{{ m.content }}"
+        "{{ '/nothink' if (enable_thinking is defined and not enable_thinking and not "
+        "m.content.endswith('/nothink')) else '' }}"
+        "{% else %}<|assistant|>{{ '\n<think></think>' }}{{ '\n' + m.content.strip() }}{% endif %}"
+        "{% endfor %}{% if add_generation_prompt %}"
+        "<|assistant|>{{ '\n<think></think>' if (enable_thinking is defined and not enable_thinking) else '' }}"
+        "{% endif %}",
+        ("[gMASK]", "<sop>", "<|system|>", "<|user|>", "<|assistant|>", "<|endoftext|>"),
+        "/nothink<|assistant|>\n<think></think>\n",
+        "<|endoftext|>",
+        eos="<|endoftext|>",
+        as_written=False,
+        markup=("<think>", "</think>"),
+    ),
+    "zephyr": Family(
+        "{% for m in messages %}\n{% if m.role == 'user' %}\n{{ '<|user|>\n' + m.content + eos_token }}"
+        "\n{% elif m.role == 'system' %}\n{{ '<|system|>\n' + m.content + eos_token }}"
+        "\n{% elif m.role == 'assistant' %}\n{{ '<|assistant|>\n'  + m.content + eos_token }}"
+        "\n{% endif %}\n{% if loop.last and add_generation_prompt %}\n{{ '<|assistant|>' }}\n{% endif %}"
+        "\n{% endfor %}",
+        (),
+        "</s>\n<|assistant|>\n",
+        "</s>",
+        kind="metaspace",
+    ),
+    "deepseek v3.1": Family(
+        "{{ bos_token }}{% for m in messages %}{% if m.role == 'system' %}{{ m.content }}"
+        "{% elif m.role == 'user' %}<｜User｜>{{ m.content }}{% else %}"
+        "<｜Assistant｜></think>{{ m.content }}<｜end▁of▁sentence｜>{% endif %}{% endfor %}"
+        "{% if add_generation_prompt %}<｜Assistant｜>{% if thinking %}<think>{% else %}"
+        "</think>{% endif %}{% endif %}",
+        ("<｜User｜>", "<｜Assistant｜>"),
+        "<｜Assistant｜></think>",
+        "<｜end▁of▁sentence｜>",
+        bos="<｜begin▁of▁sentence｜>",
+        eos="<｜end▁of▁sentence｜>",
+        markup=("<think>", "</think>"),
+    ),
+    "phi 4": Family(
+        "{% for m in messages %}{% if m.role == 'system' %}"
+        "<|im_start|>system<|im_sep|>{{ m.content }}<|im_end|>{% elif m.role == 'user' %}"
+        "<|im_start|>user<|im_sep|>{{ m.content }}<|im_end|>{% else %}"
+        "<|im_start|>assistant<|im_sep|>{{ m.content }}<|im_end|>{% endif %}{% endfor %}"
+        "{% if add_generation_prompt %}<|im_start|>assistant<|im_sep|>{% endif %}",
+        ("<|im_start|>", "<|im_end|>", "<|im_sep|>"),
+        "<|im_end|><|im_start|>assistant<|im_sep|>",
+        "<|im_end|>",
+        eos="<|im_end|>",
+    ),
+    "llama 4": Family(
+        "{{ bos_token }}{% for m in messages %}<|header_start|>{{ m.role }}"
+        "<|header_end|>\n\n{% if m.content is string %}{{ m.content }}{% else %}"
+        "{% for c in m.content %}{{ c.text | trim }}{% endfor %}{% endif %}<|eot|>{% endfor %}"
+        "{% if add_generation_prompt %}<|header_start|>assistant<|header_end|>\n\n{% endif %}",
+        ("<|header_start|>", "<|header_end|>", "<|eot|>"),
+        "<|eot|><|header_start|>assistant<|header_end|>\n\n",
+        "<|eot|>",
+        eos="<|eot|>",
+    ),
+    "seed-oss": Family(
+        "{{ bos_token }}system\nBe.{{ eos_token }}{% for m in messages %}{{ bos_token }}{{ m.role }}"
+        "\n{% if m.role == 'assistant' %}"
+        "<seed:think><seed:cot_budget_reflect>none</seed:cot_budget_reflect></seed:think>{% endif %}"
+        "{{ m.content | trim }}{{ eos_token }}{% endfor %}{% if add_generation_prompt %}"
+        "{{ bos_token }}assistant\n{% if thinking_budget == 0 %}"
+        "<seed:think><seed:cot_budget_reflect>none</seed:cot_budget_reflect></seed:think>{% endif %}"
+        "{% endif %}",
+        (),
+        "</s><s>assistant\n<seed:think><seed:cot_budget_reflect>none</seed:cot_budget_reflect></seed:think>",
+        "</s>",
+        markup=("<seed:think>", "</seed:think>", "<seed:cot_budget_reflect>", "</seed:cot_budget_reflect>"),
+    ),
+    "nemotron nano": Family(
+        "{{ bos_token }}<SPECIAL_10>System\n{% if messages[0].role == 'system' %}"
+        "{{ messages[0].content }}{% set messages = messages[1:] %}{% endif %}"
+        "\n{% for m in messages %}{% if m.role == 'user' %}<SPECIAL_11>User\n{{ m.content }}\n{% else %}"
+        "<SPECIAL_11>Assistant\n<think></think>{{ m.content }}\n<SPECIAL_12>\n{% endif %}{% endfor %}"
+        "{% if add_generation_prompt %}<SPECIAL_11>Assistant\n<think>\n{% endif %}",
+        ("<SPECIAL_10>", "<SPECIAL_11>", "<SPECIAL_12>"),
+        "\n<SPECIAL_11>Assistant\n<think></think>",
+        "\n<SPECIAL_12>",
+        eos="<SPECIAL_12>",
+        markup=("<think>", "</think>"),
+    ),
     "chatml without generation prompt": Family(
         "{% for m in messages %}" + _CHATML + "{% endfor %}",
         ("<|im_start|>", "<|im_end|>"),

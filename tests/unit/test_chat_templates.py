@@ -37,7 +37,7 @@ def written(name, turns: list[tuple[str, str]], system: str = "") -> tuple[str, 
     if name == "content as parts":
         said = [{**m, "content": [{"type": "text", "text": m["content"]}]} for m in said]
     text = words.apply_chat_template(said, tokenize=False, **family.kwargs)
-    for form in ("%d %b %Y", "%Y-%m-%d", "%d %B %Y"):
+    for form in ("%d %b %Y", "%Y-%m-%d", "%d %B %Y", "%B %d, %Y"):
         # The workflow gives templates the same date on every day.
         text = text.replace(datetime.now().strftime(form), datetime(2024, 7, 26).strftime(form))
     return text, tuple(words(text, add_special_tokens=False)["input_ids"])

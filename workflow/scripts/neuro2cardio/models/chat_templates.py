@@ -161,7 +161,12 @@ def _messages(system: str, role: bool, turns: int, as_parts: bool, answered: boo
 
 
 def _closed(lead: str, prompt: str) -> str:
-    """The text before an answer. A thought that it, or the prompt for generation, leaves open is closed."""
+    """The text before an answer. A thought that it, or the prompt for generation, leaves open is closed.
+
+    Where the template itself writes an empty thought before an answer, that one stands.
+    """
+    if any(0 < lead.count(opening) == lead.count(closing) for opening, closing in _THOUGHTS):
+        return lead
     for text in (lead, prompt):
         for opening, closing in _THOUGHTS:
             if text.count(opening) > text.count(closing):
