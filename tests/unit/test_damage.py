@@ -7,6 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from neuro2cardio.core import provenance, tables
+from neuro2cardio.models import adapter_files
 from neuro2cardio.operations import integrity
 
 
@@ -86,3 +87,23 @@ def test_flipped_bits_never_stop_the_search(results):
         flipped[bit // 8] ^= 1 << bit % 8
         table.write_bytes(flipped)
         assert found(results) in ([], [table])
+
+
+def test_an_adapter_of_a_base_model_that_was_swapped_is_found(tmp_path):
+    folder = tmp_path / "results/grid/adapters/m/r/cardiology/seed-1"
+    folder.mkdir(parents=True)
+    (folder / "adapter_model.safetensors").write_bytes(b"weights")
+    (folder / "adapter_config.json").write_text("{}")
+    base = {"weights": {"model.safetensors": {"sha256": "a", "bytes": 1}}, "files": {}}
+    key = {"model": "m", "recipe": "r", "train_set": "cardiology", "seed": 1}
+    said = {"adapter_key": key, "model": base, **adapter_files.digests(folder)}
+    (folder / "run.json").write_text(json.dumps(said))
+    record = tmp_path / "resources/models/m/model.json"
+    record.parent.mkdir(parents=True)
+    for content in (json.dumps(base), "{", "{}"):
+        record.write_text(content)
+        assert found(tmp_path / "results") == []
+    for change in ({"weights": {"model.safetensors": {"sha256": "b", "bytes": 1}}}, {"files": {"config.json": {}}}):
+        record.write_text(json.dumps({**base, **change}))
+        ((path, problem),) = integrity.find(tmp_path / "results")
+        assert (path, problem[:43]) == (folder, "it was trained on other weights, or another")

@@ -1,8 +1,10 @@
 """Find result files that are truncated, changed since they were written, or copied from elsewhere."""
 
 from collections.abc import Iterator
+import json
 from pathlib import Path
 import shutil
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -10,7 +12,7 @@ import pyarrow.parquet as pq
 from ..core import tables
 from ..core.adapters import Adapter
 from ..core.errors import InputError
-from ..models import adapter_files
+from ..models import adapter_files, model_files
 
 _OF_ADAPTERS = ("predictions", "term_logprobs")
 
@@ -20,7 +22,8 @@ def find(results: Path) -> Iterator[tuple[Path, str]]:
 
     Parquet tables that are truncated, or in which a page differs from its checksum; train sets and tables of an adapter
     that belong to another, or were made with another adapter than is there; adapters whose files are not what training
-    wrote, or belong to another place; result tables that were edited or cut.
+    wrote, belong to another place, or were trained on another base model than is recorded beside the results; result
+    tables that were edited or cut.
     """
     for path in sorted(results.rglob("*.parquet")):
         if problem := _table_problem(results, path):
@@ -72,4 +75,16 @@ def _adapter_problem(results: Path, run: Path) -> str:
     _, _, *axes, seed = run.parent.relative_to(results).parts
     key = dict(zip(("model", "recipe", "train_set"), axes, strict=False))
     whole = len(axes) == len(key) == 3 and seed.rpartition("-")[2].isdecimal()
-    return adapter_files.problem(run.parent, {**key, "seed": int(seed.rpartition("-")[2])} if whole else None)
+    if not whole:
+        return adapter_files.problem(run.parent)
+    record = results.parent / "resources/models" / key["model"] / model_files.RECORD
+    return adapter_files.problem(run.parent, {**key, "seed": int(seed.rpartition("-")[2])}, _record(record))
+
+
+def _record(path: Path) -> dict[str, Any] | None:
+    """What the record of a base model says; None where there is none, or none that can be compared."""
+    try:
+        said = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return said if isinstance(said, dict) and {"weights", "files"} <= said.keys() else None
