@@ -1,5 +1,6 @@
 """The profiles: nothing of a site stands in them, and they do not contradict each other."""
 
+from itertools import pairwise
 import os
 from pathlib import Path
 import re
@@ -235,3 +236,44 @@ def test_recovery_does_not_take_the_controllers_job_for_one_of_its_own():
     # Time enough to end its jobs, and a signal for the script alone.
     assert asked["signal"] == "B:TERM@300"
     assert {"time", "mem", "output"} <= asked.keys()
+
+
+EIGHT_JOBS = """
+rule all:
+    input: expand("{i}.log", i=range(8))
+rule job:
+    output: "{i}.log"
+    resources: gpu=1
+    shell: "python job.py {output} {resources.gpu}"
+"""
+JOB = """
+import os, sys, time
+sys.path.insert(0, "workflow/scripts")
+from neuro2cardio.core import gpus
+with gpus.taken(int(sys.argv[2])):
+    start = time.time()
+    time.sleep(0.5)
+    open(sys.argv[1], "w").write(f"{os.environ['CUDA_VISIBLE_DEVICES']} {start} {time.time()}")
+"""
+
+
+def test_a_workstation_gives_eight_jobs_four_devices_and_none_shares_one(tmp_path, monkeypatch):
+    for part in ("workflow", "workstation"):
+        (tmp_path / part).symlink_to(CHECKOUT / part)
+    (tmp_path / "Snakefile").write_text(EIGHT_JOBS)
+    (tmp_path / "job.py").write_text(JOB)
+    monkeypatch.setenv("NEURO2CARDIO_GPUS", "0,1,2,3")
+    monkeypatch.setenv("NEURO2CARDIO_LOCKS", str(tmp_path / "locks"))
+    for name in ("CUDA_VISIBLE_DEVICES", "SLURM_JOB_ID"):
+        monkeypatch.delenv(name, raising=False)
+    command = [sys.executable, "-m", "snakemake", "--profile", "workstation", "--workflow-profile", "none"]
+    done = subprocess.run([*command, "--cores", "8"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    held = sorted((path.read_text().split() for path in tmp_path.glob("*.log")), key=lambda job: float(job[1]))
+    assert len(held) == 8
+    for device in ("0", "1", "2", "3"):
+        spans = [(float(start), float(end)) for name, start, end in held if name == device]
+        assert spans
+        assert all(a[1] <= b[0] for a, b in pairwise(spans))
+    # By the profile's count of GPUs, no job waits for another's lock.
+    assert "waiting for" not in done.stdout + done.stderr
