@@ -124,12 +124,17 @@ def with_luck(right: Floats, contrast: Floats, times: float) -> Estimate:
     return max(found, least, key=lambda e: e.se * float(stats.t.ppf(0.975, e.df)))
 
 
-def _df(few: float, of_few: float, many: float, of_many: float) -> float:
-    """Degrees of freedom of the sum of a variance known by few degrees of freedom and one known by many."""
-    if few + many == 0:
-        return of_many
+def _df(one: float, of_one: float, other: float, of_other: float) -> float:
+    """Degrees of freedom of the sum of two variances that are known by these.
+
+    Satterthwaite's, but that the part with fewer counts by more than the square of its share of the sum: by the share,
+    and with one degree of freedom by a root of it (docs/calibration.md).
+    """
+    if one + other == 0:
+        return max(of_one, of_other)
+    (few, of_few), (many, of_many) = sorted([(one, of_one), (other, of_other)], key=lambda part: part[1])
     share = few / (few + many)
-    return 1 / (share / of_few + (1 - share) ** 2 / of_many)
+    return 1 / (share ** (1 if of_few > 1 else 0.75) / of_few + (1 - share) ** 2 / of_many)
 
 
 def cells(block: Scores, axes: Axes, exam: TestSet) -> Floats:
