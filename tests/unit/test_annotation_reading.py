@@ -443,3 +443,73 @@ def test_a_name_that_is_only_spoken_of_is_no_vote(text):
 )
 def test_further_forms_of_an_answer_are_read(text):
     assert read_answer(text).label == C
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Based on the clinical presentation of chest pain radiating to the left arm, the most "
+        "appropriate specialty is Cardiology.",
+        "This clinical vignette pertains to **Cardiology**.",
+        "This question falls under the specialty of Cardiology, as it involves the diagnosis of an "
+        "acute coronary syndrome.",
+        "The patient presents with chest pain and ECG changes, suggesting myocardial infarction. "
+        "Therefore, the specialty is Cardiology.",
+        "Specialty: Cardiology\n\nThe vignette describes an acute coronary syndrome. There are no signs of infection.",
+        "**Cardiology**\n\nThe question tests knowledge of heart failure management.",
+        "Explanation: The patient has no fever and no rash. The ECG shows ST elevation.\n\nSpecialty: Cardiology",
+        "The answer is Cardiology. The patient has ST elevation and does not have neurological deficits.",
+        "I would classify this question under Cardiology.",
+        "I would call a cardiologist.",
+        "I would phone Cardiology because of the ST elevation.",
+        "A cardiologist would be best suited to answer this.",
+        "The specialty that best matches this question is Cardiology.",
+        "Among the given specialties, Cardiology is the most relevant.",
+        "Of the listed options, the best choice is Cardiology.",
+        "The best specialty for this question is Cardiology, since the patient has atrial fibrillation.",
+        "This is a Cardiology question.",
+        "This is a cardiology question about atrial fibrillation.",
+        "The medical specialty most relevant to this question would be Cardiology.",
+        "Medical specialty: Cardiology",
+        "Answer: Specialty: Cardiology",
+        "Final Answer: **Cardiology**",
+        "The correct specialty is: Cardiology.",
+        "Sure! Here is the answer:\n\nSpecialty: Cardiology",
+        "Specialty: Cardiology (heart and vessels)",
+        "Specialty: Cardiology.\nReason: The ECG shows ST elevation, but there is no fever.",
+        "Specialty: Cardiology\nExplanation: This is not a neurological problem; it is the heart.",
+        "Let's think step by step. The patient has chest pain. This is not a lung problem. So the "
+        "specialty is Cardiology.",
+        "The question is about the heart, so the answer is Cardiology.",
+        "Since the patient has chest pain, the field is Cardiology.",
+        "Category: Cardiology",
+        "Cardiology - the patient has an arrhythmia.",
+        "Cardiology: the patient has an arrhythmia.",
+        "My choice: Cardiology",
+        "My answer is Cardiology",
+        "Predicted specialty: Cardiology",
+        "Primary Specialty: Cardiology\nSecondary Specialty: Internal medicine",
+        "The specialty for this question is Cardiology because the patient's ECG isn't normal.",
+        "The appropriate clinical specialty for this multiple-choice question is Cardiology.",
+        "Specialty: Cardiology<|eot_id|>",
+        "Specialty: Cardiology\n\nNote: I'm an AI and this is not medical advice.",
+    ],
+)
+def test_what_models_usually_write_is_read(text):
+    assert read_answer(text).label == C
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Cardiology (a common wrong answer here)",
+        "Cardiology: this was my first guess only",
+        "Cardiology - considered by the student first",
+        "The student said it is the heart, so the answer is Cardiology.",
+        "If it were about the heart, so the answer would be Cardiology.",
+        "Cardiology (not in this case)",
+        "Cardiology: ruled out by the normal ECG",
+    ],
+)
+def test_what_stands_behind_a_name_or_leads_to_it_can_still_deny_it(text):
+    assert read_answer(text).label == ""

@@ -38,26 +38,35 @@ suitable relevant closest definitely certainly obviously undoubtedly therefore t
 yes here question questions case vignette scenario specialty speciality specialties specialism specialist field
 fields department discipline domain area branch choice option prediction verdict conclusion result match medical
 clinical medicine health telephone phone call think believe vote me term terms hospital ward unit team doctor
-physician confidence certainty probability score high very certain percent
+physician confidence certainty probability score high very certain percent predicted proposed recommended suited
+qualified able expert matches makes make given listed provided offered options multiple
 """
 _LEADING = frozenset(_LEADING_WORDS.split())
 """What a sentence may say around the name that it gives as the answer. Other words only speak of the name."""
 _REASON = re.compile(
     r"[,;:—–-]?\s+(?:because|since|given|due to|owing to|considering|based on|where|for (?:it|the|this|they)|"
-    r"as (?:the|it|this|there|he|she|they|a|an|its|his|her)|which (?:is|deals|covers|treats|studies))\b.*",
+    r"as (?:the|it|this|there|he|she|they|a|an|its|his|her)|which (?:is|deals|covers|treats|studies)|about|involving|"
+    r"regarding)\b.*",
     re.IGNORECASE | re.DOTALL,
 )
 """Why a sentence gives its name as the answer: free words, in which other things may be denied."""
 _GROUNDS = re.compile(
-    r"\A\W*(?:based on|given|since|because(?: of)?|as|considering|due to|with|from)\b[^,]*,", re.IGNORECASE
+    r"\A\W*(?:based on|given|since|because(?: of)?|as|considering|due to|with|from|among|of)\b[^,]*,", re.IGNORECASE
 )
 """The same, before the answer."""
+_ASIDE = re.compile(r"\s*\((?P<in>[^()]*)\)\s*[.!]*\s*\Z|\s*(?::|\s[-–—])\s+(?P<after>[^:()]+)\Z")
+"""What a name is explained with: `Cardiology (heart and vessels)`, `Cardiology: the patient has an arrhythmia`."""
+_FEWEST_WORDS = 3
+_SO = re.compile(r".*[,;]\s*(?=(?:and )?(?:so|therefore|thus|hence|which makes)\b)", re.IGNORECASE | re.DOTALL)
+"""What a conclusion is drawn from, in the same sentence."""
 _OTHERS_WORDS = re.compile(
     r"\b(?:examples?|e\.g|for instance|format|template|placeholder|wrong|incorrect|reject\w*|exclud\w*|distract\w*|"
-    r"eliminat\w*|ruled|not|unlikely|previous|like this|as follows|instructions?|prompt|if)\b",
+    r"eliminat\w*|ruled|not|unlikely|previous|like this|as follows|instructions?|prompt|if|considered|guess\w*|"
+    r"initial\w*|alternatives?|possib\w*|second\w*|runner|said|says|claim\w*|argue\w*|thinks|students?|colleagues?|users?|"
+    r"someone|somebody|many|some)\b",
     re.IGNORECASE,
 )
-"""Words before a colon, after which what is named is no answer of one's own."""
+"""Words by which what is named beside them is no answer of one's own."""
 _SIGNS = re.compile(
     r"[^\w\s.,:;()\[\]<>{}\\&*'\"/|•·–—\-+$=#`!→⇒➡✓✔✅☑👍«»„“”「」『』【】🫀🧠%~]|(?<!\w)[!~]+\s*\w|[=!]="
 )
@@ -70,7 +79,8 @@ _RETRACTION = re.compile(
     r"(?:^|[.!?:;\n])[\s\"'*_(]*(?:(?:no|nope|hmm|sorry|oops)\s*(?:[,.!;:—–-]|$|wait\b)|wait\b|wrong\b|incorrect\b|"
     r"actually\b|correction\b|scratch that|on second thoughts?|that(?: i|')s (?:wrong|incorrect|not|false)|not\b|but\b|"
     r"however\b|although\b|edit(?:ed)?\s*:|update\s*:|or\b|rather\b|instead\b|"
-    r"(?:this|that|it) (?:is|was) (?:wrong|false|incorrect|not|a mistake))|"
+    r"(?:this|that|it) (?:is|was) (?:wrong|false|incorrect|a mistake|"
+    r"not (?:right|correct|true|so|it|the)))|"
     r"\b(?:reconsider\w*|(?:take|taking|took) (?:it|that|this) back|on reflection|my (?:mistake|error|bad)|disregard|"
     r"ignore (?:that|this|the|my)|kidding|joking|disagree|retract\w*|revis(?:e|ed|ing) (?:my|the)|chang\w+ my mind|"
     r"i was (?:wrong|mistaken)|might be (?:something|another)|may be (?:something|another))\b",
@@ -159,7 +169,26 @@ def _gives(sentence: str, own: tuple[str, ...]) -> bool:
         return False
     grounds = _GROUNDS.match(sentence)
     stated = sentence[grounds.end() :] if grounds and not _NEGATION.search(grounds.group()) else sentence
+    premise = _SO.match(stated)
+    if (
+        premise
+        and not denied(premise.group())
+        and not announces_another(premise.group())
+        and not mentioned(premise.group(), own)
+    ):
+        stated = stated[premise.end() :]
+    stated = _without_aside(stated, own)
     return all(word in _LEADING for part in around(_REASON.sub("", stated), own) for word in part.split())
+
+
+def _without_aside(text: str, own: tuple[str, ...]) -> str:
+    """The text without what explains its name at the end, if that denies nothing, and is more than a word or two."""
+    aside = _ASIDE.search(text)
+    if aside is None:
+        return text
+    said = aside["in"] or aside["after"] or ""
+    explains = len(said.split()) >= _FEWEST_WORDS and not denied(said) and not announces_another(said)
+    return text[: aside.start()] if explains and mentioned(text[: aside.start()], own) else text
 
 
 def leads(text: str) -> bool:
