@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from hypothesis import settings
 import pytest
 
 from neuro2cardio.config.wheels import HPO_WHEEL, ICD10CM_WHEEL
@@ -10,6 +11,10 @@ from neuro2cardio.core import downloads, ontologies
 
 # Tests share their machine with whatever else runs on it: threads that wait must not hold a core. Set before torch is.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+# Nor is there a time by which an example has to be done, for the same reason.
+settings.register_profile("shared machine", deadline=None)
+settings.load_profile("shared machine")
 
 pytest_plugins = ["browser", "tiny_grid", "tiny_models", "real_slurm"]
 

@@ -233,7 +233,7 @@ def test_the_committed_supplement_is_valid_and_speaks_of_every_specialty():
         ("blarf\tCardio logy\tdisorder", "unknown specialty"),
         ("blarf\tCardiology\tdisease", "unknown kind"),
         ("blarf\tCardiology", "2 columns"),
-        ("first\tCardiology\tdrug", "stands twice"),
+        ("first\tCardiology\tdrug", "listed twice"),
     ],
 )
 def test_a_wrong_line_of_the_supplement_is_named_by_number(tmp_path, line, problem):

@@ -92,7 +92,7 @@ class Job:
 
     @cached_property
     def probes(self) -> list[prompting.Question]:
-        """Facts asked another way; none where the configuration wants none."""
+        """Facts asked another way; empty if the configuration asks for no probes."""
         if not self.args.probes:
             return []
         asked = tables.read(self.args.probes, tables.PROBES)

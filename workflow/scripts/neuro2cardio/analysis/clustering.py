@@ -1,8 +1,9 @@
 """Weighted means and differences over mentions, with errors clustered by question and by word.
 
-Mentions of one question share its text, and mentions of one word share whatever fine-tuning does to that word: neither
-is independent of its like. Two-way clustered variances (Cameron, Gelbach & Miller 2011, Journal of Business & Economic
-Statistics 29:238) take both into account: that of questions plus that of words minus that of their intersections.
+Mentions of one question share its text, and mentions of one word share whatever fine-tuning does to that word, so that
+neither are independent of each other. Two-way clustered variances (Cameron, Gelbach & Miller 2011, Journal of Business
+& Economic Statistics 29:238) take both into account: that of questions plus that of words minus that of their
+intersections.
 """
 
 from dataclasses import dataclass, replace

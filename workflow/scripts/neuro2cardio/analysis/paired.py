@@ -36,10 +36,10 @@ def change(values: Floats, confidence: float) -> Change:
 
     The adjusted Wald interval of Bonett & Price 2012 (Journal of Educational and Behavioral Statistics 37:479): one
     question is added that the first model alone gets right, and one that the second alone does. Fagerland, Lydersen &
-    Laake 2014 (Statistics in Medicine 33:2850) recommend it, for it holds where few questions differ. A question's
-    difference is here the mean over seeds, between -1 and 1; the two added questions differ as much as the one that
-    differs most, which for one seed is 1. Quantiles and p are Student's, with one degree of freedom less than there are
-    questions. Conditional on the adapters that were trained: seeds are averaged, not resampled.
+    Laake 2014 (Statistics in Medicine 33:2850) recommend it because it keeps its level when few questions differ. A
+    question's difference is here the mean over seeds, between -1 and 1; the two added questions differ as much as the
+    one that differs most, which for one seed is 1. Quantiles and p are Student's, with one degree of freedom less than
+    there are questions. Conditional on the adapters that were trained: seeds are averaged, not resampled.
 
     Args:
         values: (cells, questions) differences, NaN where a question is not in a cell.

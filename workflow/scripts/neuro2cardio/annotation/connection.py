@@ -117,7 +117,9 @@ class Connection:
         if status == 404:
             return Stopped(f"{what}; it has no model {self._settings.model!r}, or base_url is wrong")
         if status == 407:
-            return Stopped(f"{what}; the proxy in {_names('http_proxy', 'https_proxy', 'all_proxy')} wants a password")
+            return Stopped(
+                f"{what}; the proxy in {_names('http_proxy', 'https_proxy', 'all_proxy')} asks for a password"
+            )
         if 300 <= status < 400:
             target = self._redact.message(headers.get("location", "nowhere"))
             return Stopped(f"{what}: it sends requests on to {target}; name that address in base_url if you trust it")
@@ -131,7 +133,7 @@ class Connection:
     def _about_key(self) -> str:
         if self._key:
             return f"the key in {self._variable} is not accepted"
-        return "it wants a key: put it into an environment variable, and name that in key_variable"
+        return "it asks for a key: put it into an environment variable, and name that in key_variable"
 
 
 def server_words(body: bytes) -> str:

@@ -27,9 +27,9 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 
 
 class Redactor:
-    """Blanks secrets in a text, in whatever form they stand there.
+    """Blanks secrets in a text, in whatever form they appear.
 
-    Found are the secret itself, pieces of it (8 characters or more), the secret broken over lines, percent-encoded,
+    It finds the secret itself, pieces of it (8 characters or more), the secret broken over lines, percent-encoded,
     escaped (JSON, HTML), in hexadecimal, and in Base64, also inside a longer text (``user:password``). Names and
     passwords in URLs and what an ``Authorization`` header holds are blanked whatever they are.
     """
@@ -73,7 +73,7 @@ def find_key(settings: OpenAIAnnotator) -> str:
     """The key to send to the server of ``settings``; empty where it gets none.
 
     It comes from the environment variable that ``key_variable`` names and from nowhere else. Without one, the server
-    gets no key, but for OpenAI's own, which gets that of ``OPENAI_API_KEY``; no other remote server gets that one.
+    gets no key, except OpenAI's own, which gets that of ``OPENAI_API_KEY``; no other remote server gets that one.
 
     Raises:
         InputError: The variable is not set (and the server is not this machine), holds something that no header can

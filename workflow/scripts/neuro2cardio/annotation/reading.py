@@ -287,7 +287,7 @@ def _objects(text: str) -> tuple[list[Any], list[str]]:
 
 
 class _Pairs(list[tuple[str, Any]]):
-    """A JSON object, in which a key may stand twice."""
+    """A JSON object, in which a key may appear twice."""
 
 
 def _json_values(objects: Sequence[Any]) -> list[str]:

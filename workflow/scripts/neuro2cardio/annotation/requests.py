@@ -39,7 +39,8 @@ _FAILURES_IN_A_ROW = 3
 class Retryable(Exception):
     """A failure that may pass: a timeout, 429, 500, a truncated stream.
 
-    ``wait`` is what the server asked for, in seconds. ``answered`` is false where the server may have worked in vain.
+    ``wait`` is what the server asked for, in seconds. ``answered`` is false if the server may have answered
+    without our receiving it.
     """
 
     def __init__(self, reason: str, wait: float | None = None, answered: bool = True) -> None:
@@ -71,7 +72,7 @@ class Request:
 
     @cached_property
     def key(self) -> str:
-        """Hex digest that names the request in the cache. Where the server stands is no part of it."""
+        """Hex digest that identifies the request in the cache. The address of the server is not part of it."""
         parts = {
             "model": self.model,
             "message": self.message,
@@ -190,7 +191,7 @@ class Dispatcher:
     """Sends what is not in the cache, in order, from a few threads.
 
     ``ask`` sends one request once and raises `Retryable`, `Refused` or `Stopped`. After an error that ends the work,
-    or a signal, requests under way are still waited for: their answers are paid for.
+    or a signal, requests that were already sent are waited for: their answers are paid for.
     """
 
     def __init__(

@@ -43,7 +43,7 @@ def _load(origin: HuggingFace) -> Any:
         return load_dataset(origin.id, name=origin.name, revision=origin.revision)
     except DatasetNotFoundError as error:
         raise InputError(
-            f"dataset.origin: {origin.id} at revision {origin.revision} is not on the hub, or wants a login: accept "
+            f"dataset.origin: {origin.id} at revision {origin.revision} is not on the hub, or requires a login: accept "
             f"its terms on its page and run `hf auth login` ({error})"
         ) from error
     except (ConnectionError, OfflineModeIsEnabled, HfHubHTTPError, OSError) as error:

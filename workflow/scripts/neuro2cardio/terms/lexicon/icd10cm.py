@@ -61,7 +61,7 @@ def read_icd10cm(path: Path | str) -> tuple[str, dict[str, list[str]]]:
     except FileNotFoundError as error:
         raise InputError(f"{path}: no such file; it should be the tabular list of ICD-10-CM") from error
     except ElementTree.ParseError as error:
-        raise InputError(f"{path}: no whole XML file ({error})") from error
+        raise InputError(f"{path}: truncated or invalid XML ({error})") from error
     codes = {_text(item.find("name")): _phrases(item) for item in root.iter("diag")}
     if not codes:
         raise InputError(f"{path}: holds no <diag>; it should be the tabular list of ICD-10-CM")

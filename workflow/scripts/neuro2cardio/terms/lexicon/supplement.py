@@ -20,7 +20,7 @@ def entries(path: Path | str = SUPPLEMENT) -> Iterator[Entry]:
     """Lines of the supplement: term, specialties (split by ``;``), kind.
 
     A line of kind ``general`` has no specialties: it takes a text out of the lexicon that an ontology would put in.
-    Raises `InputError` with the line's number for an unknown specialty or kind, or a term that stands twice.
+    Raises `InputError` with the line's number for an unknown specialty or kind, or a term that is listed twice.
     """
     seen: set[str] = set()
     with Path(path).open(encoding="utf-8", newline="") as handle:
@@ -39,7 +39,7 @@ def _entry(row: list[str], seen: set[str]) -> Entry:
         raise InputError(f"{len(row)} columns instead of {len(_HEADER)}: {row}")
     text, names, kind = row
     if text in seen or not text.strip():
-        raise InputError(f"term {text!r} is empty or stands twice")
+        raise InputError(f"term {text!r} is empty or listed twice")
     if kind not in KINDS:
         raise InputError(f"unknown kind {kind!r}; known: {', '.join(sorted(KINDS))}")
     seen.add(text)
