@@ -13,7 +13,7 @@ import sys
 import tempfile
 
 from neuro2cardio.config.inference import Inference, Prompt
-from neuro2cardio.config.models import Usage
+from neuro2cardio.config.models import ModelUsage
 from neuro2cardio.config.recipes import Recipe
 from neuro2cardio.config.terms import TermReading
 from neuro2cardio.core import tables
@@ -42,7 +42,7 @@ def measure(case: str, checkout: Path) -> tuple[float, float]:
     """Planned and measured GB of a case."""
     what, number = case.split()
     folder = registry.location(checkout / "resources/models/smollm2-135m/model.json")
-    prompter = prompting.for_model(folder, Usage(), Prompt())
+    prompter = prompting.for_model(folder, ModelUsage(), Prompt())
     test = checkout / "results/demo/test_split"
     questions = prompting.questions_of(tables.read(test / "questions.parquet", tables.QUESTIONS))
     questions = sorted(questions, key=lambda q: -len(q.stem))[: scoring.QUESTIONS_AT_ONCE]
