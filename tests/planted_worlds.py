@@ -23,7 +23,8 @@ from neuro2cardio.config.inference import Inference, Prompt
 from neuro2cardio.config.recipes import Recipe
 from neuro2cardio.config.terms import TermReading
 from neuro2cardio.core import files, tables
-from neuro2cardio.core.adapters import BASE, Adapter, Axes
+from neuro2cardio.core.adapters import Adapter, Axes
+from neuro2cardio.core.base_rows import BASE
 from neuro2cardio.core.specialties import SPECIALTIES, slug
 from neuro2cardio.models import adapter_files, fine_tuning, registry, scoring
 from neuro2cardio.models.prompting import Prompter, Question, questions_of

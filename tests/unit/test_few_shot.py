@@ -3,9 +3,10 @@ import pandas as pd
 import planted
 import pytest
 
-from neuro2cardio.analysis import transfer
+from neuro2cardio.analysis import effect_tables, transfer
 from neuro2cardio.config.analysis import Statistics
 from neuro2cardio.core.adapters import Adapter
+from neuro2cardio.core.base_rows import BASE_ROWS
 from neuro2cardio.core.errors import InputError
 from neuro2cardio.questions import few_shot
 from neuro2cardio.questions.test_set import TestSet
@@ -30,23 +31,39 @@ def test_too_few_train_questions_for_worked_examples_are_named():
         few_shot.draw(table(4), 5)
 
 
-def test_the_base_model_after_worked_examples_is_a_row_beside_the_base_model():
+@pytest.mark.parametrize("row", BASE_ROWS)
+def test_the_base_model_asked_another_way_is_a_row_beside_the_base_model(row):
     axes = planted.axes_of(["cardiology", "neurology"])
     exam = TestSet.of(planted.questions(axes, each=20), axes.specialties)
     n = len(exam.question_ids)
     marks = {adapter: np.zeros((1, n)) for adapter in axes.everything()}
     setup = Statistics()
     without = transfer.matrix(transfer.scores(marks, axes, ["cloze"]), axes, exam, setup)
-    marks |= {Adapter.few_shot(model): np.ones((1, n)) for model in axes.model}
+    marks |= {Adapter.base_row(model, row): np.ones((1, n)) for model in axes.model}
     matrix = transfer.matrix(transfer.scores(marks, axes, ["cloze"]), axes, exam, setup)
-    rows = matrix[matrix["train_set"] == "few-shot"]
-    assert "few-shot" not in set(without["train_set"])
+    rows = matrix[matrix["train_set"] == row]
+    assert row not in set(without["train_set"])
     assert (rows["recipe"] == "base").all()
     assert rows["test_specialty"].tolist() == list(exam.members)
     assert (rows["change"] == 1).all()
     assert (matrix.loc[matrix["train_set"] == "base", "accuracy"] == 0).all()
 
 
+@pytest.mark.parametrize("row", BASE_ROWS)
+def test_a_base_row_explains_a_gain_without_the_luck_of_a_train_set(row):
+    axes = planted.axes_of(["cardiology", "neurology", "dermatology"])
+    exam = TestSet.of(planted.questions(axes, each=60), axes.specialties)
+    rng = np.random.default_rng(0)
+    right = (rng.random(len(exam.question_ids)) < 0.6).astype(float)
+    marks = dict.fromkeys(axes.everything(), right[None])
+    marks |= {Adapter.base(model): right[None] * (rng.random(right.shape) < 0.8) for model in axes.model}
+    marks |= {Adapter.base_row(model, row): right[None] for model in axes.model}
+    found = effect_tables.effects_table(transfer.scores(marks, axes, ["cloze"]), axes, exam, Statistics())
+    beyond = found[(found["effect"] == "gain_beyond") & (found["of"] == row)].iloc[0]
+    assert (beyond["estimate"], beyond["low"], beyond["high"]) == (0, 0, 0)
+    assert found.loc[(found["effect"] == "gain_of") & (found["of"] == row), "estimate"].iloc[0] > 0.05
+
+
 def test_the_predictions_after_worked_examples_lie_beside_those_of_the_base_model(tmp_path):
-    assert Adapter.few_shot("small").path(tmp_path) == tmp_path / "small" / "few-shot.parquet"
+    assert Adapter.base_row("small", "few-shot").path(tmp_path) == tmp_path / "small" / "few-shot.parquet"
     assert Adapter.base("small").path(tmp_path) == tmp_path / "small" / "base.parquet"

@@ -8,7 +8,8 @@ import pytest
 
 from neuro2cardio.analysis import origins
 from neuro2cardio.core import tables
-from neuro2cardio.core.adapters import BASE, Axes
+from neuro2cardio.core.adapters import Axes
+from neuro2cardio.core.base_rows import BASE
 from neuro2cardio.core.errors import InputError
 from neuro2cardio.operations import integrity
 

@@ -132,6 +132,15 @@ def test_probes_are_counted_for_the_base_model_and_every_adapter():
     assert row(with_probes, "infer_few_shot")["tokens"] == row(without, "infer_few_shot")["tokens"]
 
 
+def test_every_wording_is_counted_on_the_validation_questions_and_one_on_the_test_questions():
+    inference = {"methods": ["letter"], "base_prompts": [{"letter": "Which?"}, {"system": "Doctor."}]}
+    asked, one = planned(config(inference=inference)), planned(config(inference={"methods": ["letter"]}))
+    bare = planned(config(inference={"methods": ["letter"]}, terms={"contexts": ["prompt"]}))
+    # Validation has as many questions as test; no term is read.
+    assert row(asked, "infer_best_prompt")["tokens"] == pytest.approx(4 * row(bare, "infer_base")["tokens"], rel=1e-6)
+    assert "infer_best_prompt" not in set(one["rule"])
+
+
 def test_a_source_of_unknown_size_wants_its_questions():
     with pytest.raises(InputError, match=r"questions\.parquet"):
         plan.known_lengths(config(dataset={"origin": {"source": "hpo"}}))

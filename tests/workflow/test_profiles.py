@@ -63,7 +63,14 @@ def test_variables_name_the_site(site: None):
     assert cluster["slurm-qos"] == "long"
     assert cluster["set-resources"] == {
         rule: {"gpu_model": "'a100'", "slurm_partition": "'gpu'"}
-        for rule in ("annotate_with_model", "finetune", "infer_base", "infer_few_shot", "infer_adapter")
+        for rule in (
+            "annotate_with_model",
+            "finetune",
+            "infer_base",
+            "infer_few_shot",
+            "infer_best_prompt",
+            "infer_adapter",
+        )
     }
 
 
@@ -72,7 +79,13 @@ def test_the_rules_that_are_given_a_gpu_partition_are_those_that_ask_for_a_gpu(
 ):
     grid = new_grid.copy(tmp_path / "grid")
     annotator = {"backend": "transformers", "model": "tiny"}
-    grid.configure({"dataset.annotation": {"annotator": annotator}, "inference.base_shots": 1})
+    grid.configure(
+        {
+            "dataset.annotation": {"annotator": annotator},
+            "inference.base_shots": 1,
+            "inference.base_prompts": [{"cloze": "Pick."}],
+        }
+    )
     said = grid.snakemake("--dry-run", "-p")
     asking = set(re.findall(r"^rule (\w+):\n(?:    .*\n)*?    resources: .*\bgpu=1\b", said, re.MULTILINE))
     assert asking == profile("slurm/config.yaml")["set-resources"].keys()

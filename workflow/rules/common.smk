@@ -133,6 +133,7 @@ TABLE_NAMES = [
     "answer_mass",
     *(["probes", "probe_facts"] if SETTINGS.dataset.probes else []),
     *(["dose"] if SETTINGS.dose_series else []),
+    *(["base_prompts"] if SETTINGS.inference.base_prompts else []),
 ]
 
 
@@ -190,10 +191,9 @@ def in_one_job(pattern):
     return expand(pattern, seed=SETTINGS.grid.seeds, allow_missing=True) if SEEDS_TOGETHER else [pattern]
 
 
-def few_shot_predictions():
-    """Predictions of the base models after worked examples, where the configuration asks for them."""
-    models = SETTINGS.grid.models if SETTINGS.inference.base_shots else []
-    return expand(f"{PREDICTIONS}/{{model}}/few-shot.parquet", model=models)
+def base_row_predictions():
+    """Predictions of the base models' rows that cost no training, where the configuration asks for them."""
+    return expand(f"{PREDICTIONS}/{{model}}/{{row}}.parquet", model=SETTINGS.grid.models, row=SETTINGS.base_rows)
 
 
 def probe_questions():
@@ -260,7 +260,7 @@ def mappings_digest():
 
 def inference_settings():
     """How questions are answered, without what only says how the work is cut into jobs: it changes no number."""
-    return SETTINGS.inference.model_dump(mode="json", exclude={"adapters_per_job"})
+    return SETTINGS.inference.model_dump(mode="json", exclude={"adapters_per_job", "base_prompts"})
 
 
 def training_settings(model, recipe):
@@ -279,6 +279,16 @@ def scoring_settings(model, base_shots=0):
         "prompt": prompt_for(*METHODS),
         "inference": inference_settings() | {"base_shots": base_shots},
         "terms": SETTINGS.terms.model_dump(mode="json", include={"contexts", "lowercase_bare"}),
+    }
+
+
+def prompt_choice_settings(model):
+    """What the choice of a base model's wording depends on."""
+    used = {"system", "answer_cue", *METHODS}
+    return {
+        "usage": usage(model),
+        "prompts": [prompt.model_dump(mode="json", include=used) for prompt in SETTINGS.prompts],
+        "inference": inference_settings() | {"base_shots": 0},
     }
 
 

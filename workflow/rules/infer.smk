@@ -120,3 +120,35 @@ use rule infer_base as infer_few_shot with:
         probes="",
         job_cache=f"{JOB_CACHE}/infer/{{model}}/few-shot",
         code=code_digest("infer"),
+
+
+# Other wordings in place of an adapter: each is tried on the validation questions, the best on the test questions.
+rule infer_best_prompt:
+    """Score the test set with the wording with which the base model answers the validation questions best."""
+    input:
+        record=RECORD,
+        questions=QUESTIONS,
+        test=f"{TEST_SPLIT}/questions.parquet",
+    output:
+        predictions=f"{PREDICTIONS}/{{model}}/best-prompt.parquet",
+        choice=f"{PREDICTIONS}/{{model}}/best-prompt.csv",
+    log:
+        f"{LOGS}/infer_best_prompt/{{model}}.log",
+    benchmark:
+        f"{BENCHMARKS}/infer_best_prompt/{{model}}.tsv"
+    conda:
+        "../../envs/gpu.yaml"
+    threads: lambda wildcards: SETTINGS.models[wildcards.model].resources.threads
+    resources:
+        gpu=lambda wildcards: SETTINGS.models[wildcards.model].resources.gpu,
+        mem_mb=model_resource("mem_mb"),
+        runtime=model_resource("infer_minutes"),
+    params:
+        settings=lambda wildcards: settings_file("best_prompt", prompt_choice_settings(wildcards.model)),
+        job_cache=f"{JOB_CACHE}/infer/{{model}}/best-prompt",
+        code=code_digest("best_prompt"),
+    shell:
+        'python "$NEURO2CARDIO_SCRIPTS"/best_prompt.py --settings {params.settings:q} --model {wildcards.model:q}'
+        " --record {input.record:q} --questions {input.questions:q} --test-questions {input.test:q}"
+        " --threads {threads} --gpus {resources.gpu} --job-cache {params.job_cache:q}"
+        " --predictions {output.predictions:q} --choice {output.choice:q} > {log:q} 2>&1"

@@ -6,7 +6,7 @@ rule transfer_matrix:
     input:
         questions=QUESTIONS,
         base=expand(f"{PREDICTIONS}/{{model}}/base.parquet", model=SETTINGS.grid.models),
-        few_shot=few_shot_predictions(),
+        base_rows=base_row_predictions(),
         adapters=adapters(f"{PREDICTIONS}/{ADAPTER}.parquet"),
         training=adapters(f"{ADAPTERS}/{ADAPTER}/training.csv"),
     output:
@@ -16,6 +16,7 @@ rule transfer_matrix:
         position_bias=report_table("position_bias", "position-bias"),
         answer_mass=report_table("answer_mass", "answer-mass"),
         checks=report_table("training_checks", "training"),
+        base_prompts=[report_table("base_prompts", "base-prompts")] if SETTINGS.inference.base_prompts else [],
     log:
         f"{LOGS}/tables/transfer_matrix.log",
     benchmark:
@@ -31,17 +32,18 @@ rule transfer_matrix:
             "transfer_matrix",
             axes=axes(),
             methods=METHODS,
-            few_shot=SETTINGS.inference.base_shots > 0,
+            base_rows=SETTINGS.base_rows,
             statistics=SETTINGS.statistics,
         ),
         predictions=lambda wildcards: PREDICTIONS,
         adapters=lambda wildcards: ADAPTERS,
+        base_prompts=f"--base-prompts {TABLES}/base_prompts.csv" if SETTINGS.inference.base_prompts else "",
         code=code_digest("transfer_matrix"),
     shell:
         'python "$NEURO2CARDIO_SCRIPTS"/transfer_matrix.py --settings {params.settings:q} --questions {input.questions:q}'
         " --predictions {params.predictions:q} --adapters {params.adapters:q} --matrix {output.matrix:q}"
         " --diagonal {output.diagonal:q} --effects {output.effects:q} --position-bias {output.position_bias:q} --answer-mass {output.answer_mass:q}"
-        " --checks {output.checks:q} > {log:q} 2>&1"
+        " --checks {output.checks:q} {params.base_prompts} > {log:q} 2>&1"
 
 
 rule term_shift:

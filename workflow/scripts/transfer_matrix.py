@@ -1,6 +1,7 @@
 """Mark the answers of the whole grid: transfer matrix, diagonal advantage, position bias and checks of adapters."""
 
 import argparse
+from itertools import product
 from pathlib import Path
 
 import pandas as pd
@@ -10,15 +11,15 @@ from neuro2cardio.analysis import adapter_checks, answer_mass, answers, effect_t
 from neuro2cardio.config.analysis import Statistics
 from neuro2cardio.config.inference import Method
 from neuro2cardio.config.job_settings import JobSettings
-from neuro2cardio.core import adapters, errors, tables
+from neuro2cardio.core import adapters, base_rows, errors, tables
 from neuro2cardio.questions.test_set import TestSet
 
 
 class Settings(JobSettings):
     axes: adapters.Axes
     methods: list[Method]
-    few_shot: bool = False
-    """Whether the base models were scored after worked examples, too."""
+    base_rows: list[str] = []
+    """Which of `base_rows.BASE_ROWS` the base models were scored as, too."""
     statistics: Statistics
 
 
@@ -34,16 +35,19 @@ def main() -> None:
     parser.add_argument("--position-bias", type=Path, required=True)
     parser.add_argument("--answer-mass", type=Path, required=True)
     parser.add_argument("--checks", type=Path, required=True)
+    parser.add_argument(
+        "--base-prompts", type=Path, help="how each wording did on validation, where several were tried"
+    )
     args = parser.parse_args()
     settings = Settings.read(args.settings)
     axes, statistics = settings.axes, settings.statistics
 
-    origins.check_tables(args.predictions, axes, few_shot=settings.few_shot)
+    origins.check_tables(args.predictions, axes, settings.base_rows)
     records = origins.records(args.predictions, args.adapters, axes)
     exam = TestSet.of(tables.read(args.questions, tables.QUESTIONS), axes.specialties)
     marks, ties, letters, masses, answered, trained = {}, {}, [], [], [], []
-    few_shot = [adapters.Adapter.few_shot(model) for model in axes.model] if settings.few_shot else []
-    for adapter in tqdm([*axes.everything(), *few_shot], unit="adapter", mininterval=5):
+    rows = [adapters.Adapter.base_row(*point) for point in product(axes.model, settings.base_rows)]
+    for adapter in tqdm([*axes.everything(), *rows], unit="adapter", mininterval=5):
         predictions = adapters.read(args.predictions, adapter, tables.PREDICTIONS)
         given = answers.answers(predictions)
         marks[adapter] = answers.marks(given, exam, settings.methods)
@@ -51,7 +55,7 @@ def main() -> None:
         answered.append(adapter_checks.of_answers(predictions, given, exam))
         masses.append(answer_mass.of_adapter(predictions))
         letters.append(position_bias.letters(predictions, exam))
-        if adapter.recipe != adapters.BASE:
+        if adapter.recipe != base_rows.BASE:
             curve = pd.read_csv(adapter.path(args.adapters, "") / "training.csv")
             trained.append(adapter_checks.of_training(adapter, curve, records[adapter]))
     blocks, tied = (transfer.scores(found, axes, settings.methods) for found in (marks, ties))
@@ -60,6 +64,10 @@ def main() -> None:
     tables.write_csv(effect_tables.effects_table(blocks, axes, exam, statistics), args.effects, sealed=True)
     tables.write_csv(position_bias.table(letters, statistics), args.position_bias, sealed=True)
     tables.write_csv(answer_mass.table(masses), args.answer_mass, sealed=True)
+    if args.base_prompts:
+        chosen = [adapters.Adapter.base_row(model, base_rows.BEST_PROMPT) for model in axes.model]
+        tried = pd.concat([pd.read_csv(row.path(args.predictions, ".csv")) for row in chosen])
+        tables.write_csv(tried, args.base_prompts, sealed=True)
     checks = adapter_checks.table(answered, trained)
     tables.write_csv(checks, args.checks, sealed=True)
     print(adapter_checks.sentence(checks), flush=True)

@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 
 from ..core import specialties, tables
-from ..core.adapters import BASE, Adapter
+from ..core.adapters import Adapter
+from ..core.base_rows import BASE
 from ..models import training_checks
 from ..questions.test_set import TestSet
 

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from ..core import tables
-from ..core.adapters import BASE
+from ..core.base_rows import BASE
 
 LOW = 0.5
 """Below this mean probability on the letters, a model does not answer where its answer is read."""

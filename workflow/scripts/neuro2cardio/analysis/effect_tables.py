@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from ..config.analysis import Statistics
-from ..core.adapters import FEW_SHOT, Axes
+from ..core.adapters import Axes
 from ..questions.test_set import ALL, TestSet
 from . import effects, overlap, resampling, transfer
 from .effects import NONE, Estimate
@@ -58,7 +58,7 @@ def estimates(block: Scores, axes: Axes, exam: TestSet) -> Iterator[tuple[str, s
     n = len(axes.specialties)
     yield COMMON_GAIN, "", effects.common_gain(block, axes), n, ""
     controls = [name for i, name in enumerate(axes.train_set) if i not in axes.specialty_rows]
-    controls += [FEW_SHOT] if block.few_shot is not None else []
+    controls += block.base_rows
     for control in controls:
         yield GAIN_OF, control, effects.gain_of(block, axes, control), 1, ""
         yield GAIN_BEYOND, control, effects.gain_beyond(block, axes, control), n, ""

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from ..core.adapters import FEW_SHOT, Axes
+from ..core.adapters import Axes
+from ..core.base_rows import BASE_ROWS
 from ..questions.test_set import TestSet
 from . import overlap
 from .transfer import Scores
@@ -68,9 +69,9 @@ def common_gain(block: Scores, axes: Axes) -> Estimate:
 
 
 def reference(block: Scores, axes: Axes, control: str) -> Floats:
-    """(questions,) share of seeds that are right: of a control's adapters, or of the base model after examples."""
-    if control == FEW_SHOT and block.few_shot is not None:
-        return block.few_shot
+    """(questions,) share of seeds that are right: of a control's adapters, or of a base row."""
+    if control in block.base_rows:
+        return block.base_rows[control]
     return np.asarray(block.adapters[axes.train_set.index(control)].mean(axis=0))
 
 
@@ -81,14 +82,14 @@ def gain_beyond(block: Scores, axes: Axes, control: str) -> Estimate:
     specialties' train sets, by how much these differ. Base rows are not trained, and have none.
     """
     right = block.adapters[axes.specialty_rows].mean(axis=1)
-    times = 1 / len(right) + (control != FEW_SHOT)
+    times = 1 / len(right) + (control not in BASE_ROWS)
     return with_luck(right, right.mean(axis=0) - reference(block, axes, control), times)
 
 
 def gain_of(block: Scores, axes: Axes, control: str) -> Estimate:
     """Mean change of one control against base, with the luck of one train set as above."""
     right = block.adapters[axes.specialty_rows].mean(axis=1)
-    return with_luck(right, reference(block, axes, control) - block.base, float(control != FEW_SHOT))
+    return with_luck(right, reference(block, axes, control) - block.base, float(control not in BASE_ROWS))
 
 
 LEAST_WIDTH = 0.75

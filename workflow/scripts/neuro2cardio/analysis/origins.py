@@ -3,36 +3,39 @@
 A file that was edited, or copied from another run, is otherwise plausible and wrong: its rows have the right keys.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 import json
 from pathlib import Path
 from typing import Any
 
 from ..core import tables
-from ..core.adapters import BASE, FEW_SHOT, Adapter, Axes
+from ..core.adapters import Adapter, Axes
+from ..core.base_rows import BASE, BASE_ROWS, BEST_PROMPT
 from ..core.errors import InputError
 from ..core.provenance import settings_differences
 
 _SAME_IN_GRID = {"test_questions": "test questions", "test_mentions": "test mentions"}
 
 
-def check_tables(folder: Path, axes: Axes, *, few_shot: bool = False) -> None:
+def check_tables(folder: Path, axes: Axes, base_rows: Collection[str] = ()) -> None:
     """Check that all tables of a stage were made from the same test questions, and those of a model by one wording.
 
     Args:
         folder: The stage's folder, with a table for each adapter of ``axes``.
         axes: The grid.
-        few_shot: Whether the base models' few-shot tables are there, too.
+        base_rows: Which of `base_rows.BASE_ROWS` are there, too.
 
     Raises:
         InputError: Two tables differ, or one says nothing where others do.
     """
-    points = [*axes.everything(), *(Adapter.few_shot(model) for model in axes.model if few_shot)]
+    points = [*axes.everything(), *(Adapter.base_row(model, row) for model in axes.model for row in base_rows)]
     said = {point: tables.origin(point.path(folder)) for point in points}
     for part, name in _SAME_IN_GRID.items():
-        _same(folder, said, points, part, name)
+        # No terms are read under another wording.
+        alike = [p for p in points if part != "test_mentions" or p.train_set != BEST_PROMPT]
+        _same(folder, said, alike, part, name)
     for model in axes.model:
-        alike = [point for point in points if point.model == model and point.train_set != FEW_SHOT]
+        alike = [point for point in points if point.model == model and point.train_set not in BASE_ROWS]
         _same(folder, said, alike, "settings", "settings of inference")
 
 

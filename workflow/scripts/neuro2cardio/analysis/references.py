@@ -1,4 +1,4 @@
-"""Changes of accuracy against other references than the base model: its few-shot row, and the control train sets."""
+"""Changes of accuracy against other references than the base model: its rows without training, and control sets."""
 
 from itertools import product
 from typing import Any
@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 import pandas as pd
 
-from ..core.adapters import FEW_SHOT, Adapter, Axes
+from ..core.adapters import Adapter, Axes
+from ..core.base_rows import BASE_ROWS
 from ..core.specialties import slug
 from ..questions.test_set import ALL
 from . import paired, resampling
@@ -39,7 +40,7 @@ def table(marked: Marked, axes: Axes, specialties: list[list[str]], confidence: 
     for model, recipe in product(axes.model, axes.recipe):
         for method in dict.fromkeys(m for found in marked.values() for m in found):
             own = _over_seeds(marked, axes, model, recipe, method)
-            for against in (name for name in (FEW_SHOT, *controls) if name in own):
+            for against in (name for name in (*BASE_ROWS, *controls) if name in own):
                 key = {"model": model, "recipe": recipe, "method": method, "against": against}
                 others = {name: right for name, right in own.items() if name != against}
                 rows += [
@@ -56,8 +57,8 @@ def table(marked: Marked, axes: Axes, specialties: list[list[str]], confidence: 
 
 def _over_seeds(marked: Marked, axes: Axes, model: str, recipe: str, method: str) -> dict[str, Floats]:
     """(questions,) of every row that is whole: the mean over its seeds."""
-    few_shot = marked.get(Adapter.few_shot(model), {})
-    found = {FEW_SHOT: few_shot[method]} if method in few_shot else {}
+    rows = {row: marked.get(Adapter.base_row(model, row), {}) for row in BASE_ROWS}
+    found = {row: right[method] for row, right in rows.items() if method in right}
     for name in axes.train_set:
         seeds = [marked.get(Adapter(model, recipe, name, seed), {}).get(method) for seed in axes.seed]
         present = [right for right in seeds if right is not None]

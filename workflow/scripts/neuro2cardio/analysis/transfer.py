@@ -1,13 +1,15 @@
 """What a train set does to each specialty's answers: the transfer matrix."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from itertools import product
 
 import numpy as np
 import pandas as pd
 
 from ..config.analysis import Statistics
-from ..core.adapters import BASE, FEW_SHOT, Adapter, Axes
+from ..core.adapters import Adapter, Axes
+from ..core.base_rows import BASE, BASE_ROWS
 from ..questions.test_set import ALL, TestSet
 from . import paired, resampling
 from .resampling import Floats
@@ -20,7 +22,7 @@ class Scores:
     Attributes:
         base: (questions,).
         adapters: (train sets, seeds, questions).
-        few_shot: (questions,), of the base model after worked examples, where it was scored.
+        base_rows: By name of `base_rows.BASE_ROWS`: (questions,) of the base model so asked, where it was scored.
     """
 
     model: str
@@ -28,7 +30,7 @@ class Scores:
     method: str
     base: Floats
     adapters: Floats
-    few_shot: Floats | None = None
+    base_rows: Mapping[str, Floats] = field(default_factory=dict)
 
     @property
     def key(self) -> dict[str, str]:
@@ -43,27 +45,28 @@ def scores(marked: dict[Adapter, Floats], axes: Axes, methods: list[str]) -> lis
         stacked = np.stack([marked[adapter] for adapter in axes.adapters(model, recipe)])
         shape = (len(axes.train_set), len(axes.seed), stacked.shape[-1])
         for i, method in enumerate(methods):
-            base, shots = marked[Adapter.base(model)][i], marked.get(Adapter.few_shot(model))
-            few_shot = None if shots is None else shots[i]
-            blocks.append(Scores(model, recipe, method, base, stacked[:, i].reshape(shape), few_shot))
+            base = marked[Adapter.base(model)][i]
+            points = {row: Adapter.base_row(model, row) for row in BASE_ROWS}
+            rows = {row: marked[point][i] for row, point in points.items() if point in marked}
+            blocks.append(Scores(model, recipe, method, base, stacked[:, i].reshape(shape), rows))
     return blocks
 
 
 def averaged(blocks: list[Scores]) -> Scores:
     """One block of the mean over several models' answers."""
-    few_shot = [block.few_shot for block in blocks if block.few_shot is not None]
+    there = [row for row in blocks[0].base_rows if all(row in block.base_rows for block in blocks)]
     return replace(
         blocks[0],
         base=np.mean([block.base for block in blocks], axis=0),
         adapters=np.mean([block.adapters for block in blocks], axis=0),
-        few_shot=np.mean(few_shot, axis=0) if few_shot else None,
+        base_rows={row: np.mean([block.base_rows[row] for block in blocks], axis=0) for row in there},
     )
 
 
 def matrix(
     blocks: list[Scores], axes: Axes, exam: TestSet, setup: Statistics, ties: list[Scores] | None = None
 ) -> pd.DataFrame:
-    """The transfer matrix: train set (and the base model, also after worked examples) x test specialty (and all).
+    """The transfer matrix: train set (and the base model, also as `base_rows.BASE_ROWS`) x test specialty (and all).
 
     Accuracy is the mean over questions and seeds, its interval Wilson's with the number of questions (seeds answer the
     same ones and add no independent unit). The change against base is paired by question; its interval and `p` are
@@ -82,9 +85,10 @@ def _rows(blocks: list[Scores], axes: Axes, exam: TestSet, setup: Statistics) ->
     """All rows, without what needs a whole family."""
     frames = [_base_rows(block, exam, setup) for block in blocks if block.recipe == axes.recipe[0]]
     frames += [
-        _few_shot_rows(block, block.few_shot, exam, setup)
+        _base_row(block, row, exam, setup)
         for block in blocks
-        if block.recipe == axes.recipe[0] and block.few_shot is not None
+        for row in block.base_rows
+        if block.recipe == axes.recipe[0]
     ]
     frames += [_adapter_rows(block, axes, exam, setup) for block in blocks]
     return pd.concat(frames, ignore_index=True)
@@ -107,11 +111,11 @@ def _base_rows(block: Scores, exam: TestSet, setup: Statistics) -> pd.DataFrame:
     ).assign(seed_sd=np.nan, change=np.nan, change_low=np.nan, change_high=np.nan, n_discordant=np.nan, p=np.nan)
 
 
-def _few_shot_rows(block: Scores, few_shot: Floats, exam: TestSet, setup: Statistics) -> pd.DataFrame:
-    """What worked examples change, without training: rows like an adapter's."""
-    axes = Axes(model=[block.model], recipe=[BASE], train_set=[FEW_SHOT], seed=[-1])
-    shots = Scores(block.model, BASE, block.method, block.base, few_shot[None, None])
-    return _adapter_rows(shots, axes, exam, setup)
+def _base_row(block: Scores, row: str, exam: TestSet, setup: Statistics) -> pd.DataFrame:
+    """What worked examples or another wording change, without training: rows like an adapter's."""
+    axes = Axes(model=[block.model], recipe=[BASE], train_set=[row], seed=[-1])
+    asked = Scores(block.model, BASE, block.method, block.base, block.base_rows[row][None, None])
+    return _adapter_rows(asked, axes, exam, setup)
 
 
 def _adapter_rows(block: Scores, axes: Axes, exam: TestSet, setup: Statistics) -> pd.DataFrame:

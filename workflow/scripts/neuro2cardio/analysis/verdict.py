@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from ..config.analysis import SmallestEffect, Statistics
-from ..core.adapters import FEW_SHOT
+from ..core.base_rows import BEST_PROMPT, FEW_SHOT
 from ..questions.test_set import ALL
 from . import adapter_checks, effects, probes
 from .effect_tables import COMMON_GAIN, GAIN_BEYOND, GAIN_OF, KNOWLEDGE, OVER_MODELS
@@ -21,6 +21,7 @@ _MEANING = {
     "general": "questions without medicine (the task without the domain)",
     "mixed": "an equal share of all specialties",
     FEW_SHOT: "the base model after worked examples, without any training",
+    BEST_PROMPT: "the base model with its own best wording, chosen on validation questions, without any training",
 }
 _KEY = ("model", "recipe", "method")
 _CLAIM_2 = {

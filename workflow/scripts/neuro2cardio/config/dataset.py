@@ -6,12 +6,13 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from ..core import specialties
+from ..core.base_rows import BASE_ROWS
 from .annotation import Annotation
 from .grid import CONTROLS
 from .sections import RESERVED, AnySpecialty, Fraction, HubId, NamedOnce, OneLine, Section, UserPath
 from .wheels import HPO_WHEEL, Wheel
 
-_RESERVED = (*RESERVED, "few-shot", *CONTROLS, "others", "other", "none", "random")
+_RESERVED = (*RESERVED, *BASE_ROWS, *CONTROLS, "others", "other", "none", "random")
 """What stands beside specialties in tables, paths, targets and answers of annotators."""
 _LONGEST_NAME = 60
 Labels = Literal["all", "primary"]

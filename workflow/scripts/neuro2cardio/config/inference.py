@@ -1,8 +1,8 @@
 """The wording of prompts, and how answers are read."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from .sections import NamedOnce, Section
 
@@ -22,6 +22,26 @@ class Prompt(Section):
     """Ends a plain prompt (a model without a chat template)."""
 
 
+class Wording(Section):
+    """Another wording of a prompt, for the base model. What is not given is as in `prompt`."""
+
+    system: str | None = None
+    cloze: str | None = None
+    letter: str | None = None
+    generate: str | None = None
+    answer_cue: str | None = None
+
+    @model_validator(mode="after")
+    def _not_empty(self) -> Self:
+        if not self.given():
+            raise ValueError("names none of system, cloze, letter, generate, answer_cue")
+        return self
+
+    def given(self) -> dict[str, str]:
+        """The words that differ from `prompt`."""
+        return self.model_dump(exclude_none=True)
+
+
 class Inference(Section):
     """How the base model and every adapter answer the test set."""
 
@@ -36,3 +56,6 @@ class Inference(Section):
     max_new_tokens: Annotated[int, Field(ge=1)] = 8
     base_shots: Annotated[int, Field(ge=0, le=20)] = 0
     """Worked examples, drawn from the train split, before each question of a second base row, `few-shot`. 0: no row."""
+    base_prompts: list[Wording] = []
+    """Other wordings for the base model. Of these and `prompt`, the one with which a model answers the validation
+    questions best, method by method, is another base row, `best-prompt`. Empty: no row."""

@@ -59,6 +59,8 @@ def _step(annotation: Any, part: Any) -> Any:
         return annotation.model_fields[part].annotation
     if get_origin(annotation) is dict:
         return get_args(annotation)[1]
+    if get_origin(annotation) is list:
+        return get_args(annotation)[0]
     for member in get_args(annotation):
         tag = member.model_fields.get("source") or member.model_fields.get("backend")
         if tag is not None and part in get_args(tag.annotation):

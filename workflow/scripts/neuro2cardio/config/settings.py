@@ -6,12 +6,13 @@ from typing import Any, Self
 from pydantic import BaseModel, ValidationError, model_validator
 
 from ..core import specialties
+from ..core.base_rows import BEST_PROMPT, FEW_SHOT
 from ..core.errors import InputError, nearest
 from .analysis import Figures, Statistics
 from .annotation import ModelAnnotator
 from .dataset import Dataset
 from .grid import Grid
-from .inference import Inference, Prompt
+from .inference import Inference, Method, Prompt
 from .messages import explain
 from .models import Model
 from .planning import Planning
@@ -57,6 +58,33 @@ class Settings(Section):
                 f"{nearest(annotator.model, self.models)}"
             )
         return self
+
+    @model_validator(mode="after")
+    def _wordings(self) -> Self:
+        asked = [self._words(prompt) for prompt in self.prompts]
+        for i, words in enumerate(asked):
+            if words in asked[:i]:
+                raise ValueError(
+                    f"inference.base_prompts: entry {i} reads like an earlier one or `prompt` itself, by the methods "
+                    f"{', '.join(self.inference.methods)}; change its words, or leave it out"
+                )
+        return self
+
+    def _words(self, prompt: Prompt) -> dict[str, str]:
+        used: set[Method | str] = {"system", "answer_cue", *self.inference.methods}
+        return prompt.model_dump(include=used)
+
+    @property
+    def prompts(self) -> list[Prompt]:
+        """The wording of the grid, then those of `inference.base_prompts`."""
+        others = [self.prompt.model_copy(update=wording.given()) for wording in self.inference.base_prompts]
+        return [self.prompt, *others]
+
+    @property
+    def base_rows(self) -> list[str]:
+        """Rows of the base model that cost no training, beside the base model as it is (`base_rows.BASE_ROWS`)."""
+        asked = {FEW_SHOT: self.inference.base_shots, BEST_PROMPT: self.inference.base_prompts}
+        return [row for row, given in asked.items() if given]
 
     @property
     def train_sets(self) -> list[str]:

@@ -9,12 +9,8 @@ import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
 from . import specialties, tables
+from .base_rows import BASE
 from .errors import InputError
-
-BASE = "base"
-"""Recipe and train set of the model without an adapter."""
-FEW_SHOT = "few-shot"
-"""In place of the train set, where the model without an adapter reads worked examples before each question."""
 
 
 class Adapter(NamedTuple):
@@ -31,9 +27,9 @@ class Adapter(NamedTuple):
         return cls(model, BASE, BASE, -1)
 
     @classmethod
-    def few_shot(cls, model: str) -> "Adapter":
-        """The model without an adapter, after worked examples."""
-        return cls(model, BASE, FEW_SHOT, -1)
+    def base_row(cls, model: str, row: str) -> "Adapter":
+        """The model without an adapter, as one of `base_rows.BASE_ROWS`."""
+        return cls(model, BASE, row, -1)
 
     def path(self, folder: Path, suffix: str = ".parquet") -> Path:
         """The path of this adapter's table in a stage's folder."""

@@ -71,6 +71,7 @@ class Lengths:
     """The source of the numbers, in words."""
     asked: tuple[int, ...] = ()
     """Test questions of each specialty, a question of several in each of them."""
+    validation: int = 0
 
 
 S_MEDQA_TRAIN = 7125
@@ -88,7 +89,7 @@ def known_lengths(settings: Settings) -> Lengths:
     train = {s: S_MEDQA_TRAIN * n // sum(S_MEDQA_VALIDATION.values()) for s, n in test.items()}
     basis = "the published sizes of S-MedQA and the lengths of its validation split"
     asked = _test_sizes(test, settings.dataset)
-    return Lengths(_train_sizes(train, settings), sum(asked), 741.0, 108.0, 4.0, basis, asked)
+    return Lengths(_train_sizes(train, settings), sum(asked), 741.0, 108.0, 4.0, basis, asked, sum(test.values()))
 
 
 def measured_lengths(questions: pd.DataFrame, settings: Settings) -> Lengths:
@@ -103,6 +104,7 @@ def measured_lengths(questions: pd.DataFrame, settings: Settings) -> Lengths:
         float(questions["options"].map(len).mean()),
         f"the lengths of {len(questions):,} questions",
         tuple(int(sum(s in held for held in test["specialties"])) for s in grid.specialties),
+        int((questions["split"] == "validation").sum()),
     )
 
 
@@ -167,7 +169,7 @@ def probe_tokens(settings: Settings, lengths: Lengths) -> float:
 
     A reversed probe asks for one of several definitions by a name: stem and options change places. No terms are read.
     """
-    asked = settings.model_copy(update={"terms": settings.terms.model_copy(update={"contexts": ["prompt"]})})
+    asked = _without_terms(settings)
     name = lengths.options / lengths.n_options
     swapped = replace(lengths, stem=name, options=lengths.stem * lengths.n_options)
     by_form = [swapped if form == hpo.REVERSED else lengths for form in hpo.FORMS]
@@ -184,6 +186,11 @@ def _pass(settings: Settings, lengths: Lengths, shots: int = 0) -> tuple[float, 
     for method in settings.inference.methods:
         read += lengths.options / CHARACTERS_PER_TOKEN if method == "cloze" else settings.inference.permutations
     return questions * one, questions * read
+
+
+def _without_terms(settings: Settings) -> Settings:
+    """The settings of a scoring that reads no terms, and so no stem by itself."""
+    return settings.model_copy(update={"terms": settings.terms.model_copy(update={"contexts": ["prompt"]})})
 
 
 def _posed(form: Method, settings: Settings, lengths: Lengths) -> float:
@@ -234,6 +241,9 @@ def _works(model: Size, settings: Settings, lengths: Lengths, used: Model) -> li
     n = adapters * len(recipes)
     # Each worked example is about as long as a question; probes are not asked after them.
     few_shot = [_Work("infer_few_shot", 1, of_test * (1 + shots), FORWARD, few, lengths.test * bytes_each)]
+    wordings = len(settings.prompts)
+    tried = inference_tokens(_without_terms(settings), lengths) * (wordings * lengths.validation + lengths.test)
+    best_prompt = [_Work("infer_best_prompt", 1, tried, FORWARD, scoring, lengths.test * bytes_each)]
     return [
         _Work("fetch_model", 1, disk_bytes=2 * model.parameters),
         _Work(
@@ -246,6 +256,7 @@ def _works(model: Size, settings: Settings, lengths: Lengths, used: Model) -> li
         ),
         _Work("infer_base", 1, asked, FORWARD, scoring, answers),
         *(few_shot if shots else []),
+        *(best_prompt if wordings > 1 else []),
         _Work("infer_adapter", n // scored_together(settings), n * asked, FORWARD, scoring, n * answers),
     ]
 

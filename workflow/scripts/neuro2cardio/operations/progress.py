@@ -110,7 +110,7 @@ def result(rule: str, outputs: Sequence[Path]) -> str:
             return _loss(next(path for path in outputs if path.name == "training.csv"))
         if rule == "questions":
             return _moved(next(path for path in outputs if path.name == "moved.csv"))
-        if rule in ("infer_adapter", "infer_base", "infer_few_shot"):
+        if rule in ("infer_adapter", "infer_base", "infer_few_shot", "infer_best_prompt"):
             return _accuracy([path for path in outputs if "predictions" in path.parts and "probes" not in path.parts])
     except (OSError, StopIteration, KeyError, ValueError):
         # The job's own files are checked elsewhere.

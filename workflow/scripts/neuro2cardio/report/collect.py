@@ -12,17 +12,26 @@ import pandas as pd
 
 from ..analysis import references
 from ..core import tables
-from ..core.adapters import BASE, FEW_SHOT, Adapter, Axes
+from ..core.adapters import Adapter, Axes
+from ..core.base_rows import BASE, BASE_ROWS
 from ..core.errors import InputError
 from . import packed_answers
 
 RESULT_TABLES = (
     *("transfer_matrix", "effects", "diagonal", "term_shift", "term_shift_grid"),
-    *("position_bias", "answer_mass", "training_checks", "placebo_balance", "probes", "probe_facts", "dose"),
+    *(
+        "position_bias",
+        "answer_mass",
+        "training_checks",
+        "placebo_balance",
+        "probes",
+        "probe_facts",
+        "dose",
+        "base_prompts",
+    ),
 )
 """Tables of `tables/` that the page knows how to show. Others are listed by name."""
 QUESTION_TABLES = ("flow", "summary", "rejected", "leakage", "overlap")
-_BASE_ROWS = (BASE, FEW_SHOT)
 _MOST_ROWS = 40_000
 _MOST_LOSS_POINTS = 60_000
 _MOST_LOSS_POINTS_EACH = 200
@@ -184,7 +193,7 @@ def _curves(page: Collected, results: Path, axes: Axes) -> Iterator[dict[str, An
 def _scored(results: Path, axes: Axes, stage: str) -> Iterator[tuple[Adapter, Path]]:
     """Every table of a stage that is there: base rows, then adapters."""
     for model in axes.model:
-        for row in _BASE_ROWS:
+        for row in (BASE, *BASE_ROWS):
             path = results / stage / model / f"{row}.parquet"
             if path.is_file():
                 yield Adapter(model, BASE, row, -1), path
@@ -201,7 +210,7 @@ def _add_answers(page: Collected, results: Path, axes: Axes, budget: int) -> Non
     if not questions:
         return
     there = list(_scored(results, axes, "predictions"))
-    if wanted := len(axes.everything()) - sum(adapter.train_set != FEW_SHOT for adapter, _ in there):
+    if wanted := len(axes.everything()) - sum(adapter.train_set not in BASE_ROWS for adapter, _ in there):
         page.missing.append(f"{wanted} of the grid's predictions are not made yet")
     page.data["most_options"] = max(len(q["options"]) for q in questions)
     marked: references.Marked = {}

@@ -12,7 +12,8 @@ import pandas as pd
 from ..analysis import answers, paired
 from ..analysis.resampling import benjamini_hochberg
 from ..core import tables
-from ..core.adapters import BASE, FEW_SHOT, Adapter
+from ..core.adapters import Adapter
+from ..core.base_rows import BASE, BASE_ROWS
 from ..core.errors import InputError
 from ..questions.identity import normalise
 from ..questions.test_set import ALL
@@ -153,9 +154,10 @@ def _cells(page: Collected, runs: tuple[Run, Run], pair: Pair, common: Common) -
         return
     rows = [name for name in runs[0].axes.train_set if name in runs[1].axes.train_set]
     marks = [
-        _right(page, run, own, (BASE, FEW_SHOT, *rows)) for run, own in zip(runs, (pair.first, pair.other), strict=True)
+        _right(page, run, own, (BASE, *BASE_ROWS, *rows))
+        for run, own in zip(runs, (pair.first, pair.other), strict=True)
     ]
-    names = [name for name in (BASE, FEW_SHOT, *rows) if name in marks[0] and name in marks[1]]
+    names = [name for name in (BASE, *BASE_ROWS, *rows) if name in marks[0] and name in marks[1]]
     for method in methods if BASE in names else []:
         right = [
             np.stack([own[name][run.methods.index(method)][at] for name in names])
@@ -171,11 +173,11 @@ def _right(page: Collected, run: Run, own: tuple[str, str], rows: Sequence[str])
     """For each row that is there with all its seeds: (methods, questions), the share of seeds that are right."""
     found = {}
     for name in rows:
-        based = name in (BASE, FEW_SHOT)
+        based = name in (BASE, *BASE_ROWS)
         adapters = [Adapter(own[0], BASE, name, -1)] if based else [Adapter(*own, name, s) for s in run.axes.seed]
         paths = [adapter.path(run.folder / "predictions") for adapter in adapters]
         if not all(path.is_file() for path in paths):
-            if name != FEW_SHOT:
+            if name not in BASE_ROWS:
                 page.missing.append(f"{run.name}: {'/'.join(own)}/{name} is not scored yet")
             continue
         try:

@@ -15,7 +15,8 @@ import pyarrow.parquet as pq
 from ..config.inference import Inference, Prompt
 from ..config.models import ModelUsage
 from ..core import files, tables
-from ..core.adapters import BASE, Adapter, Axes
+from ..core.adapters import Adapter, Axes
+from ..core.base_rows import BASE
 from ..core.errors import InputError
 from ..models import prompting, registry
 from . import lm_eval_files, model_cards, ro_crate

@@ -160,7 +160,7 @@ const kit = (() => {
     return table ? table.rows.map((cells) => Object.fromEntries(table.columns.map((column, i) => [column, cells[i]]))) : [];
   }
   function slug(name) { return (name.toLowerCase().replace(/&/g, " and ").match(/[a-z]+/g) || []).join("-"); }
-  const BASES = { base: "Base model", "few-shot": "Base model, few-shot" };
+  const BASES = { base: "Base model", "few-shot": "Base model, few-shot", "best-prompt": "Base model, best prompt" };
   const trainName = (name, slugs) => slugs[name] || BASES[name] || capital(name);
   const testName = (name) => (name === "all" ? "All questions" : name);
   function clip(text, n) { return text.length > n ? text.slice(0, n - 1) + "…" : text; }

@@ -2,7 +2,8 @@
 
 import pandas as pd
 
-from ..core.adapters import BASE, Axes
+from ..core.adapters import Axes
+from ..core.base_rows import BASE
 from ..core.specialties import slug
 
 _ESCAPES = {

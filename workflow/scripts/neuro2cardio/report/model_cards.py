@@ -6,7 +6,8 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from ..core.adapters import BASE, Adapter
+from ..core.adapters import Adapter
+from ..core.base_rows import BASE
 from ..core.specialties import slug
 from ..questions.test_set import ALL
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 import pandas as pd
 
 from ..analysis.answers import first_places, option_logprobs
-from ..core.adapters import BASE
+from ..core.base_rows import BASE
 
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float64]

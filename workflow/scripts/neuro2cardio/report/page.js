@@ -13,6 +13,7 @@
   const rows = (name, of = D.tables) => rowsOf(of[name]);
   const matrix = rows("transfer_matrix"), against = rowsOf(D.against);
   const methods = [...new Set(matrix.map((row) => row.method))];
+  const BASES = ["base", "few-shot", "best-prompt"];
 
   // ---------------------------------------------------------------- choices shared by the figures
   const state = {
@@ -46,6 +47,7 @@
     const found = [["base", "change against the base model"]];
     const names = new Set(matrix.filter((row) => row.recipe === "base").map((row) => row.train_set));
     if (names.has("few-shot")) found.push(["few-shot", "change against the few-shot base model"]);
+    if (names.has("best-prompt")) found.push(["best-prompt", "change against the base model with its best prompt"]);
     for (const name of D.axes.train_set) if (!slugs[name]) found.push([name, "change against " + name]);
     return [...found, ["absolute", "accuracy"]];
   }
@@ -55,7 +57,7 @@
   for (const entry of D.answers) answersAt.set([entry.model, entry.recipe, entry.train_set, entry.seed, entry.method].join("\t"), entry);
   const nOf = D.questions.length;
   function entryOf(trainSet, seed, method = state.method) {
-    const base = ["base", "few-shot"].includes(trainSet);
+    const base = BASES.includes(trainSet);
     return answersAt.get([state.model, base ? "base" : state.recipe, trainSet, base ? -1 : seed, method].join("\t"));
   }
   function answer(entry, question) {
@@ -73,7 +75,7 @@
   const seedsShown = () => (state.seed === "all" ? D.axes.seed : [Number(state.seed)]);
   function share(trainSet, question) {
     // The share of the chosen seeds that answer a question rightly; null where none is there.
-    const base = ["base", "few-shot"].includes(trainSet);
+    const base = BASES.includes(trainSet);
     const found = (base ? [-1] : seedsShown()).map((seed) => entryOf(trainSet, seed)).filter(Boolean);
     if (!found.length) return null;
     const right = found.filter((entry) => blob[entry.offset + question * entry.width] === D.questions[question].answer);
@@ -121,7 +123,7 @@
     const value = new Map(here.map((row) => [row.train_set + "\t" + row.test_specialty, row]));
     const tests = [...D.specialties, "all"].filter((test) => here.some((row) => row.test_specialty === test));
     let trains = D.axes.train_set.filter((name) => here.some((row) => row.train_set === name));
-    const bases = ["base", "few-shot"].filter((name) => here.some((row) => row.train_set === name));
+    const bases = BASES.filter((name) => here.some((row) => row.train_set === name));
     const other = against.filter((row) => row.model === state.model && row.method === state.method && row.recipe === state.recipe && row.against === state.against);
     const published = new Map(other.map((row) => [row.train_set + "\t" + row.test_specialty, row]));
     const accuracy = (train, test) => {
@@ -310,7 +312,7 @@
     }
     function optionRows(question) {
       const q = D.questions[question];
-      const shown = [["base", -1], ...["few-shot"].filter((n) => entryOf(n, -1)).map((n) => [n, -1]), ...seedsShown().map((seed) => [filter.train, seed])]
+      const shown = [["base", -1], ...BASES.slice(1).filter((n) => entryOf(n, -1)).map((n) => [n, -1]), ...seedsShown().map((seed) => [filter.train, seed])]
         .map(([train, seed]) => [train, seed, entryOf(train, seed)]).filter((row) => row[2]);
       const head = make("tr", {}, make("th", { scope: "col", class: "text" }, "option"), shown.map(([train, seed]) => make("th", { scope: "col" }, trainName(train) + (seed >= 0 ? ", seed " + seed : ""))));
       const read = shown.map(([, , entry]) => answer(entry, question));
@@ -401,7 +403,7 @@
   })();
 
   // ---------------------------------------------------------------- format: position bias, mass
-  tablesSection("format", "Position bias and probability on the answers", "A model without position bias recalls every letter alike. Where little probability is on the offered answers, accuracy is read where the model does not answer.", ["position_bias", "answer_mass"]);
+  tablesSection("format", "Position bias and probability on the answers", "A model without position bias recalls every letter alike. Base prompts: how each wording did on the validation questions. Where little probability is on the offered answers, accuracy is read where the model does not answer.", ["position_bias", "answer_mass", "base_prompts"]);
 
   // ---------------------------------------------------------------- calibration of probabilities
   (function calibration() {

@@ -10,7 +10,8 @@ import pandas as pd
 
 from ..config.job_settings import JobSettings
 from ..core import tables
-from ..core.adapters import BASE, Axes
+from ..core.adapters import Axes
+from ..core.base_rows import BASE
 from ..core.errors import InputError
 from ..questions.test_set import TestSet
 

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ...core.adapters import BASE, Axes
+from ...core.adapters import Axes
+from ...core.base_rows import BASE
 from ...questions.test_set import ALL
 from ..probes import BEYOND, INJECTION, OTHERS, OWN, TRAINED, UNTRAINED
 from . import style

@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 
 from ...core import specialties
-from ...core.adapters import BASE, Axes
+from ...core.adapters import Axes
+from ...core.base_rows import BASE
 from ...questions.test_set import ALL
 from ..formatting import signed
 from . import style
