@@ -10,7 +10,7 @@ import pytest
 from neuro2cardio.config.inference import Inference, Prompt
 from neuro2cardio.config.models import HubModel, ModelUsage, PathModel, PyPIModel
 from neuro2cardio.config.recipes import Recipe
-from neuro2cardio.core import tables
+from neuro2cardio.core import provenance, tables
 from neuro2cardio.core.errors import InputError
 from neuro2cardio.models import adapter_files, fetching, fine_tuning, prompting, registry, tokenizer_check
 
@@ -142,16 +142,25 @@ def rewrite(path, change):
         lambda folder: (folder / "chat_template.jinja").write_text("{{ messages[0].content }}"),
         lambda folder: rewrite(folder / "tokenizer.json", lambda t: {**t, "added_tokens": t["added_tokens"][:1]}),
         lambda folder: (folder / "generation_config.json").unlink(),
+        lambda folder: another_template(folder / "additional_chat_templates"),
         lambda folder: flip(folder / "model.safetensors"),
     ],
-    ids=["config", "template", "tokenizer", "generation", "weights"],
+    ids=["config", "template", "tokenizer", "generation", "another template", "weights"],
 )
 def test_a_model_that_changed_after_its_record_was_written_stops_every_job(own_model, change):
     folder, record = own_model
     assert registry.location(record) == folder
+    before = provenance.folder_state(folder)
     change(folder)
+    # Snakemake notices too, and makes the record and all jobs of the model anew.
+    assert provenance.folder_state(folder) != before
     with pytest.raises(InputError, match=r"changed after the model's record was written.*delete .*model\.json"):
         registry.location(record)
+
+
+def another_template(folder):
+    folder.mkdir()
+    (folder / "tool_use.jinja").write_text("{{ messages[0].content }}")
 
 
 def flip(path):

@@ -170,3 +170,17 @@ def test_an_edit_of_training_trains_again_and_not_from_old_checkpoints(grid: Che
     replace(grid, TRAINING, "_MEGA_BATCHES = 8", "_MEGA_BATCHES = 1")
     grid.snakemake(weights, "--cores", "1")
     assert (grid / weights).read_bytes() != before
+
+
+def test_edited_files_of_a_local_model_are_recorded_anew_before_any_job_reads_them(new_grid: Checkout, tmp_path):
+    grid, record = new_grid.copy(tmp_path / "grid"), "resources/models/tiny/model.json"
+    model = shutil.copytree(
+        yaml.safe_load((grid / "config.yaml").read_text())["models"]["tiny"]["path"], tmp_path / "m"
+    )
+    grid.configure({"models.tiny.path": str(model)})
+    grid.snakemake(record, "--cores", "1")
+    assert grid.jobs(record) == {}
+    weights = bytearray((model / "model.safetensors").read_bytes())
+    weights[-1] ^= 1
+    (model / "model.safetensors").write_bytes(weights)
+    assert grid.jobs(record) == {"fetch_model": 1}

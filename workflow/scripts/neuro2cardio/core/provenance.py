@@ -24,8 +24,10 @@ def text_digest(*texts: str) -> str:
 
 
 def folder_state(folder: Path) -> str:
-    """Digest of the names, sizes and times of a folder's files: a cheap way to notice changes."""
-    files = sorted(path for path in folder.expanduser().glob("*") if path.is_file())
+    """Digest of the names, sizes and times of the files of a model's folder: a cheap way to notice changes."""
+    folder = folder.expanduser()
+    found = (*folder.glob("*"), *folder.glob("additional_chat_templates/*"))
+    files = sorted(path for path in found if path.is_file())
     return text_digest(*(f"{p.name} {p.stat().st_size} {p.stat().st_mtime_ns}" for p in files))
 
 
