@@ -194,3 +194,20 @@ def test_equal_thresholds_by_specialty_have_no_lowest_expected_coverage():
         found[by_specialty] = conformal.evaluate(thresholds, probabilities, truth)["lowest_expected"][0]
     assert 0.6 < found[False] < 0.8
     assert np.isnan(found[True])
+
+
+def test_whole_sets_by_specialty_miss_their_level_and_the_log_says_so():
+    """The level holds for labels one by one; a question of several labels needs all of them at once."""
+    rng = np.random.default_rng(2)
+    each, together = [], []
+    for _ in range(40):
+        p, wanted = simulated(rng, 3000, labels=3)
+        thresholds = conformal.calibrate(p[:1500], wanted[:1500], 0.8, "all", by_specialty=True)
+        sets = thresholds.sets(p[1500:])
+        each.append(sets[wanted[1500:]].mean())
+        together.append((sets | ~wanted[1500:]).all(axis=1).mean())
+    assert np.mean(each) == pytest.approx(0.8, abs=0.015)
+    assert np.mean(together) < 0.78
+    assert "by_specialty: false keeps" in conformal.warning(Conformal(level=0.8, target="all", by_specialty=True))
+    assert not conformal.warning(Conformal(target="all"))
+    assert not conformal.warning(Conformal(by_specialty=True))

@@ -133,6 +133,17 @@ def calibrate(
     return Thresholds(level, target, np.array(values), counts, by_specialty=True)
 
 
+def warning(settings: Conformal) -> str:
+    """What a combination of settings does not guarantee, in a sentence; empty where the level holds as it is named."""
+    if settings.target != "all" or not settings.by_specialty:
+        return ""
+    return (
+        f"warning: dataset.annotation.conformal has target: all and by_specialty: true, whose level of "
+        f"{settings.level:g} holds for each specialty by itself; all specialties of a question are held together less "
+        "often (`coverage` in conformal.csv). by_specialty: false keeps the level for whole sets"
+    )
+
+
 def evaluate(
     thresholds: Thresholds,
     probabilities: Floats,
