@@ -104,7 +104,7 @@ def test_control_tokens_that_were_never_trained_keep_no_model_from_being_packed(
 def test_plain_attention_of_a_processor_gives_the_numbers_of_each_sequence_alone(tiny_model):
     model = registry.load(tiny_model(), "bfloat16")
     ids = tuple(5 + i % 40 for i in range(120))
-    queries = [logprobs.Query((*ids, *more), (logprobs.Reading(122, (7, 8)),)) for more in ((5, 6), (9, 11))]
+    queries = [logprobs.Query((*ids, *more), (logprobs.Readout(122, (7, 8)),)) for more in ((5, 6), (9, 11))]
     found = logprobs.read(model, [queries])[0]
     for query, values in zip(queries, found, strict=True):
         np.testing.assert_allclose(values[0], logprobs.read_naive(model, query)[0], atol=0.05)
