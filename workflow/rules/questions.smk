@@ -116,7 +116,9 @@ rule questions:
         RELEASE if SETTINGS.dataset.annotation else list(map(str, QUESTION_FILES.values())),
     output:
         questions=QUESTIONS,
-        account=expand(f"{RESULTS}/questions/{{name}}.csv", name=["rejected", "leakage", "flow", "summary", "moved"]),
+        account=expand(
+            f"{RESULTS}/questions/{{name}}.csv", name=["rejected", "leakage", "similar", "flow", "summary", "moved"]
+        ),
         source=f"{RESULTS}/questions/source.json",
     log:
         f"{LOGS}/questions.log",

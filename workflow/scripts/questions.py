@@ -33,6 +33,7 @@ def main() -> None:
     account = {
         "rejected": table.rejected,
         "leakage": table.leaked,
+        "similar": table.similar,
         "flow": table.flow,
         "summary": table.summary,
         "moved": moved,

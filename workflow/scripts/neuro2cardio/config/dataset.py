@@ -93,11 +93,14 @@ class Split(Section):
 
 
 class Leakage(Section):
-    """Train questions that are also in the test set are dropped and listed."""
+    """Train questions that are also in the test set are dropped and listed; those that resemble one are listed."""
 
     ngram: Annotated[int, Field(ge=1)] = 8
     jaccard: Annotated[float, Field(gt=0, le=1)] = 0.5
     """Jaccard similarity of word n-grams above which two questions count as the same."""
+    listed: Annotated[float, Field(gt=0, le=1)] = 0.3
+    """Share of the shorter question's runs of five words that also stand in the other, from which on a question is kept
+    and listed in `questions/similar.csv`: a paraphrase, or a text that holds part of another."""
 
 
 class Dataset(Section):

@@ -23,6 +23,8 @@ class QuestionTable:
     """source, source_row, reason, excerpt: every row of the source that did not become a question."""
     leaked: pd.DataFrame
     """The questions dropped because they are also in another split; see `leakage.COLUMNS`."""
+    similar: pd.DataFrame
+    """The questions that were kept although they resemble one of another split; see `leakage.SIMILAR`."""
     flow: pd.DataFrame
     """step, n: the number of rows read, left out at each step, and remaining."""
     summary: pd.DataFrame
@@ -49,6 +51,7 @@ def build(raw: Iterable[RawQuestion], dataset: Dataset, grid: Sequence[str]) -> 
     capped = splits.cap_test(in_grid, grid, dataset.test_size)
     kept, leaked = leakage.drop(capped, dataset.leakage)
     limits.check_sizes(kept, grid, dataset)
+    similar = leakage.similar(kept, dataset.leakage)
     flow = {
         "rows read": len(rows),
         "refused": len(refused),
@@ -58,6 +61,7 @@ def build(raw: Iterable[RawQuestion], dataset: Dataset, grid: Sequence[str]) -> 
         "test questions beyond dataset.test_size": len(in_grid) - len(capped),
         "leaked": len(capped) - len(kept),
         "questions": len(kept),
+        "of these, similar to one of another split": len(similar),
     }
     if entities:
         what = "unescaped" if dataset.unescape_html else "left as they are; dataset.unescape_html turns them into text"
@@ -66,6 +70,7 @@ def build(raw: Iterable[RawQuestion], dataset: Dataset, grid: Sequence[str]) -> 
         questions=pd.DataFrame([_row(q) for q in kept], columns=QUESTIONS.names),
         rejected=pd.DataFrame(refused + doubles, columns=["source", "source_row", "reason", "excerpt"]),
         leaked=pd.DataFrame(leaked, columns=list(leakage.COLUMNS)),
+        similar=similar,
         flow=pd.DataFrame(flow.items(), columns=["step", "n"]),
         summary=_summary(kept, grid),
     )

@@ -31,7 +31,7 @@ RESULT_TABLES = (
     ),
 )
 """Tables of `tables/` that the page knows how to show. Others are listed by name."""
-QUESTION_TABLES = ("flow", "summary", "rejected", "leakage", "overlap")
+QUESTION_TABLES = ("flow", "summary", "rejected", "leakage", "similar", "overlap")
 _MOST_ROWS = 40_000
 _MOST_LOSS_POINTS = 60_000
 _MOST_LOSS_POINTS_EACH = 200
