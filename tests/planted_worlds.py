@@ -172,7 +172,7 @@ def said(base: Path, world: World, draw: int, folder: Path, statistics: Statisti
     rng = np.random.default_rng(draw)
     table = questions(world.ask(rng), rng)
     axes = Axes(model=["m"], recipe=["r"], train_set=[*map(slug, NAMES), *CONTROLS], seed=[draw + 1], specialty=NAMES)
-    exam = TestSet.of(table, NAMES)
+    test_set = TestSet.of(table, NAMES)
     test = questions_of(table[table["split"] == "test"])
     sets = train_sets.build(table, NAMES, CONTROLS, "matched", general_questions)
     marks, answered, trained = {}, [], []
@@ -185,12 +185,12 @@ def said(base: Path, world: World, draw: int, folder: Path, statistics: Statisti
         scorer = scoring.Scorer(model, _prompter(model), INFERENCE, TermReading(contexts=["prompt"]))
         predictions = scorer.score(test, {}).predictions.assign(**adapter._asdict())
         given = answers.answers(predictions)
-        marks[adapter] = answers.marks(given, exam, INFERENCE.methods)
-        answered.append(adapter_checks.of_answers(predictions, given, exam))
+        marks[adapter] = answers.marks(given, test_set, INFERENCE.methods)
+        answered.append(adapter_checks.of_answers(predictions, given, test_set))
     blocks = transfer.scores(marks, axes, INFERENCE.methods)
     return verdict.verdict(
-        effect_tables.effects_table(blocks, axes, exam, statistics),
-        effect_tables.diagonal(blocks, axes, exam, statistics),
+        effect_tables.effects_table(blocks, axes, test_set, statistics),
+        effect_tables.diagonal(blocks, axes, test_set, statistics),
         NO_TERMS,
         adapter_checks.table(answered, trained),
         statistics,

@@ -34,17 +34,17 @@ def test_too_few_train_questions_for_worked_examples_are_named():
 @pytest.mark.parametrize("row", BASE_ROWS)
 def test_the_base_model_asked_another_way_is_a_row_beside_the_base_model(row):
     axes = planted.axes_of(["cardiology", "neurology"])
-    exam = TestSet.of(planted.questions(axes, each=20), axes.specialties)
-    n = len(exam.question_ids)
+    test_set = TestSet.of(planted.questions(axes, each=20), axes.specialties)
+    n = len(test_set.question_ids)
     marks = {adapter: np.zeros((1, n)) for adapter in axes.everything()}
-    setup = Statistics()
-    without = transfer.matrix(transfer.scores(marks, axes, ["cloze"]), axes, exam, setup)
+    statistics = Statistics()
+    without = transfer.matrix(transfer.scores(marks, axes, ["cloze"]), axes, test_set, statistics)
     marks |= {Adapter.base_row(model, row): np.ones((1, n)) for model in axes.model}
-    matrix = transfer.matrix(transfer.scores(marks, axes, ["cloze"]), axes, exam, setup)
+    matrix = transfer.matrix(transfer.scores(marks, axes, ["cloze"]), axes, test_set, statistics)
     rows = matrix[matrix["train_set"] == row]
     assert row not in set(without["train_set"])
     assert (rows["recipe"] == "base").all()
-    assert rows["test_specialty"].tolist() == list(exam.members)
+    assert rows["test_specialty"].tolist() == list(test_set.members)
     assert (rows["change"] == 1).all()
     assert (matrix.loc[matrix["train_set"] == "base", "accuracy"] == 0).all()
 
@@ -52,13 +52,13 @@ def test_the_base_model_asked_another_way_is_a_row_beside_the_base_model(row):
 @pytest.mark.parametrize("row", BASE_ROWS)
 def test_a_base_row_explains_a_gain_without_the_luck_of_a_train_set(row):
     axes = planted.axes_of(["cardiology", "neurology", "dermatology"])
-    exam = TestSet.of(planted.questions(axes, each=60), axes.specialties)
+    test_set = TestSet.of(planted.questions(axes, each=60), axes.specialties)
     rng = np.random.default_rng(0)
-    right = (rng.random(len(exam.question_ids)) < 0.6).astype(float)
+    right = (rng.random(len(test_set.question_ids)) < 0.6).astype(float)
     marks = dict.fromkeys(axes.everything(), right[None])
     marks |= {Adapter.base(model): right[None] * (rng.random(right.shape) < 0.8) for model in axes.model}
     marks |= {Adapter.base_row(model, row): right[None] for model in axes.model}
-    found = effect_tables.effects_table(transfer.scores(marks, axes, ["cloze"]), axes, exam, Statistics())
+    found = effect_tables.effects_table(transfer.scores(marks, axes, ["cloze"]), axes, test_set, Statistics())
     beyond = found[(found["effect"] == "gain_beyond") & (found["of"] == row)].iloc[0]
     assert (beyond["estimate"], beyond["low"], beyond["high"]) == (0, 0, 0)
     assert found.loc[(found["effect"] == "gain_of") & (found["of"] == row), "estimate"].iloc[0] > 0.05

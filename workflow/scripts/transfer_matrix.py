@@ -44,24 +44,24 @@ def main() -> None:
 
     origins.check_tables(args.predictions, axes, settings.base_rows)
     records = origins.records(args.predictions, args.adapters, axes)
-    exam = TestSet.of(tables.read(args.questions, tables.QUESTIONS), axes.specialties)
+    test_set = TestSet.of(tables.read(args.questions, tables.QUESTIONS), axes.specialties)
     marks, ties, letters, masses, answered, trained = {}, {}, [], [], [], []
     rows = [adapters.Adapter.base_row(*point) for point in product(axes.model, settings.base_rows)]
     for adapter in tqdm([*axes.everything(), *rows], unit="adapter", mininterval=5):
         predictions = adapters.read(args.predictions, adapter, tables.PREDICTIONS)
         given = answers.answers(predictions)
-        marks[adapter] = answers.marks(given, exam, settings.methods)
-        ties[adapter] = answers.ties(given, exam, settings.methods)
-        answered.append(adapter_checks.of_answers(predictions, given, exam))
+        marks[adapter] = answers.marks(given, test_set, settings.methods)
+        ties[adapter] = answers.ties(given, test_set, settings.methods)
+        answered.append(adapter_checks.of_answers(predictions, given, test_set))
         masses.append(answer_mass.of_adapter(predictions))
-        letters.append(position_bias.letters(predictions, exam))
+        letters.append(position_bias.letters(predictions, test_set))
         if adapter.recipe != base_rows.BASE:
             curve = pd.read_csv(adapter.path(args.adapters, "") / "training.csv")
             trained.append(adapter_checks.of_training(adapter, curve, records[adapter]))
     blocks, tied = (transfer.scores(found, axes, settings.methods) for found in (marks, ties))
-    tables.write_csv(transfer.matrix(blocks, axes, exam, statistics, tied), args.matrix, sealed=True)
-    tables.write_csv(effect_tables.diagonal(blocks, axes, exam, statistics), args.diagonal, sealed=True)
-    tables.write_csv(effect_tables.effects_table(blocks, axes, exam, statistics), args.effects, sealed=True)
+    tables.write_csv(transfer.matrix(blocks, axes, test_set, statistics, tied), args.matrix, sealed=True)
+    tables.write_csv(effect_tables.diagonal(blocks, axes, test_set, statistics), args.diagonal, sealed=True)
+    tables.write_csv(effect_tables.effects_table(blocks, axes, test_set, statistics), args.effects, sealed=True)
     tables.write_csv(position_bias.table(letters, statistics), args.position_bias, sealed=True)
     tables.write_csv(answer_mass.table(masses), args.answer_mass, sealed=True)
     if args.base_prompts:

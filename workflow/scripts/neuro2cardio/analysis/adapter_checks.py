@@ -39,17 +39,17 @@ ONE_OPTION = 0.95
 _LISTED = 5
 
 
-def of_answers(predictions: pd.DataFrame, answered: pd.DataFrame, exam: TestSet) -> pd.DataFrame:
+def of_answers(predictions: pd.DataFrame, answered: pd.DataFrame, test_set: TestSet) -> pd.DataFrame:
     """Ties and collapse of one adapter: key columns, `method` and the three shares of `COLUMNS`, one row a method.
 
     Args:
         predictions: The adapter's `tables.PREDICTIONS`.
         answered: `answers.answers` of them.
-        exam: The test questions.
+        test_set: The test questions.
     """
     rows: list[dict[str, Any]] = []
     for method, found in answered.groupby("method", sort=False):
-        chosen_share, right_there = _most_chosen(predictions[predictions["method"] == method], exam)
+        chosen_share, right_there = _most_chosen(predictions[predictions["method"] == method], test_set)
         tied = float((found["best"].map(len) > 1).mean())
         rows.append(
             {"method": method, "tied_share": tied, "chosen_share": chosen_share, "right_there_share": right_there}
@@ -57,17 +57,17 @@ def of_answers(predictions: pd.DataFrame, answered: pd.DataFrame, exam: TestSet)
     return pd.DataFrame(rows).assign(**predictions[tables.KEYS.names].iloc[0])
 
 
-def _most_chosen(asked: pd.DataFrame, exam: TestSet) -> tuple[float, float]:
+def _most_chosen(asked: pd.DataFrame, test_set: TestSet) -> tuple[float, float]:
     """The largest share of prompts answered with one letter, and the share whose right option stood there.
 
     With one order, as in `cloze`, a letter is an option's place in the question.
     """
-    at = exam.question_ids.get_indexer(asked["question_id"])
-    n_options, order = exam.n_options[at], asked["permutation"].to_numpy()
+    at = test_set.question_ids.get_indexer(asked["question_id"])
+    n_options, order = test_set.n_options[at], asked["permutation"].to_numpy()
     chosen = asked["chosen"].to_numpy()
     letters = np.where(chosen < 0, -1, (chosen + order) % n_options)
     most = int(np.bincount(letters + 1).argmax()) - 1
-    right = (exam.answers[at] + order) % n_options
+    right = (test_set.answers[at] + order) % n_options
     return float((letters == most).mean()), float((right == most).mean())
 
 

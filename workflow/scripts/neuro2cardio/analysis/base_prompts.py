@@ -36,8 +36,8 @@ def table(
         methods: Of answering.
         confidence: Of Wilson's intervals.
     """
-    exam = TestSet.of(validation.assign(split="test"), [])
-    right = [answers.marks(answers.answers(found), exam, list(methods)).mean(axis=1) for found in predictions]
+    test_set = TestSet.of(validation.assign(split="test"), [])
+    right = [answers.marks(answers.answers(found), test_set, list(methods)).mean(axis=1) for found in predictions]
     rows = []
     for i, method in enumerate(methods):
         best = int(np.argmax([found[i] for found in right]))

@@ -35,25 +35,25 @@ DIAGONAL = (
 """
 
 
-def effects_table(blocks: Sequence[Scores], axes: Axes, exam: TestSet, setup: Statistics) -> pd.DataFrame:
+def effects_table(blocks: Sequence[Scores], axes: Axes, test_set: TestSet, statistics: Statistics) -> pd.DataFrame:
     """Common gain, controls and specialty knowledge of each model, recipe and method, and over models.
 
     Args:
         blocks: `transfer.scores`.
         axes: The grid.
-        exam: The test questions.
-        setup: Confidence.
+        test_set: The test questions.
+        statistics: Confidence.
     """
-    rows = [row for block in blocks for row in _effects(block, axes, exam, setup)]
+    rows = [row for block in blocks for row in _effects(block, axes, test_set, statistics)]
     if len(axes.model) > 1:
-        rows += over_models(blocks, axes, exam, setup)
+        rows += over_models(blocks, axes, test_set, statistics)
     table = pd.DataFrame(rows, columns=list(EFFECTS))
     family = [table["effect"], table["of"], table["model"] == OVER_MODELS]
     table["p_holm"] = table.groupby(family)["p"].transform(resampling.holm)
     return table
 
 
-def estimates(block: Scores, axes: Axes, exam: TestSet) -> Iterator[tuple[str, str, Estimate, int, str]]:
+def estimates(block: Scores, axes: Axes, test_set: TestSet) -> Iterator[tuple[str, str, Estimate, int, str]]:
     """Effect, what of, estimate, number of train sets, and what it is conditional on."""
     n = len(axes.specialties)
     yield COMMON_GAIN, "", effects.common_gain(block, axes), n, ""
@@ -62,16 +62,16 @@ def estimates(block: Scores, axes: Axes, exam: TestSet) -> Iterator[tuple[str, s
     for control in controls:
         yield GAIN_OF, control, effects.gain_of(block, axes, control), 1, ""
         yield GAIN_BEYOND, control, effects.gain_beyond(block, axes, control), n, ""
-    noise = overlap.covariance(axes, exam)
-    knowledge = effects.specialty_knowledge(effects.cells(block, axes, exam), noise) if n > 1 else NONE
+    noise = overlap.covariance(axes, test_set)
+    knowledge = effects.specialty_knowledge(effects.cells(block, axes, test_set), noise) if n > 1 else NONE
     yield KNOWLEDGE, "", knowledge, n, ""
 
 
-def _effects(block: Scores, axes: Axes, exam: TestSet, setup: Statistics) -> Iterator[dict[str, object]]:
-    for effect, of, estimate, n, given in estimates(block, axes, exam):
+def _effects(block: Scores, axes: Axes, test_set: TestSet, statistics: Statistics) -> Iterator[dict[str, object]]:
+    for effect, of, estimate, n, given in estimates(block, axes, test_set):
         yield (
             block.key
-            | _row(effect, of, estimate, setup)
+            | _row(effect, of, estimate, statistics)
             | {
                 "n_questions": block.adapters.shape[2],
                 "n_train_sets": n,
@@ -81,19 +81,21 @@ def _effects(block: Scores, axes: Axes, exam: TestSet, setup: Statistics) -> Ite
         )
 
 
-def over_models(blocks: Sequence[Scores], axes: Axes, exam: TestSet, setup: Statistics) -> Iterator[dict[str, object]]:
+def over_models(
+    blocks: Sequence[Scores], axes: Axes, test_set: TestSet, statistics: Statistics
+) -> Iterator[dict[str, object]]:
     """The rows in which models are random effects: those of each recipe and method, as `EFFECTS` without `p_holm`."""
     ordered = sorted(blocks, key=lambda b: (b.recipe, b.method))
     for (recipe, method), group in groupby(ordered, key=lambda b: (b.recipe, b.method)):
         models = list(group)
-        held = [list(estimates(block, axes, exam)) for block in (*models, transfer.averaged(models))]
+        held = [list(estimates(block, axes, test_set)) for block in (*models, transfer.averaged(models))]
         for *parts, averaged in zip(*held, strict=True):
             effect, of, _, n, _ = averaged
             pooled = effects.over_models([part[2] for part in parts], averaged[2])
             key = {"model": OVER_MODELS, "recipe": recipe, "method": method}
             yield (
                 key
-                | _row(effect, of, pooled, setup)
+                | _row(effect, of, pooled, statistics)
                 | {
                     "n_questions": blocks[0].adapters.shape[2],
                     "n_train_sets": n,
@@ -103,8 +105,8 @@ def over_models(blocks: Sequence[Scores], axes: Axes, exam: TestSet, setup: Stat
             )
 
 
-def _row(effect: str, of: str, estimate: Estimate, setup: Statistics) -> dict[str, object]:
-    low, high = estimate.interval(setup.confidence)
+def _row(effect: str, of: str, estimate: Estimate, statistics: Statistics) -> dict[str, object]:
+    low, high = estimate.interval(statistics.confidence)
     return {
         "effect": effect,
         "of": of,
@@ -112,22 +114,22 @@ def _row(effect: str, of: str, estimate: Estimate, setup: Statistics) -> dict[st
         "low": low,
         "high": high,
         "p": estimate.p,
-        "smallest_detectable": estimate.detectable(setup.confidence),
+        "smallest_detectable": estimate.detectable(statistics.confidence),
         "df": estimate.df,
     }
 
 
-def diagonal(blocks: Sequence[Scores], axes: Axes, exam: TestSet, setup: Statistics) -> pd.DataFrame:
+def diagonal(blocks: Sequence[Scores], axes: Axes, test_set: TestSet, statistics: Statistics) -> pd.DataFrame:
     """The own adapter on each specialty, and over all: how it stands out, and whether it is the best.
 
     Args:
         blocks: `transfer.scores`.
         axes: The grid.
-        exam: The test questions.
-        setup: Confidence, and the smallest effect that matters.
+        test_set: The test questions.
+        statistics: Confidence, and the smallest effect that matters.
     """
     names = axes.specialties if len(axes.specialties) > 1 else []
-    rows = [row for block in blocks for row in _diagonal(block, names, axes, exam, setup)]
+    rows = [row for block in blocks for row in _diagonal(block, names, axes, test_set, statistics)]
     table = pd.DataFrame(rows, columns=list(DIAGONAL))
     family = [table["model"], table["recipe"], table["method"], table["test_specialty"] == ALL]
     for p in ("p", "best_p"):
@@ -136,24 +138,24 @@ def diagonal(blocks: Sequence[Scores], axes: Axes, exam: TestSet, setup: Statist
 
 
 def _diagonal(
-    block: Scores, names: Sequence[str], axes: Axes, exam: TestSet, setup: Statistics
+    block: Scores, names: Sequence[str], axes: Axes, test_set: TestSet, statistics: Statistics
 ) -> Iterator[dict[str, object]]:
     adapters = block.adapters[axes.specialty_rows]
     slugs = [axes.train_set[i] for i in axes.specialty_rows]
-    matrix, noise = effects.cells(block, axes, exam), overlap.covariance(axes, exam)
+    matrix, noise = effects.cells(block, axes, test_set), overlap.covariance(axes, test_set)
     luck = effects.adapter_variance(adapters)
     own_all, others_all = [], []
     for i, name in enumerate(names):
-        right = adapters[:, :, exam.members[name]]
+        right = adapters[:, :, test_set.members[name]]
         accuracy = right.mean(axis=(1, 2))
-        rng = resampling.generator(setup.seed, "against best", name)
-        margin = setup.smallest_effect.specialty / 100
-        best = effects.against_best(right, i, slugs, luck, margin, setup.confidence, rng)
+        rng = resampling.generator(statistics.seed, "against best", name)
+        margin = statistics.smallest_effect.specialty / 100
+        best = effects.against_best(right, i, slugs, luck, margin, statistics.confidence, rng)
         own_all.append(accuracy[i])
         others_all.append(np.delete(accuracy, i).mean())
         yield (
             block.key
-            | _stands(effects.knowledge_of(matrix, i, noise), setup)
+            | _stands(effects.knowledge_of(matrix, i, noise), statistics)
             | {
                 "test_specialty": name,
                 "n_questions": right.shape[2],
@@ -173,18 +175,18 @@ def _diagonal(
         knowledge = effects.specialty_knowledge(matrix, noise)
         yield (
             block.key
-            | _stands(knowledge, setup)
+            | _stands(knowledge, statistics)
             | {
                 "test_specialty": ALL,
                 "n_questions": adapters.shape[2],
                 "n_seeds": adapters.shape[1],
                 "own_accuracy": float(np.mean(own_all)),
                 "others_accuracy": float(np.mean(others_all)),
-                "smallest_detectable": knowledge.detectable(setup.confidence),
+                "smallest_detectable": knowledge.detectable(statistics.confidence),
             }
         )
 
 
-def _stands(estimate: Estimate, setup: Statistics) -> dict[str, float]:
-    low, high = estimate.interval(setup.confidence)
+def _stands(estimate: Estimate, statistics: Statistics) -> dict[str, float]:
+    low, high = estimate.interval(statistics.confidence)
     return {"advantage": estimate.value, "low": low, "high": high, "p": estimate.p}

@@ -138,14 +138,14 @@ def _df(one: float, of_one: float, other: float, of_other: float) -> float:
     return 1 / (share ** (1 if of_few > 1 else 0.75) / of_few + (1 - share) ** 2 / of_many)
 
 
-def cells(block: Scores, axes: Axes, exam: TestSet) -> Floats:
+def cells(block: Scores, axes: Axes, test_set: TestSet) -> Floats:
     """(train sets, test specialties) mean of right answers beyond those of a question's other specialties' adapters.
 
     Specialties alone, seeds pooled. A question of several specialties counts for the own adapter of each, and for none
     of them as another's: to call an own adapter another's would make the advantage of the own one too small.
     """
     right = block.adapters[axes.specialty_rows].mean(axis=1)
-    held = np.array([exam.members[name] for name in axes.specialties])
+    held = np.array([test_set.members[name] for name in axes.specialties])
     others = ~held
     # A question of all specialties has no other adapter, and says nothing of the own ones.
     asked = others.any(axis=0) if len(held) > 1 else np.ones(held.shape[1], dtype=bool)

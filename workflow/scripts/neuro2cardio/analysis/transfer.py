@@ -64,7 +64,7 @@ def averaged(blocks: list[Scores]) -> Scores:
 
 
 def matrix(
-    blocks: list[Scores], axes: Axes, exam: TestSet, setup: Statistics, ties: list[Scores] | None = None
+    blocks: list[Scores], axes: Axes, test_set: TestSet, statistics: Statistics, ties: list[Scores] | None = None
 ) -> pd.DataFrame:
     """The transfer matrix: train set (and the base model, also as `base_rows.BASE_ROWS`) x test specialty (and all).
 
@@ -75,55 +75,55 @@ def matrix(
     changes are shares, not points. `tied_share` is the share of answers that share the first place with another option,
     where ``ties`` says which those are: blocks made of `answers.ties` as ``blocks`` are of `answers.marks`.
     """
-    table = _rows(blocks, axes, exam, setup)
+    table = _rows(blocks, axes, test_set, statistics)
     family = [table["model"], table["recipe"], table["method"], table["test_specialty"] == ALL]
     table["q"] = table.groupby(family)["p"].transform(resampling.benjamini_hochberg)
-    return table if ties is None else table.assign(tied_share=_rows(ties, axes, exam, setup)["accuracy"])
+    return table if ties is None else table.assign(tied_share=_rows(ties, axes, test_set, statistics)["accuracy"])
 
 
-def _rows(blocks: list[Scores], axes: Axes, exam: TestSet, setup: Statistics) -> pd.DataFrame:
+def _rows(blocks: list[Scores], axes: Axes, test_set: TestSet, statistics: Statistics) -> pd.DataFrame:
     """All rows, without what needs a whole family."""
-    frames = [_base_rows(block, exam, setup) for block in blocks if block.recipe == axes.recipe[0]]
+    frames = [_base_rows(block, test_set, statistics) for block in blocks if block.recipe == axes.recipe[0]]
     frames += [
-        _base_row(block, row, exam, setup)
+        _base_row(block, row, test_set, statistics)
         for block in blocks
         for row in block.base_rows
         if block.recipe == axes.recipe[0]
     ]
-    frames += [_adapter_rows(block, axes, exam, setup) for block in blocks]
+    frames += [_adapter_rows(block, axes, test_set, statistics) for block in blocks]
     return pd.concat(frames, ignore_index=True)
 
 
-def _base_rows(block: Scores, exam: TestSet, setup: Statistics) -> pd.DataFrame:
+def _base_rows(block: Scores, test_set: TestSet, statistics: Statistics) -> pd.DataFrame:
     key = block.key | {"recipe": BASE, "train_set": BASE}
-    accuracy = np.array([block.base[member].mean() for member in exam.members.values()])
+    accuracy = np.array([block.base[member].mean() for member in test_set.members.values()])
     return _with_wilson(
         pd.DataFrame(
             {
                 **key,
-                "test_specialty": list(exam.members),
-                "n_questions": [member.sum() for member in exam.members.values()],
+                "test_specialty": list(test_set.members),
+                "n_questions": [member.sum() for member in test_set.members.values()],
                 "n_seeds": 1,
                 "accuracy": accuracy,
             }
         ),
-        setup,
+        statistics,
     ).assign(seed_sd=np.nan, change=np.nan, change_low=np.nan, change_high=np.nan, n_discordant=np.nan, p=np.nan)
 
 
-def _base_row(block: Scores, row: str, exam: TestSet, setup: Statistics) -> pd.DataFrame:
+def _base_row(block: Scores, row: str, test_set: TestSet, statistics: Statistics) -> pd.DataFrame:
     """What worked examples or another wording change, without training: rows like an adapter's."""
     axes = Axes(model=[block.model], recipe=[BASE], train_set=[row], seed=[-1])
     asked = Scores(block.model, BASE, block.method, block.base, block.base_rows[row][None, None])
-    return _adapter_rows(asked, axes, exam, setup)
+    return _adapter_rows(asked, axes, test_set, statistics)
 
 
-def _adapter_rows(block: Scores, axes: Axes, exam: TestSet, setup: Statistics) -> pd.DataFrame:
+def _adapter_rows(block: Scores, axes: Axes, test_set: TestSet, statistics: Statistics) -> pd.DataFrame:
     columns = []
-    for name, member in exam.members.items():
+    for name, member in test_set.members.items():
         right = block.adapters[:, :, member]
         change = right - block.base[member]
-        found = paired.change(change.mean(axis=1), setup.confidence)
+        found = paired.change(change.mean(axis=1), statistics.confidence)
         columns.append(
             pd.DataFrame(
                 {
@@ -144,7 +144,7 @@ def _adapter_rows(block: Scores, axes: Axes, exam: TestSet, setup: Statistics) -
         )
     table = pd.concat(columns, ignore_index=True)
     order = {name: i for i, name in enumerate(axes.train_set)}
-    return _with_wilson(table.sort_values("train_set", key=lambda s: s.map(order), kind="stable"), setup)
+    return _with_wilson(table.sort_values("train_set", key=lambda s: s.map(order), kind="stable"), statistics)
 
 
 def _seed_sd(right: Floats) -> Floats:
@@ -152,8 +152,8 @@ def _seed_sd(right: Floats) -> Floats:
     return right.mean(axis=2).std(axis=1, ddof=1) if right.shape[1] > 1 else np.full(len(right), np.nan)
 
 
-def _with_wilson(table: pd.DataFrame, setup: Statistics) -> pd.DataFrame:
-    low, high = resampling.wilson(table["accuracy"], table["n_questions"], setup.confidence)
+def _with_wilson(table: pd.DataFrame, statistics: Statistics) -> pd.DataFrame:
+    low, high = resampling.wilson(table["accuracy"], table["n_questions"], statistics.confidence)
     at = table.columns.get_loc("accuracy") + 1
     table.insert(at, "accuracy_low", low)
     table.insert(at + 1, "accuracy_high", high)

@@ -38,7 +38,7 @@ def verdict(
     diagonal: pd.DataFrame,
     shifts: pd.DataFrame,
     checks: pd.DataFrame,
-    setup: Statistics,
+    statistics: Statistics,
     context: str,
     scope: str,
     asked: pd.DataFrame | None = None,
@@ -50,7 +50,7 @@ def verdict(
         diagonal: `effect_tables.diagonal`.
         shifts: `term_shift.table`, `seed` as text.
         checks: `adapter_checks.table`.
-        setup: Confidence and the smallest effects that matter.
+        statistics: Confidence and the smallest effects that matter.
         context: Where term log-probabilities are read.
         scope: The lexicon of the primary analysis.
         asked: `probes.table`, where facts were asked another way.
@@ -60,13 +60,13 @@ def verdict(
         named = dict(zip(_KEY, key, strict=True))
         own = _of(diagonal, named)
         broken = len(adapter_checks.broken(checks, **named)) if named["model"] != OVER_MODELS else 0
-        entries.append(_entry(named, rows, own, broken, setup))
+        entries.append(_entry(named, rows, own, broken, statistics))
         if asked is not None and named["model"] != OVER_MODELS:
-            entries[-1]["statements"] += _probes(named, _of(asked, named), setup.smallest_effect, broken)
+            entries[-1]["statements"] += _probes(named, _of(asked, named), statistics.smallest_effect, broken)
     return {
         "version": 1,
-        "confidence": setup.confidence,
-        "smallest_effect": setup.smallest_effect.model_dump(),
+        "confidence": statistics.confidence,
+        "smallest_effect": statistics.smallest_effect.model_dump(),
         "families": _families(found),
         "broken": adapter_checks.sentence(checks),
         "combinations": [entry for entry in entries if entry["model"] != OVER_MODELS],
@@ -89,19 +89,19 @@ def text(said: Mapping[str, Any]) -> str:
 
 
 def _entry(
-    named: dict[str, str], rows: pd.DataFrame, diagonal: pd.DataFrame, broken: int, setup: Statistics
+    named: dict[str, str], rows: pd.DataFrame, diagonal: pd.DataFrame, broken: int, statistics: Statistics
 ) -> dict[str, Any]:
     by_effect = {(row["effect"], row["of"] or ""): row for row in rows.fillna({"of": ""}).to_dict("records")}
-    gain = _common_gain(by_effect[COMMON_GAIN, ""], setup.smallest_effect)
+    gain = _common_gain(by_effect[COMMON_GAIN, ""], statistics.smallest_effect)
     controls = [
-        _control(of, by_effect[GAIN_BEYOND, of], by_effect[GAIN_OF, of], gain, setup.smallest_effect)
+        _control(of, by_effect[GAIN_BEYOND, of], by_effect[GAIN_OF, of], gain, statistics.smallest_effect)
         for effect, of in by_effect
         if effect == GAIN_BEYOND
     ]
-    best = [] if diagonal.empty else list(_best_own(named, diagonal, setup))
-    knowledge = _knowledge(by_effect[KNOWLEDGE, ""], setup)
+    best = [] if diagonal.empty else list(_best_own(named, diagonal, statistics))
+    knowledge = _knowledge(by_effect[KNOWLEDGE, ""], statistics)
     statements = [gain, *controls, *best[:1], knowledge, *best[1:]]
-    answer = overall({s["id"]: s["answer"] for s in statements}, setup.smallest_effect.all)
+    answer = overall({s["id"]: s["answer"] for s in statements}, statistics.smallest_effect.all)
     if broken:
         # What is broken is not counted as a result.
         answer = UNDECIDED
@@ -165,12 +165,12 @@ def _control(of: str, beyond: Row, own: Row, gain: Mapping[str, Any], smallest: 
     return _statement(f"control:{of}", sentence, answer, beyond, "effects.csv")
 
 
-def _knowledge(row: Row, setup: Statistics) -> dict[str, Any]:
-    none = f"no specialty knowledge larger than {setup.smallest_effect.all:g} points"
+def _knowledge(row: Row, statistics: Statistics) -> dict[str, Any]:
+    none = f"no specialty knowledge larger than {statistics.smallest_effect.all:g} points"
     known = (SPECIALTY_KNOWLEDGE, "less than expected", none)
-    answer = direction(100 * row["low"], 100 * row["high"], setup.smallest_effect.all, known)
+    answer = direction(100 * row["low"], 100 * row["high"], statistics.smallest_effect.all, known)
     adjusted = row["p_holm"]
-    if answer in known[:2] and not adjusted < 1 - setup.confidence:
+    if answer in known[:2] and not adjusted < 1 - statistics.confidence:
         answer = UNDECIDED
     if isnan(row["low"]):
         sentence = "Specialty knowledge: fewer than three specialties cannot tell it from the train sets' quality."
@@ -211,13 +211,13 @@ def _probes(named: Row, rows: pd.DataFrame, smallest: SmallestEffect, broken: in
     return [_statement("probes", sentence, answer, row, "probes.csv", ("form", "specialty", "facts", "adapter"))]
 
 
-def _best_own(named: Mapping[str, str], rows: pd.DataFrame, setup: Statistics) -> Iterator[dict[str, Any]]:
+def _best_own(named: Mapping[str, str], rows: pd.DataFrame, statistics: Statistics) -> Iterator[dict[str, Any]]:
     each = rows[rows["test_specialty"] != ALL]
     count = each["answer"].value_counts()
     better, not_better = int(count.get(effects.BETTER, 0)), int(count.get(effects.NOT_BETTER, 0))
-    surely = int((each["best_p_holm"] < 1 - setup.confidence).sum())
+    surely = int((each["best_p_holm"] < 1 - statistics.confidence).sum())
     answer = "some are the best" if surely else effects.NOT_BETTER if not_better == len(each) else UNDECIDED
-    margin = setup.smallest_effect.specialty
+    margin = statistics.smallest_effect.specialty
     sentence = (
         f"Claim 1, is the own adapter the best: of {len(each)} specialties, it is better than every other in {better} "
         f"({surely} when corrected for asking of {len(each)}), "

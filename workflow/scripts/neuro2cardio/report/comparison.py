@@ -101,23 +101,22 @@ def _named(runs: list[Run]) -> list[Run]:
 
 def _common(page: Collected, first: Run, other: Run) -> Common | None:
     """The questions of both runs, and on the page what became of the others."""
-    both = first.exam.question_ids[first.exam.question_ids.isin(other.exam.question_ids)]
+    both = first.test_set.question_ids[first.test_set.question_ids.isin(other.test_set.question_ids)]
     same = pd.Index([i for i in both if _same(first.questions.loc[i], other.questions.loc[i])])
-    said = (
-        f"{first.name} has {len(first.exam.question_ids)} test questions, {other.name} {len(other.exam.question_ids)}"
-    )
+    sizes = [len(run.test_set.question_ids) for run in (first, other)]
+    said = f"{first.name} has {sizes[0]} test questions, {other.name} {sizes[1]}"
     if same.empty:
         page.missing.append(f"{said}, and they have none in common: there is nothing to compare")
         return None
-    if len(same) < max(len(first.exam.question_ids), len(other.exam.question_ids)):
+    if len(same) < max(sizes):
         page.left_out.append(f"{said}: everything here is about the {len(same)} that both have")
     if changed := len(both) - len(same):
         page.left_out.append(f"{changed} questions have the same id in {first.name} and {other.name}, but another text")
     moved = sum(first.questions.at[i, "specialties"] != other.questions.at[i, "specialties"] for i in same)
     if moved:
         page.left_out.append(f"{moved} questions have other specialties in {other.name}; those of {first.name} count")
-    at = (first.exam.question_ids.get_indexer(same), other.exam.question_ids.get_indexer(same))
-    members = {name: member[at[0]] for name, member in first.exam.members.items() if member[at[0]].any()}
+    at = (first.test_set.question_ids.get_indexer(same), other.test_set.question_ids.get_indexer(same))
+    members = {name: member[at[0]] for name, member in first.test_set.members.items() if member[at[0]].any()}
     return Common(same, members, at)
 
 
@@ -182,7 +181,9 @@ def _right(page: Collected, run: Run, own: tuple[str, str], rows: Sequence[str])
             continue
         try:
             frames = [tables.read(path, tables.PREDICTIONS) for path in paths]
-            found[name] = np.mean([answers.marks(answers.answers(f), run.exam, run.methods) for f in frames], axis=0)
+            found[name] = np.mean(
+                [answers.marks(answers.answers(f), run.test_set, run.methods) for f in frames], axis=0
+            )
         except InputError as error:
             page.missing.append(f"{run.name}: {error}")
     return found

@@ -37,7 +37,7 @@ class Run:
         axes: Its grid.
         settings: The configuration as run.
         questions: Its test questions, indexed by id.
-        exam: The same, as every adapter answers them.
+        test_set: The same, as every adapter answers them.
     """
 
     name: str
@@ -45,7 +45,7 @@ class Run:
     axes: Axes
     settings: dict[str, Any]
     questions: pd.DataFrame
-    exam: TestSet
+    test_set: TestSet
 
     @classmethod
     def read(cls, folder: Path) -> "Run":
@@ -56,9 +56,9 @@ class Run:
         """
         axes, settings = _recorded(folder)
         questions = tables.read(folder / "test_split/questions.parquet", tables.QUESTIONS)
-        exam = TestSet.of(questions, axes.specialties)
+        test_set = TestSet.of(questions, axes.specialties)
         test = questions[questions["split"] == "test"].set_index("question_id")
-        return cls(str(settings.get("experiment", folder.name)), folder, axes, settings, test, exam)
+        return cls(str(settings.get("experiment", folder.name)), folder, axes, settings, test, test_set)
 
     @property
     def methods(self) -> list[str]:
@@ -134,7 +134,7 @@ def run_table(runs: Sequence[Run]) -> dict[str, Any]:
                 ", ".join(run.axes.recipe),
                 len(run.axes.train_set),
             ),
-            *(", ".join(map(str, run.axes.seed)), len(run.exam.question_ids)),
+            *(", ".join(map(str, run.axes.seed)), len(run.test_set.question_ids)),
         ]
         for run in runs
     ]

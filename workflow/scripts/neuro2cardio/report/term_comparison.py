@@ -44,7 +44,7 @@ def rows(
         missing.append(str(error))
         return []
     shared = mentions[0][(mentions[0]["scope"] == "strict") & mentions[0]["mention_id"].isin(mentions[1]["mention_id"])]
-    shared = shared[shared["question_id"].isin(runs[1].exam.question_ids)].set_index("mention_id")
+    shared = shared[shared["question_id"].isin(runs[1].test_set.question_ids)].set_index("mention_id")
     context = ((runs[0].settings.get("terms") or {}).get("contexts") or ["prompt"])[0]
     key = {"first_run": runs[0].name, "run": runs[1].name, **names, "context": context}
     found = []
