@@ -57,6 +57,21 @@ def test_a_common_gain_is_explained_by_format_or_not(world, answer):
     assert answers(world, 5) == [answer] * 5
 
 
+@pytest.mark.parametrize(("each", "sure"), [(12, False), (400, True)])
+def test_adapters_that_change_no_answer_are_equivalent_where_there_are_questions_enough_to_tell(each, sure):
+    grid = worlds.axes(4, 2)
+    asked = worlds.test_set(grid, np.full(4, each))
+    block = worlds.scores(World(), grid, asked, np.random.default_rng(0))
+    same = replace(block, adapters=np.broadcast_to(block.base, block.adapters.shape))
+    found = effect_tables.effects_table([same], grid, asked, SETUP)
+    diagonal = effect_tables.diagonal([same], grid, asked, SETUP)
+    (entry,) = verdict.verdict(found, diagonal, SHIFTS, CHECKS, SETUP, "prompt", "strict")["combinations"]
+    by_id = {statement["id"]: statement["answer"] for statement in entry["statements"]}
+    assert by_id["common_gain"].startswith("no gain larger") == sure
+    assert by_id["specialty_knowledge"].startswith("no specialty knowledge") == sure
+    assert (found["low"] < 0).all() and (found["high"] > 0).all() and (found["p"] == 1).all()
+
+
 def test_train_sets_of_different_quality_are_no_specialty_knowledge():
     found = answers(World(train_sets=0.05, adapters=0.03, interactions=0.02), 100, each=30)
     assert np.mean([answer == verdict.SPECIALTY_KNOWLEDGE for answer in found]) <= 0.09

@@ -63,8 +63,17 @@ def estimates(block: Scores, axes: Axes, test_set: TestSet) -> Iterator[tuple[st
         yield GAIN_OF, control, effects.gain_of(block, axes, control), 1, ""
         yield GAIN_BEYOND, control, effects.gain_beyond(block, axes, control), n, ""
     noise = overlap.covariance(axes, test_set)
-    knowledge = effects.specialty_knowledge(effects.cells(block, axes, test_set), noise) if n > 1 else NONE
-    yield KNOWLEDGE, "", knowledge, n, ""
+    if n < 2:
+        yield KNOWLEDGE, "", NONE, n, ""
+        return
+    cells = effects.cells(block, axes, test_set)
+    yield KNOWLEDGE, "", effects.specialty_knowledge(cells, noise, _least(axes, test_set)), n, ""
+
+
+def _least(axes: Axes, test_set: TestSet) -> float:
+    """`effects.least_variance` of a cell of the matrix, the mean over specialties, one seed's answer being changed."""
+    sizes = [int(test_set.members[name].sum()) for name in axes.specialties]
+    return float(np.mean([effects.least_variance(n, step=1 / len(axes.seed)) for n in sizes]))
 
 
 def _effects(block: Scores, axes: Axes, test_set: TestSet, statistics: Statistics) -> Iterator[dict[str, object]]:
@@ -143,7 +152,7 @@ def _diagonal(
     adapters = block.adapters[axes.specialty_rows]
     slugs = [axes.train_set[i] for i in axes.specialty_rows]
     matrix, noise = effects.cells(block, axes, test_set), overlap.covariance(axes, test_set)
-    luck = effects.adapter_variance(adapters)
+    luck, least = effects.adapter_variance(adapters), _least(axes, test_set)
     own_all, others_all = [], []
     for i, name in enumerate(names):
         right = adapters[:, :, test_set.members[name]]
@@ -155,7 +164,7 @@ def _diagonal(
         others_all.append(np.delete(accuracy, i).mean())
         yield (
             block.key
-            | _stands(effects.knowledge_of(matrix, i, noise), statistics)
+            | _stands(effects.knowledge_of(matrix, i, noise, least), statistics)
             | {
                 "test_specialty": name,
                 "n_questions": right.shape[2],
@@ -172,7 +181,7 @@ def _diagonal(
             }
         )
     if names:
-        knowledge = effects.specialty_knowledge(matrix, noise)
+        knowledge = effects.specialty_knowledge(matrix, noise, least)
         yield (
             block.key
             | _stands(knowledge, statistics)

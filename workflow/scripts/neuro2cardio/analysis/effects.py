@@ -113,7 +113,7 @@ def with_luck(right: Floats, contrast: Floats, times: float) -> Estimate:
     rows, n = right.shape
     if n < 2:
         return NONE
-    value, by_question = float(contrast.mean()), float(contrast.var(ddof=1)) / n
+    value, by_question = float(contrast.mean()), max(float(contrast.var(ddof=1)) / n, least_variance(n, contrast))
     if rows < 2 or times == 0:
         return Estimate(value, sqrt(by_question), n - 1)
     means = right.mean(axis=1)
@@ -123,6 +123,22 @@ def with_luck(right: Floats, contrast: Floats, times: float) -> Estimate:
     found = Estimate(value, sqrt(of_luck + shared), _df(of_luck, rows - 1, shared, n - 1))
     least = Estimate(value, LEAST_WIDTH * sqrt(by_question), n - 1)
     return max(found, least, key=lambda e: e.se * float(stats.t.ppf(0.975, e.df)))
+
+
+def least_variance(n: int, differences: Floats | None = None, step: float = 1.0) -> float:
+    """The least variance of a mean difference over questions, so that equal answers to a few of them are not certain.
+
+    As if one more question were answered right by the first alone and one by the second alone (Bonett & Price 2012,
+    Journal of Educational and Behavioral Statistics 37:479). It matters where hardly any answer differs.
+
+    Args:
+        n: Questions.
+        differences: Of their answers: the two differ as much as the one that differs most. None, or all equal: by
+            ``step``.
+        step: The largest possible difference of one question.
+    """
+    size = float(np.abs(differences).max(initial=0.0)) if differences is not None else 0.0
+    return float(2 * (size or step) ** 2 / (n + 2) ** 2)
 
 
 def _df(one: float, of_one: float, other: float, of_other: float) -> float:
@@ -162,7 +178,7 @@ def centred(matrix: Floats) -> Floats:
     return np.asarray(matrix - matrix.mean(axis=0) - matrix.mean(axis=1)[:, None] + matrix.mean())
 
 
-def specialty_knowledge(matrix: Floats, noise: Floats | None = None) -> Estimate:
+def specialty_knowledge(matrix: Floats, noise: Floats | None = None, least: float = 0.0) -> Estimate:
     """What an adapter adds on its own specialty, beyond common gain, train set and test specialty.
 
     The least-squares coefficient of "own specialty" beside effects of rows and columns, with the error of what is left
@@ -173,6 +189,7 @@ def specialty_knowledge(matrix: Floats, noise: Floats | None = None) -> Estimate
     Args:
         matrix: `cells`, train sets and test specialties in the same order.
         noise: `overlap.covariance` of the same.
+        least: `least_variance` of a cell: a matrix of equal cells is not certain of what it says.
     """
     t = len(matrix)
     df = (t - 1) ** 2 - 1
@@ -182,7 +199,7 @@ def specialty_knowledge(matrix: Floats, noise: Floats | None = None) -> Estimate
     own = np.eye(t) - 1 / t
     times = 1.0 if noise is None else overlap.inflation(own.ravel() / (t - 1), _left(t), 1 / df / (t - 1), noise)
     residual = centred(matrix) - value * own
-    return Estimate(value, sqrt(times * float((residual**2).sum()) / df / (t - 1)), df)
+    return Estimate(value, sqrt(times * max(float((residual**2).sum()) / df, least) / (t - 1)), df)
 
 
 def _left(t: int) -> Floats:
@@ -191,7 +208,7 @@ def _left(t: int) -> Floats:
     return np.asarray(np.kron(centre, centre) - np.outer(centre, centre) / (t - 1))
 
 
-def knowledge_of(matrix: Floats, own: int, noise: Floats | None = None) -> Estimate:
+def knowledge_of(matrix: Floats, own: int, noise: Floats | None = None, least: float = 0.0) -> Estimate:
     """The same for one specialty: how its own adapter stands out among the adapters tested on it.
 
     Each adapter's change on the specialty is taken against its mean change elsewhere (columns centred, its own
@@ -209,7 +226,7 @@ def knowledge_of(matrix: Floats, own: int, noise: Floats | None = None) -> Estim
         rest = np.delete(by_cell, own, axis=0)
         contrast = by_cell[own] - rest.mean(axis=0)
         times *= overlap.inflation(contrast, rest - rest.mean(axis=0), times / (t - 2), noise)
-    return Estimate(value, float(others.std(ddof=1)) * sqrt(times), t - 2)
+    return Estimate(value, sqrt(max(float(others.var(ddof=1)), least) * times), t - 2)
 
 
 def _stands(matrix: Floats, own: int) -> Floats:
