@@ -4,6 +4,7 @@ from itertools import pairwise
 import os
 from pathlib import Path
 import re
+import signal
 import subprocess
 import sys
 from unittest import mock
@@ -221,7 +222,9 @@ def controller(tmp_path, monkeypatch):
     for name, value in site.items():
         monkeypatch.setenv(f"SLURM_{name}", value)
     command = ["bash", str(CHECKOUT / "slurm/controller.sh"), "specialty_cardiology", "-n"]
-    return lambda: subprocess.Popen(command), lambda: (tmp_path / "calls").read_text().splitlines()
+    # As from Slurm: what is started from tests in the background would be deaf to Ctrl-C, as they are.
+    heard = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}
+    return lambda: subprocess.Popen(command, **heard), lambda: (tmp_path / "calls").read_text().splitlines()
 
 
 def test_a_controller_whose_time_is_up_ends_its_jobs_and_submits_itself_again(controller):
