@@ -40,11 +40,11 @@ def predictions(folder: Path, axes, asked, effect, methods=("cloze",), base_accu
         )
         noise = np.where(rng.random(len(asked)) < 0.7, luck, rng.random(len(asked)))
         right = noise < base_accuracy + gain + shift
-        frames = [_answered(asked, right, method, pull, rng) for method in methods]
+        frames = [answered(asked, right, method, pull, rng) for method in methods]
         _write(pd.concat(frames), folder, adapter, tables.PREDICTIONS)
 
 
-def _answered(asked, right, method, pull, rng):
+def answered(asked, right, method, pull, rng):
     answer = asked["answer"].to_numpy()
     content = np.where(right, answer, (answer + rng.integers(1, 4, len(asked))) % 4)
     frames = []

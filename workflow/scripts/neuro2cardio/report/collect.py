@@ -15,7 +15,7 @@ from ..core import tables
 from ..core.adapters import Adapter, Axes
 from ..core.base_rows import BASE, BASE_ROWS
 from ..core.errors import InputError
-from . import packed_answers
+from . import columns, packed_answers
 
 RESULT_TABLES = (
     *("transfer_matrix", "effects", "diagonal", "term_shift", "term_shift_grid"),
@@ -87,6 +87,9 @@ def collect(results: Path, axes: Axes, settings: dict[str, Any], budget: int = 2
     }
     if "transfer_matrix" not in page.data["tables"]:
         page.missing.append("tables/transfer_matrix.csv: the grid's tables are not made yet")
+    shown = page.data["tables"] | page.data["question_tables"]
+    page.data["columns"] = {name: columns.described(name, table["columns"]) for name, table in shown.items()}
+    page.data["captions"] = {name: columns.CAPTIONS[name] for name in shown if name in columns.CAPTIONS}
     page.data["questions"] = _questions(page, results)
     page.data["curves"] = list(_curves(page, results, axes))
     _add_answers(page, results, axes, budget)

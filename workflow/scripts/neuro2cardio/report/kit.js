@@ -2,7 +2,7 @@
 // What the pages share: how data is opened, numbers are written, and figures with their downloads are built.
 // Text of the data goes through textContent, or through `plain` where Plotly would read it as markup.
 const kit = (() => {
-  const NOTHING = 255;
+  const NOTHING = 255, MOST_SHOWN = 400;
   const byId = (id) => document.getElementById(id);
   const plain = (text) => String(text).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
 
@@ -65,6 +65,9 @@ const kit = (() => {
   byId("theme").textContent = wanted === "dark" ? "Light theme" : "Dark theme";
   const colour = (name) => getComputedStyle(root).getPropertyValue(name).trim();
 
+  // Okabe & Ito 2008, distinguishable with colour blindness; black is left to what is drawn beside them.
+  const COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8A8A8A"];
+
   // ---------------------------------------------------------------- building blocks
   const sections = byId("sections");
   function section(id, title, ...children) {
@@ -119,7 +122,7 @@ const kit = (() => {
       const axis = { gridcolor: line, zerolinecolor: colour("--soft"), linecolor: line, automargin: true };
       const layout = {
         paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", margin: { l: 60, r: 20, t: 30, b: 60 },
-        font: { color: ink, family: "system-ui, sans-serif", size: 13 }, height: 420, ...last.layout,
+        font: { color: ink, family: "system-ui, sans-serif", size: 13 }, height: 420, colorway: COLOURS, ...last.layout,
         xaxis: { ...axis, ...(last.layout.xaxis || {}) }, yaxis: { ...axis, ...(last.layout.yaxis || {}) },
       };
       Plotly.react(plot, last.traces, layout, { displaylogo: false, responsive: true, displayModeBar: false });
@@ -139,20 +142,47 @@ const kit = (() => {
     return [make("div", { class: "figure" }, plot, tools, numbers), redraw];
   }
 
-  function grid(columns, cells, caption) {
-    const head = make("tr", {}, columns.map((column) => make("th", { scope: "col" }, column)));
+  // How a cell is written, by the kind of its column (columns.py); unknown columns by what they hold.
+  const WRITTEN = {
+    count: (v) => String(v), percent: (v) => fixed(100 * v, 1) + "%", points: (v) => signed(100 * v), size: (v) => fixed(100 * v, 1),
+    nats: (v) => fixed(v, 3), p: pvalue, number: (v) => (Number.isInteger(v) ? String(v) : fixed(v, Math.abs(v) < 1 ? 3 : 1)),
+  };
+  function written(cell, kind, nameOf) {
+    if (!known(cell)) return "–";
+    if (typeof cell === "number" && WRITTEN[kind]) return WRITTEN[kind](cell);
+    if (typeof cell === "number") return Number.isInteger(cell) ? String(cell).replace("-", MINUS) : fixed(cell, Math.abs(cell) < 0.01 ? 4 : 3);
+    if (typeof cell === "boolean") return cell ? "yes" : "no";
+    return kind === "train" && nameOf ? nameOf(String(cell)) : String(cell);
+  }
+  // A table. `about` has, for columns that are defined, heading, kind and definition; `nameOf` names train sets.
+  function grid(columns, cells, caption, about = {}, nameOf = null) {
+    const isText = columns.map((name, i) => (about[name] ? ["text", "train"].includes(about[name][1]) : cells.some((row) => typeof row[i] === "string")));
+    const kind = (i) => about[columns[i]]?.[1];
+    const head = make("tr", {}, columns.map((name, i) => make("th", { scope: "col", class: isText[i] ? "text" : null, title: about[name]?.[2] }, about[name] ? about[name][0] : name.replace(/_/g, " "))));
     const body = cells.map((row) => make("tr", {}, row.map((cell, i) => {
-      const text = typeof cell === "number" ? (Number.isInteger(cell) ? String(cell).replace("-", MINUS) : fixed(cell, Math.abs(cell) < 0.01 ? 4 : 3)) : known(cell) ? String(cell) : "–";
-      return i ? make("td", typeof cell === "string" ? { class: "text" } : {}, text) : make("th", { scope: "row", class: "text" }, text);
+      const text = written(cell, kind(i), nameOf);
+      return i ? make("td", isText[i] ? { class: "text" + (text.length > 40 ? " long" : "") } : {}, text) : make("th", { scope: "row", class: "text" }, text);
     })));
     return make("table", {}, make("caption", {}, caption), make("thead", {}, head), make("tbody", {}, body));
   }
-  function tableOf(name, caption, of) {
-    const table = of[name];
-    const scroll = make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption }, grid(table.columns, table.rows.slice(0, 400), caption));
-    const more = table.rows.length > 400 ? make("p", { class: "soft" }, `The first 400 of ${table.rows.length} rows; the CSV holds them all.`) : null;
+  function meanings(columns, about) {
+    const there = columns.filter((name) => about[name]);
+    if (!there.length) return null;
+    return make("details", {}, make("summary", {}, "What the columns mean"),
+      make("dl", { class: "keys" }, there.flatMap((name) => [make("dt", {}, about[name][0]), make("dd", {}, about[name][2])])));
+  }
+  // A table of the data with its CSV and its definitions. Of columns that `chosen` has a value for, only the rows with
+  // that value (or with one in `always`) are shown, without the column.
+  function tableOf(name, caption, of, { about = {}, nameOf = null, chosen = {}, always = ["base", "all"] } = {}) {
+    const table = of[name], at = (key) => table.columns.indexOf(key);
+    const fixedKeys = Object.keys(chosen).filter((key) => at(key) >= 0);
+    const rows = table.rows.filter((row) => fixedKeys.every((key) => row[at(key)] === chosen[key] || always.includes(row[at(key)])));
+    const keep = table.columns.map((_, i) => i).filter((i) => !fixedKeys.includes(table.columns[i]) && rows.some((row) => known(row[i]) && row[i] !== ""));
+    const columns = keep.map((i) => table.columns[i]), cells = rows.slice(0, MOST_SHOWN).map((row) => keep.map((i) => row[i]));
+    const scroll = make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption }, grid(columns, cells, caption, about, nameOf));
+    const all = table.rows.length > cells.length ? make("p", { class: "soft" }, `${cells.length} of ${table.rows.length} rows${fixedKeys.length ? ", of " + fixedKeys.map((key) => chosen[key]).join(", ") : ""}; the CSV has them all.`) : null;
     const button = make("button", { type: "button", onclick: () => save(name + ".csv", "text/csv", csv(table.columns, table.rows)) }, "CSV");
-    return make("div", { class: "figure" }, scroll, more, make("div", { class: "tools" }, button, definitionOf(name)));
+    return make("div", { class: "figure" }, scroll, all, meanings(columns, about), make("div", { class: "tools" }, button, definitionOf(name)));
   }
 
   // A table's rows as objects, and the names of specialties.
@@ -173,7 +203,7 @@ const kit = (() => {
   }
 
   return {
-    NOTHING, byId, plain, make, open, MINUS, fixed, signed, known, points, percent, pvalue, capital, redraws, colour, section,
+    NOTHING, COLOURS, byId, plain, make, open, MINUS, fixed, signed, known, points, percent, pvalue, capital, redraws, colour, section,
     select, save, csv, figure, grid, tableOf, rowsOf, slug, trainName, testName, clip, finish,
   };
 })();

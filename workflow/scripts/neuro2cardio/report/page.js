@@ -1,7 +1,7 @@
 "use strict";
 (async () => {
   const {
-    NOTHING, byId, plain, make, fixed, signed, known, points, percent, pvalue, capital, redraws, colour, section, select, figure,
+    NOTHING, COLOURS, byId, plain, make, fixed, signed, known, points, percent, pvalue, capital, redraws, colour, section, select, figure,
     rowsOf, slug, testName, clip,
   } = kit;
   const opened = await kit.open();
@@ -9,7 +9,16 @@
   const [D, blob] = opened;
   const slugs = Object.fromEntries(D.specialties.map((name) => [slug(name), name]));
   const trainName = (name) => kit.trainName(name, slugs);
-  const tableOf = (name, caption, of = D.tables) => kit.tableOf(name, caption, of);
+  const describe = (name) => ({ about: (D.columns || {})[name] || {}, nameOf: trainName });
+  // A table that follows the choice of model, recipe and method.
+  function tableOf(name, of = D.tables) {
+    const holder = make("div");
+    const chosen = () => ({ ...(D.axes.model.length > 1 || D.axes.recipe.length > 1 || methods.length > 1 ? { model: state.model, recipe: state.recipe, method: state.method } : { model: state.model }) });
+    const redraw = () => holder.replaceChildren(kit.tableOf(name, (D.captions || {})[name] || name.replace(/_/g, " "), of, { ...describe(name), chosen: of === D.tables && name !== "power" ? chosen() : {} }));
+    redraws.push(redraw);
+    redraw();
+    return holder;
+  }
   const rows = (name, of = D.tables) => rowsOf(of[name]);
   const matrix = rows("transfer_matrix"), against = rowsOf(D.against);
   const methods = [...new Set(matrix.map((row) => row.method))];
@@ -20,7 +29,12 @@
     model: D.axes.model[0], recipe: D.axes.recipe[0], method: methods[0] || "", seed: "all", against: "base", sort: "given",
   };
   const choices = [];
-  function chooser(keys, after) {
+  function choose(values) {
+    Object.assign(state, values);
+    for (const [key, element] of choices) if (key in values) element.value = state[key];
+    for (const redraw of redraws) redraw();
+  }
+  function chooser(keys) {
     const options = {
       model: ["Model", D.axes.model.map((name) => [name, name])],
       recipe: ["Recipe", D.axes.recipe.map((name) => [name, name])],
@@ -31,17 +45,27 @@
     };
     const made = make("div", { class: "controls" });
     for (const key of keys) {
-      const [label, input] = select(options[key][0], options[key][1], (value) => {
-        state[key] = value;
-        for (const [other, element] of choices) if (other === key) element.value = value;
-        for (const redraw of redraws) redraw();
-        after?.();
-      }, state[key]);
+      const [label, input] = select(options[key][0], options[key][1], (value) => choose({ [key]: value }), state[key]);
       choices.push([key, input]);
       if (options[key][1].length > 1) made.append(label);
     }
     return made;
   }
+  const several = (n, one, many = one + "s") => n + " " + (n === 1 ? one : many);
+  (function head() {
+    const controls = D.axes.train_set.filter((name) => !slugs[name]).length;
+    const adapters = D.axes.model.length * D.axes.recipe.length * D.axes.train_set.length * D.axes.seed.length;
+    byId("glance").textContent = `${several(D.questions.length, "test question")} of ${several(D.specialties.length, "specialty", "specialties")}; ` +
+      `${several(adapters, "adapter")}: ${several(D.axes.model.length, "model")} × ${several(D.axes.recipe.length, "recipe")} × ${several(D.axes.train_set.length, "train set")}` +
+      (controls ? ` (${controls} of them ${controls === 1 ? "a control" : "controls"})` : "") + ` × ${several(D.axes.seed.length, "seed")}`;
+    const bar = chooser(["model", "recipe", "method"]);
+    if (!bar.children.length) return;
+    bar.classList.add("choice");
+    bar.setAttribute("role", "region");
+    bar.setAttribute("aria-label", "What the page shows");
+    bar.prepend(make("span", { class: "soft" }, "Shown:"));
+    byId("sections").append(bar);
+  })();
 
   function references() {
     const found = [["base", "change against the base model"]];
@@ -100,18 +124,54 @@
       return make("li", {}, item.sentence, target ? [" ", make("a", { href: "#" + target, "data-target": target }, "figure")] : null,
         table ? make("span", { class: "soft" }, ` (tables/${table}.csv${place ? ": " + place : ""})`) : null);
     };
-    const group = (entry) => {
-      const where = ["model", "recipe", "method"].map((key) => entry[key]).filter(known).join(", ");
-      const shown = (entry.statements || (entry.sentence ? [entry] : [])).filter((item) => !String(item.id || "").startsWith("best_own:"));
-      const specialties = (entry.statements || []).filter((item) => String(item.id || "").startsWith("best_own:"));
-      return make("div", { class: "verdict" }, where ? make("h3", {}, where === "all" ? "Over all models" : where) : null,
-        entry.answer ? make("p", { class: "answer" }, capital(String(entry.answer))) : null, make("ul", {}, shown.map(statement)),
+    const nameOfEntry = (entry) => ["model", "recipe", "method"].map((key) => entry[key]).filter(known).join(" · ");
+    const isShown = (entry) => ["model", "recipe", "method"].every((key) => !known(entry[key]) || entry[key] === state[key]);
+    const group = (entry, open) => {
+      const all = entry.statements || (entry.sentence ? [entry] : []), isOne = (item) => String(item.id || "").startsWith("best_own:");
+      const specialties = all.filter(isOne), where = entry.model === "all" ? "Over all models" : nameOfEntry(entry);
+      const made = make("details", { class: "verdict", open: open ? "" : null }, make("summary", {}, make("h3", {}, where)),
+        entry.answer ? make("p", { class: "answer" }, capital(String(entry.answer))) : null, make("ul", {}, all.filter((item) => !isOne(item)).map(statement)),
         specialties.length ? make("details", {}, make("summary", {}, "Specialty by specialty"), make("ul", {}, specialties.map(statement))) : null);
+      if (known(entry.model) && entry.model !== "all") redraws.push(() => { made.open = isShown(entry); });
+      return made;
     };
+    // All combinations beside each other: a row each, with the estimates that the sentences rest on.
+    const HEADS = { common_gain: "common gain", specialty_knowledge: "specialty knowledge", best_own: "own adapter the best", terms_rise: "all terms", terms_medicine: "terms − placebo words", terms_own: "own terms, own adapter", probes: "facts trained on" };
+    const headOf = (id) => HEADS[id] || (id.startsWith("control:") ? "gain beyond " + id.slice(8) : id.replace(/_/g, " "));
+    function overview(entries, caption, digits) {
+      const ids = [...new Set(entries.flatMap((entry) => (entry.statements || []).map((item) => String(item.id)).filter((id) => !id.startsWith("best_own:"))))];
+      if (!ids.length) return null;
+      const cell = (entry, id) => {
+        const item = (entry.statements || []).find((one) => one.id === id);
+        if (!item) return make("td", {}, "–");
+        const each = entry.statements.filter((one) => String(one.id).startsWith("best_own:"));
+        const number = id === "best_own" ? `${each.filter((one) => one.answer === "better").length} of ${each.length}` : known(item.estimate) ? signed(item.estimate, digits) : "–";
+        const interval = known(item.low) ? ` [${signed(item.low, digits)}, ${signed(item.high, digits)}]` : "";
+        return make("td", { class: "said", title: item.sentence }, number + interval, make("br"), make("span", { class: "soft" }, item.answer || ""));
+      };
+      const row = (entry) => {
+        const made = make("tr", {}, make("th", { scope: "row", class: "text" }, make("button", { type: "button", onclick: () => choose(Object.fromEntries(["model", "recipe", "method"].filter((key) => known(entry[key])).map((key) => [key, entry[key]]))) }, nameOfEntry(entry))),
+          entry.answer ? make("td", { class: "text" }, capital(String(entry.answer))) : null, ids.map((id) => cell(entry, id)));
+        const mark = () => made.classList.toggle("chosen", isShown(entry));
+        redraws.push(mark);
+        mark();
+        return made;
+      };
+      return make("div", { class: "figure" }, make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption }, make("table", {}, make("caption", {}, caption),
+        make("thead", {}, make("tr", {}, make("th", { scope: "col" }, "model · recipe" + (entries[0].method ? " · method" : "")), entries[0].answer ? make("th", { scope: "col", class: "text" }, "verdict") : null, ids.map((id) => make("th", { scope: "col" }, headOf(id))))),
+        make("tbody", {}, entries.map(row)))));
+    }
     if (found && found.broken) content.push(make("p", { class: "warning" }, found.broken));
-    for (const entry of (found && found.over_models) || []) content.push(group(entry));
-    for (const entry of (found && found.combinations) || []) content.push(group(entry));
-    if (found && (found.terms || []).length) content.push(make("h3", {}, "Claim 2: the probability of clinical terms"), ...found.terms.map(group));
+    const combinations = (found && found.combinations) || [], terms = (found && found.terms) || [];
+    const level = found && known(found.confidence) ? `${fixed(100 * found.confidence, 0)}% intervals` : "intervals";
+    if (combinations.length > 1) content.push(overview(combinations, `Points of accuracy with ${level}; a name shows its figures`, 1));
+    for (const entry of (found && found.over_models) || []) content.push(group(entry, true));
+    for (const entry of combinations) content.push(group(entry, isShown(entry)));
+    if (terms.length) {
+      content.push(make("h3", {}, "Claim 2: the probability of clinical terms"));
+      if (terms.length > 1) content.push(overview(terms, `Nats per token against the base model, with ${level}`, 3));
+      for (const entry of terms) content.push(group(entry, isShown(entry)));
+    }
     if (!content.length) content.push(D.summary ? make("pre", { tabindex: "0" }, D.summary) : make("p", { class: "soft" }, "No verdict yet: the grid's tables are not made."));
     section("verdict", "Verdict", ...content);
   })();
@@ -201,9 +261,9 @@
           zmin: absolute ? undefined : -most, zmax: absolute ? undefined : most, colorbar: { title: { text: absolute ? "%" : "points" }, thickness: 12 },
         }],
         layout: {
-          height: 150 + 30 * trains.length + (narrow ? 60 : 0), shapes: outlines, margin: { l: narrow ? 110 : 190, r: 10, t: 20, b: 130 },
-          xaxis: { tickangle: -40, title: { text: "tested on" }, tickfont: { size: narrow ? 10 : 13 } },
-          yaxis: { autorange: "reversed", title: narrow ? undefined : { text: "fine-tuned on" }, tickfont: { size: narrow ? 10 : 13 } },
+          height: 60 + 8 * Math.max(...x.map((name) => name.length)) + 30 * trains.length, shapes: outlines, margin: { l: narrow ? 110 : 190, r: 10, t: 20, b: 20 },
+          xaxis: { side: "top", tickangle: -40, title: { text: "tested on", standoff: 8 }, tickfont: { size: narrow ? 11 : 13 } },
+          yaxis: { autorange: "reversed", title: narrow ? undefined : { text: "fine-tuned on", standoff: 8 }, tickfont: { size: narrow ? 11 : 13 } },
         },
         columns: ["train set", "test specialty", absolute ? "accuracy" : "change", "low", "high", "p", "q", "n_questions"],
         cells: cells.flatMap((row, i) => row.map((c, j) => [trains[i], tests[j], c.shown, absolute ? c.row.accuracy_low : c.exact ? c.row.change_low : null, absolute ? c.row.accuracy_high : c.exact ? c.row.change_high : null, c.exact ? c.row.p : null, c.exact ? c.row.q : null, c.row.n_questions])),
@@ -219,7 +279,7 @@
       openQuestions(train, test);
     });
     section("transfer", "Transfer", make("p", { class: "soft" }, "Outlined: the specialty's own adapter. Click a cell, or a number of the table below it, for the questions behind it."),
-      chooser(["model", "recipe", "method", "seed", "against", "sort"]), shown);
+      chooser(["seed", "against", "sort"]), shown);
     redraw();
   })();
 
@@ -244,17 +304,34 @@
     };
     const [shown, redraw] = figure("decomposition", "What each change is made of: common gain, train set, test specialty, and what is left on the diagonal", "effects", draw);
     section("decomposition", "Decomposition", make("p", { class: "soft" }, "Change against the base model = common gain + effect of the train set + effect of the test specialty + what the own adapter adds beyond both."),
-      shown, D.tables.effects ? tableOf("effects", "Common gain, controls and specialty knowledge") : null);
+      shown, D.tables.effects ? tableOf("effects") : null);
     redraw();
   })();
 
   // ---------------------------------------------------------------- claim 1 and other tables
   function tablesSection(id, title, note, names, of = D.tables) {
     const there = names.filter((name) => of[name] && of[name].rows.length);
-    if (there.length) section(id, title, note ? make("p", { class: "soft" }, note) : null, ...there.map((name) => tableOf(name, name.replace(/_/g, " "), of)));
+    if (there.length) section(id, title, note ? make("p", { class: "soft" }, note) : null, ...there.map((name) => tableOf(name, of)));
   }
   tablesSection("power", "Power", "What a grid of this size can find, before it is run (snakemake power).", ["power"]);
-  tablesSection("claim-1", "Is the own adapter the best?", "Own adapter against the best of the others, and against the others' mean, by specialty.", ["diagonal"]);
+  (function own() {
+    if (!D.tables.diagonal || !D.tables.diagonal.rows.length) return;
+    const draw = () => {
+      const here = rows("diagonal").filter((row) => row.model === state.model && row.recipe === state.recipe && row.method === state.method && row.test_specialty !== "all");
+      if (!here.length) return null;
+      const times = (v) => (known(v) ? 100 * v : null), spread = (row, high) => (known(row.best_low) ? 100 * (high ? row.best_high - row.own_minus_best : row.own_minus_best - row.best_low) : 0);
+      const trace = {
+        type: "scatter", mode: "markers", y: here.map((row) => plain(row.test_specialty)), x: here.map((row) => times(row.own_minus_best)), marker: { size: 9, color: COLOURS[0] }, showlegend: false,
+        error_x: { type: "data", symmetric: false, array: here.map((row) => spread(row, true)), arrayminus: here.map((row) => spread(row, false)), thickness: 1.5 }, hoverinfo: "text",
+        hovertext: here.map((row) => `${plain(row.test_specialty)}: ${points(row.own_minus_best)} points [${points(row.best_low)}, ${points(row.best_high)}] against ${plain(trainName(String(row.best_other)))}<br>${plain(row.answer)}, n=${row.n_questions}`),
+      };
+      return { traces: [trace], layout: { height: 130 + 34 * here.length, margin: { l: 190, r: 20, t: 20, b: 60 }, yaxis: { autorange: "reversed" }, xaxis: { title: { text: innerWidth < 700 ? "own minus best other, points" : "own adapter minus the best of the others, points of accuracy" } } },
+        columns: ["test_specialty", "best_other", "own_minus_best", "low", "high", "answer"], cells: here.map((row) => [row.test_specialty, row.best_other, row.own_minus_best, row.best_low, row.best_high, row.answer]) };
+    };
+    const [shown, redraw] = figure("own", "Own adapter minus the best of the other adapters, by specialty, with simultaneous intervals", "diagonal", draw);
+    section("claim-1", "Is the own adapter the best?", make("p", { class: "soft" }, "Right of zero, with its whole interval: the specialty's own adapter is better than every other one. The intervals allow for the best being picked among all."), shown, tableOf("diagonal"));
+    redraw();
+  })();
 
   // ---------------------------------------------------------------- questions
   let openQuestions = () => {};
@@ -262,17 +339,33 @@
     if (!nOf) return void section("questions", "Questions", make("p", { class: "soft" }, "The test questions are not made yet."));
     const filter = { text: "", specialty: "all", train: D.axes.train_set[0] || "base", kind: "every", page: 0, words: "terms" };
     const list = make("div", { "aria-live": "polite" });
+    const KINDS = { every: "every question", gained: "gained against base", lost: "lost against base", differ: "seeds disagree", wrong: "answered wrongly" };
     const trainsThere = () => D.axes.train_set.filter((train) => D.axes.seed.some((seed) => entryOf(train, seed)));
     const search = make("input", { type: "search", "aria-label": "Search the questions", oninput: (event) => { filter.text = event.target.value.toLowerCase(); filter.page = 0; show(); } });
     const [specialtyLabel, specialtyInput] = select("Specialty", [["all", "all"], ...D.specialties.map((n) => [n, n])], (v) => { filter.specialty = v; filter.page = 0; show(); });
     const [trainLabel, trainInput] = select("Fine-tuned on", D.axes.train_set.map((n) => [n, trainName(n)]), (v) => { filter.train = v; filter.page = 0; show(); });
-    const [kindLabel, kindInput] = select("Show", [["every", "every question"], ["gained", "gained against base"], ["lost", "lost against base"], ["differ", "seeds disagree"], ["wrong", "answered wrongly"]], (v) => { filter.kind = v; filter.page = 0; show(); });
+    const [kindLabel, kindInput] = select("Show", Object.entries(KINDS), (v) => { filter.kind = v; filter.page = 0; show(); });
     const [wordsLabel] = select("Words", [["terms", "terms and placebos marked"], ["shift", "coloured by log-probability shift"], ["plain", "as they are"]], (v) => { filter.words = v; show(); });
     const shiftAt = new Map(D.shifts.map((s) => [[s.model, s.recipe, s.train_set].join("\t"), s.offset]));
     const firstMention = [];
     let mentions = 0;
     for (const q of D.questions) { firstMention.push(mentions); mentions += q.mentions.length; }
 
+    // Gained, lost and so on of every question under the chosen train set, until the choice changes.
+    let kinds = { key: "" };
+    function kindsHere() {
+      const key = [state.model, state.recipe, state.method, state.seed, filter.train].join("\t");
+      if (kinds.key !== key) kinds = { key, of: D.questions.map((_, i) => verdictOf(i)) };
+      return kinds.of;
+    }
+    const has = (found, kind) => (kind === "differ" ? found.differ : kind === "wrong" ? found.own === 0 : found.kind === kind);
+    function count() {
+      const all = kindsHere(), here = membersOf(filter.specialty);
+      for (const option of kindInput.options) {
+        const n = option.value === "every" ? here.length : here.filter((i) => has(all[i], option.value)).length;
+        option.textContent = `${KINDS[option.value]} (${n})`;
+      }
+    }
     function verdictOf(question) {
       const base = share("base", question), own = share(filter.train, question);
       if (!known(base) || !known(own)) return { base, own, kind: "unknown" };
@@ -283,8 +376,7 @@
       if (filter.specialty !== "all" && !q.specialties.includes(filter.specialty)) return false;
       if (filter.text && !(q.stem + "\n" + q.options.join("\n") + "\n" + q.id).toLowerCase().includes(filter.text)) return false;
       if (filter.kind === "every") return true;
-      const found = verdictOf(question);
-      return filter.kind === "differ" ? found.differ : filter.kind === "wrong" ? found.own === 0 : found.kind === filter.kind;
+      return has(kindsHere()[question], filter.kind);
     }
     function stem(question) {
       const q = D.questions[question], made = make("p", { class: "stem" });
@@ -325,13 +417,14 @@
     }
     const PAGE = 10;
     function show() {
+      count();
       const found = D.questions.map((_, i) => i).filter(matches);
       const pages = Math.max(1, Math.ceil(found.length / PAGE));
       filter.page = Math.min(filter.page, pages - 1);
       const items = found.slice(filter.page * PAGE, (filter.page + 1) * PAGE).map((i) => {
-        const q = D.questions[i], v = verdictOf(i);
+        const q = D.questions[i], v = kindsHere()[i];
         const word = { gained: "gained", lost: "lost", same: v.own === 1 ? "right, as before" : v.own === 0 ? "wrong, as before" : "as before", unknown: "" }[v.kind];
-        return make("article", { class: "question", id: "q-" + i }, make("h3", {}, q.specialties.join(", ") + " ", make("span", { class: v.kind }, word), make("span", { class: "soft" }, " " + q.id)), stem(i), optionRows(i));
+        return make("article", { class: "question", id: "q-" + i }, make("h3", {}, q.specialties.join(", "), word ? [" ", make("span", { class: "badge " + v.kind }, word)] : null, make("span", { class: "soft" }, " " + q.id)), stem(i), optionRows(i));
       });
       const move = (by, text) => make("button", { type: "button", disabled: filter.page + by < 0 || filter.page + by >= pages ? "" : null, onclick: () => { filter.page += by; show(); } }, text);
       list.replaceChildren(make("p", {}, `${found.length} of ${nOf} questions; page ${filter.page + 1} of ${pages}`), ...items, make("div", { class: "tools" }, move(-1, "Previous"), move(1, "Next")));
@@ -355,22 +448,24 @@
   (function terms() {
     const all = rows("term_shift").filter((row) => row.seed === "all" || row.seed === null || row.seed === undefined);
     if (!all.length) return;
-    const groups = { own: ["own specialty's terms", "#D55E00"], other: ["other specialties' terms", "#0072B2"], placebo: ["placebo words", "#777777"] };
+    const groups = { own: ["own specialty's terms", "#D55E00"], other: ["other specialties' terms", "#0072B2"], terms: ["all terms (controls)", "#009E73"], placebo: ["placebo words", "#777777"] };
     const draw = () => {
       const here = all.filter((row) => row.model === state.model && row.recipe === state.recipe && row.measure === "mean" && row.scope === all[0].scope && row.context === all[0].context && groups[row.group]);
       const trains = [...new Set(here.map((row) => row.train_set))];
       if (!trains.length) return null;
+      // A control has no own specialty: all terms stand for both.
+      const withOwn = new Set(here.filter((row) => row.group === "own" && known(row.shift)).map((row) => row.train_set));
       const traces = Object.entries(groups).map(([group, [name, fill]]) => {
-        const own = here.filter((row) => row.group === group);
-        return { type: "scatter", mode: "markers", name, y: own.map((r) => plain(trainName(r.train_set))), x: own.map((r) => r.shift), marker: { color: fill, size: 9, symbol: own.map((r) => ({ own: "circle", other: "square", placebo: "diamond" })[group] + (known(r.low) ? "" : "-open")) },
+        const own = here.filter((row) => row.group === group && known(row.shift) && (group !== "terms" || !withOwn.has(row.train_set)));
+        return { type: "scatter", mode: "markers", orientation: "h", name, y: own.map((r) => plain(trainName(r.train_set))), x: own.map((r) => r.shift), marker: { color: fill, size: 9, symbol: own.map((r) => ({ own: "circle", other: "square", terms: "cross", placebo: "diamond" })[group] + (known(r.low) ? "" : "-open")) },
           error_x: { type: "data", symmetric: false, array: own.map((r) => (known(r.low) ? r.high - r.shift : 0)), arrayminus: own.map((r) => (known(r.low) ? r.shift - r.low : 0)), color: fill, thickness: 1.5 },
           hovertext: own.map((r) => `${plain(trainName(r.train_set))}, ${name}<br>${signed(r.shift, 3)} nats per token ${known(r.low) ? `[${signed(r.low, 3)}, ${signed(r.high, 3)}]` : `(${plain(r.note || "no interval")})`}<br>p ${pvalue(r.p)}, ${r.n_mentions} mentions in ${r.n_questions} questions`), hoverinfo: "text" };
       });
-      return { traces, layout: { height: 150 + 34 * trains.length, margin: { l: 190, r: 20, t: 50, b: 50 }, legend: { orientation: "h", y: 1.02, yanchor: "bottom" }, scattermode: "group", xaxis: { title: { text: "shift of log-probability against base, nats per token" } }, yaxis: { autorange: "reversed" } },
+      return { traces, layout: { height: 190 + 44 * trains.length, margin: { l: 190, r: 20, t: 60, b: 50 }, legend: { orientation: "h", y: 1.02, yanchor: "bottom" }, scattermode: "group", xaxis: { title: { text: "shift of log-probability against base, nats per token" } }, yaxis: { autorange: "reversed" } },
         columns: ["train_set", "group", "shift", "low", "high", "p", "n_mentions", "n_questions"], cells: here.map((r) => [r.train_set, r.group, r.shift, r.low, r.high, r.p, r.n_mentions, r.n_questions]) };
     };
     const [shown, redraw] = figure("terms", "Shift of the log-probability of own terms, other terms and placebo words, by train set", "term_shift", draw);
-    section("terms", "Term shifts", make("p", { class: "soft" }, "Open symbols have no interval: too few questions or words, or all shifts are equal."), shown, D.tables.placebo_balance ? tableOf("placebo_balance", "How alike terms and placebos are") : null);
+    section("terms", "Term shifts", make("p", { class: "soft" }, "Open symbols have no interval: too few questions or words, or all shifts are equal."), shown, D.tables.placebo_balance ? tableOf("placebo_balance") : null);
     redraw();
   })();
 
@@ -431,11 +526,12 @@
     const draw = () => {
       const own = D.curves.filter((c) => c.model === state.model && c.recipe === state.recipe && (state.seed === "all" || c.seed === Number(state.seed)));
       if (!own.length) return null;
-      return { traces: own.map((c) => ({ type: "scatter", mode: "lines", name: plain(clip(trainName(c.train_set), 24)) + ", seed " + c.seed, x: c.step, y: c.loss })), layout: { height: 420, showlegend: own.length <= 20, xaxis: { title: { text: "optimiser step" } }, yaxis: { title: { text: "training loss, nats per token" } } },
+      return { traces: own.map((c) => ({ type: "scatter", mode: "lines", name: plain(clip(trainName(c.train_set), 24)) + ", seed " + c.seed, x: c.step, y: c.loss,
+        line: { width: 1.5, color: COLOURS[D.axes.train_set.indexOf(c.train_set) % COLOURS.length], dash: ["solid", "dot", "dash", "longdash"][D.axes.seed.indexOf(c.seed) % 4] } })), layout: { height: 420, showlegend: own.length <= 20, xaxis: { title: { text: "optimiser step" } }, yaxis: { title: { text: "training loss, nats per token" } } },
         columns: ["train_set", "seed", "step", "loss"], cells: own.flatMap((c) => c.step.map((s, i) => [c.train_set, c.seed, s, c.loss[i]])) };
     };
     const [shown, redraw] = figure("training", "Training loss of each adapter", "training_checks", draw);
-    section("training", "Training", shown, D.tables.training_checks && D.tables.training_checks.rows.length ? tableOf("training_checks", "Checks of training") : null);
+    section("training", "Training", shown, D.tables.training_checks && D.tables.training_checks.rows.length ? tableOf("training_checks") : null);
     redraw();
   })();
 

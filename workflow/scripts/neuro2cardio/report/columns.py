@@ -1,0 +1,208 @@
+"""What each column of the page's tables is: a name for people, how its numbers are written, and its definition.
+
+docs/methods.md defines the numbers at length; this is what a reader is told beside a table.
+"""
+
+from collections.abc import Iterable
+from typing import Literal, NamedTuple
+
+Kind = Literal["text", "train", "count", "percent", "points", "size", "nats", "p", "number"]
+"""How a cell is written. `percent`, `points` and `size` are shares in the table, and are shown times 100; `points` have
+a sign; `train` is the name of a train set."""
+
+
+class Column(NamedTuple):
+    """One column: its heading, how it is written, and what it is."""
+
+    label: str
+    kind: Kind
+    says: str
+
+
+_EVERYWHERE = {
+    "model": Column("model", "text", "The base model."),
+    "recipe": Column("recipe", "text", "How adapters were trained; base: no adapter."),
+    "method": Column("method", "text", "How answers were read: by option text, by letter, or from generated text."),
+    "train_set": Column("fine-tuned on", "train", "The train set: a specialty or a control."),
+    "test_specialty": Column("tested on", "text", "The specialty of the test questions; all: every test question."),
+    "seed": Column("seed", "text", "Of the adapter's training; all: seeds averaged."),
+    "n_seeds": Column("seeds", "count", "Adapters that were trained with different seeds and are averaged."),
+    "n_questions": Column("questions", "count", "Test questions."),
+    "n_adapters": Column("adapters", "count", "Adapters that the number rests on."),
+    "low": Column("from", "points", "Lower bound of the interval."),
+    "high": Column("to", "points", "Upper bound of the interval."),
+    "p": Column("p", "p", "Two-sided, before correction."),
+    "p_holm": Column("p, Holm", "p", "Corrected by Holm's method over the models, recipes and methods of one effect."),
+    "q": Column("q", "p", "Benjamini-Hochberg over the cells of one heatmap."),
+    "estimate": Column("estimate", "points", "In points of accuracy."),
+    "smallest_detectable": Column(
+        "would have been found", "size", "The effect that such a test finds with a chance of 80%, in points."
+    ),
+    "specialty": Column("specialty", "text", "The specialty of the questions."),
+    "context": Column("context", "text", "Whether the stem is read inside the prompt or bare."),
+    "scope": Column("lexicon", "text", "strict: terms that are surely clinical; broad: more of them."),
+    "n_mentions": Column("mentions", "count", "Different terms in the test questions, each with its own placebo."),
+    "n_words": Column("words", "count", "Different texts among them."),
+    "note": Column("note", "text", "Why there is no interval."),
+}
+_SHIFT = {
+    "shift": Column("shift", "nats", "Change of the log-probability per token against the base model, in nats."),
+    "low": Column("from", "nats", "Lower bound; errors are clustered by question and by word."),
+    "high": Column("to", "nats", "Upper bound; errors are clustered by question and by word."),
+    "term_specialty": Column("terms of", "text", "The specialty of the terms."),
+    "group": Column("words", "text", "Which words, or which contrast of them."),
+    "measure": Column("measure", "text", "mean: per token; sum: per mention; first: of the first token."),
+    "kind": Column("kind", "text", "Group, contrast or sensitivity analysis."),
+    "seed_sd": Column("sd over seeds", "nats", "Standard deviation over seeds."),
+}
+_OF_TABLE = {
+    "effects": {
+        "effect": Column(
+            "effect",
+            "text",
+            "common_gain: mean change of the specialties' adapters. gain_of: a control's own change. gain_beyond: what "
+            "the specialties' adapters gain beyond it. specialty_knowledge: what the own adapter adds beyond train set "
+            "and test specialty.",
+        ),
+        "of": Column("control", "train", "The control that the effect is about."),
+        "df": Column("df", "number", "Degrees of freedom of the t distribution."),
+        "n_train_sets": Column("train sets", "count", "Train sets that the number rests on."),
+        "given": Column("given", "text", "What was assumed where it could not be estimated."),
+    },
+    "diagonal": {
+        "own_accuracy": Column("own adapter", "percent", "Accuracy of the specialty's own adapter."),
+        "others_accuracy": Column("others", "percent", "Mean accuracy of the other specialties' adapters."),
+        "advantage": Column(
+            "own stands out by", "points", "What the own adapter adds beyond its change elsewhere and the others' here."
+        ),
+        "best_other": Column("best of the others", "train", "The other train set with the highest accuracy."),
+        "own_minus_best": Column("own minus best", "points", "Own accuracy minus that of the best of the others."),
+        "best_low": Column("from (best)", "points", "Simultaneous lower bound (comparisons with the best, Hsu 1984)."),
+        "best_high": Column("to (best)", "points", "Simultaneous upper bound (comparisons with the best, Hsu 1984)."),
+        "best_p": Column("p (best)", "p", "One-sided, of the own adapter being no better than the best of the others."),
+        "best_p_holm": Column("p (best), Holm", "p", "The same, corrected for asking of several specialties."),
+        "answer": Column("best?", "text", "Whether the own adapter is better than every other one."),
+    },
+    "power": {
+        "statement": Column("statement of the verdict", "text", "What the grid is to decide."),
+        "found": Column("found with 80%", "number", "The smallest effect that is found with a chance of 80%."),
+        "unit": Column("unit", "text", "Of the effects: points of accuracy, or nats per token."),
+        "found_corrected": Column("after correction", "number", "The same after Holm's correction at its worst."),
+        "matters": Column("matters", "number", "The smallest effect that matters (statistics.smallest_effect)."),
+        "questions_needed": Column(
+            "questions needed", "count", "Test questions a specialty with which an effect that matters would be found."
+        ),
+    },
+    "position_bias": {
+        "letter": Column("letter", "text", "The letter at which the right option stands."),
+        "permutations": Column("orders", "count", "Orders of the options in which each question was asked."),
+        "recall": Column("recall", "percent", "Of prompts with the right option at this letter: answered rightly."),
+        "recall_low": Column("from", "percent", "Lower bound of recall (Wilson)."),
+        "recall_high": Column("to", "percent", "Upper bound of recall (Wilson)."),
+        "chosen_share": Column("chosen", "percent", "Of all prompts: answered with this letter."),
+        "recall_sd": Column("sd of recall", "percent", "Over letters; 0 without position bias."),
+        "flip_rate": Column("flips", "percent", "Questions whose answer depends on the order of the options."),
+    },
+    "answer_mass": {
+        "n_prompts": Column("prompts", "count", "Questions in all their orders, over all seeds."),
+        "answer_mass": Column("on the letters", "percent", "Mean probability of all offered letters together."),
+        "unparsed_share": Column("unparsed", "percent", "Generated texts that name no option."),
+    },
+    "training_checks": {
+        "steps": Column("steps", "count", "Optimiser steps."),
+        "first_loss": Column("first loss", "nats", "Mean loss of the first tenth of the steps."),
+        "last_loss": Column("last loss", "nats", "Mean loss of the last tenth of the steps."),
+        "uniform_loss": Column("uniform loss", "nats", "ln(vocabulary): the loss of a model that knows nothing."),
+        "steps_without_gradient": Column("without gradient", "count", "Last steps whose gradient is exactly zero."),
+        "tied_share": Column("ties", "percent", "Answers that share the first place with another option."),
+        "chosen_share": Column("one option", "percent", "The largest share of answers on one letter or place."),
+        "right_there_share": Column("right there", "percent", "How often the right option stood there."),
+        "flags": Column("what is wrong", "text", "Each flag makes the adapter broken: what it answers is no result."),
+        "broken": Column("broken", "text", "Whether the adapter has any flag."),
+    },
+    "term_shift": _SHIFT,
+    "term_shift_grid": _SHIFT,
+    "placebo_balance": {
+        "n_terms": Column("terms", "count", "Clinical terms of the test questions."),
+        "n_terms_cut_off": Column("cut off", "count", "Terms cut off with the start of a stem; they are left out."),
+        "n_pairs": Column("pairs", "count", "Terms with a placebo."),
+        "tokens_term": Column("tokens, terms", "number", "Mean number of tokens."),
+        "tokens_placebo": Column("tokens, placebos", "number", "Mean number of tokens."),
+        "same_tokens_share": Column("equal tokens", "percent", "Pairs of exactly as many tokens."),
+        "base_logprob_term": Column("base, terms", "nats", "Log-probability per token under the base model."),
+        "base_logprob_placebo": Column("base, placebos", "nats", "Log-probability per token under the base model."),
+        "start_term": Column("place, terms", "number", "Mean place in the stem, in characters."),
+        "start_placebo": Column("place, placebos", "number", "Mean place in the stem, in characters."),
+    },
+    "probes": {
+        "form": Column("asked", "text", "How the fact is asked; all: every form."),
+        "facts": Column("facts", "text", "Trained on, never trained on, or the difference (knowledge injection)."),
+        "adapter": Column("adapter", "text", "Own specialty's, the others', or the difference."),
+        "accuracy": Column("accuracy", "percent", "Share of right answers."),
+        "base_accuracy": Column("base model", "percent", "The base model's share of right answers."),
+        "n_facts": Column("facts (n)", "count", "Facts; of a difference, those trained on."),
+        "n_questions": Column("probes", "count", "Probes: facts in all their forms."),
+    },
+    "probe_facts": {
+        "fact": Column("fact", "text", "The id of the fact's term."),
+        "form": Column("asked", "text", "How the fact is asked."),
+        "trained": Column("trained on", "text", "Whether the own specialty's train set asks for it."),
+        "stem": Column("probe", "text", "The question."),
+        "answer": Column("answer", "text", "The right option."),
+        "base": Column("base model", "percent", "Share of right answers of the base model."),
+        "own": Column("own adapter", "percent", "Share of the own adapters that answer rightly, seeds pooled."),
+        "others": Column("others", "percent", "Share of the others' adapters that answer rightly."),
+    },
+    "flow": {
+        "step": Column("step", "text", "What was done to the rows."),
+        "n": Column("rows", "count", "Rows after it, or that it concerned."),
+    },
+    "summary": {
+        "train": Column("train", "count", "Questions of the split."),
+        "validation": Column("validation", "count", "Questions of the split."),
+        "test": Column("test", "count", "Questions of the split; those of several specialties count in each."),
+    },
+    "rejected": {
+        "source": Column("source", "text", "The data source."),
+        "source_row": Column("row", "text", "The row of the source."),
+        "reason": Column("reason", "text", "Why the row was rejected."),
+        "excerpt": Column("excerpt", "text", "How the row starts."),
+    },
+    "leakage": {
+        "split": Column("split", "text", "The split that the row was left out of."),
+        "source_row": Column("row", "text", "The row that was left out."),
+        "question_id": Column("question", "text", "Its id."),
+        "stands_in": Column("stands in", "text", "The split that holds the question which it resembles."),
+        "as_source_row": Column("as row", "text", "The row which it resembles."),
+        "as_question_id": Column("as question", "text", "The question which it resembles."),
+        "jaccard": Column("alike", "percent", "Share of word sequences that the two have in common (Jaccard)."),
+    },
+    "overlap": {
+        "other": Column("also in", "train", "Another train set."),
+        "n": Column("questions", "count", "Questions that are in both."),
+        "share": Column("share", "percent", "Of the first train set."),
+    },
+}
+CAPTIONS = {
+    "effects": "Common gain, controls and specialty knowledge",
+    "diagonal": "Each specialty's own adapter against the others",
+    "power": "What a grid of this size can find",
+    "position_bias": "Recall by the letter at which the right option stands",
+    "answer_mass": "Probability on the offered letters",
+    "training_checks": "Checks of training and answers, adapter by adapter",
+    "placebo_balance": "How alike terms and placebos are before any fine-tuning",
+    "probes": "Facts asked another way than in training",
+    "probe_facts": "Every probe",
+    "flow": "From rows read to questions",
+    "summary": "Questions of each specialty and split",
+    "rejected": "Rows that were rejected",
+    "leakage": "Rows left out because they resemble a question of another split",
+    "overlap": "Questions that train sets share",
+}
+"""What each table is called on the page."""
+
+
+def described(table: str, columns: Iterable[str]) -> dict[str, Column]:
+    """The columns of a table that have a definition here, by name."""
+    known = _EVERYWHERE | _OF_TABLE.get(table, {})
+    return {name: known[name] for name in columns if name in known}
