@@ -60,7 +60,9 @@ def test_a_base_row_explains_a_gain_without_the_luck_of_a_train_set(row):
     marks |= {Adapter.base_row(model, row): right[None] for model in axes.model}
     found = effect_tables.effects_table(transfer.scores(marks, axes, ["cloze"]), axes, test_set, Statistics())
     beyond = found[(found["effect"] == "gain_beyond") & (found["of"] == row)].iloc[0]
-    assert (beyond["estimate"], beyond["low"], beyond["high"]) == (0, 0, 0)
+    # Equal answers to 180 questions: only the least error of questions is left.
+    assert beyond["estimate"] == 0
+    assert -0.02 < beyond["low"] < 0 < beyond["high"] < 0.02
     assert found.loc[(found["effect"] == "gain_of") & (found["of"] == row), "estimate"].iloc[0] > 0.05
 
 
