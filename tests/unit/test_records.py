@@ -172,10 +172,18 @@ def test_labels_that_a_source_gives_are_used(tmp_path, options, answer, chosen):
         "array(['x', \"it's\"], dtype=object)",
         '["x", "it\'s"]',
         "{'A': 'x', 'B': \"it's\"}",
+        "[np.str_('x'), np.str_(\"it's\")]",
+        "('x', \"it's\")",
+        "('x', \"it's\",)",
     ],
 )
 def test_lists_are_read_as_pandas_and_numpy_write_them(tmp_path, cell):
     assert json_row(tmp_path, {"options": cell}).options == ("x", "it's")
+
+
+@pytest.mark.parametrize("cell", ["('x')", "(see above)", "['a', None]", "('x' 'y')", "np.str_('x')"])
+def test_text_that_only_looks_like_a_list_stays_text(cell):
+    assert records.parsed(cell) == cell
 
 
 @pytest.mark.parametrize(("value", "text"), [(10.0, "10"), (0.5, "0.5"), (3, "3"), (None, ""), (float("nan"), "")])

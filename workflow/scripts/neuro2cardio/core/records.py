@@ -26,9 +26,11 @@ _MARKS = (((b"\xff\xfe\0\0", b"\0\0\xfe\xff"), "utf-32"), ((b"\xff\xfe", b"\xfe\
 """What files in other encodings than UTF-8 begin with."""
 _MAX_CELL = 2**31 - 1
 _QUOTED = r"""(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
+_ITEM = rf"(?:(?:np|numpy)\.str_\({_QUOTED}\)|{_QUOTED})"
 _PRINTED_LIST = re.compile(
-    rf"(?:array\()?\[\s*(?P<items>{_QUOTED}(?:[\s,]+{_QUOTED})*)?,?\s*\](?:,\s*dtype=[^)]*)?\)?", re.DOTALL
+    rf"(?:array\()?\[\s*(?P<items>{_ITEM}(?:[\s,]+{_ITEM})*)?,?\s*\](?:,\s*dtype=[^)]*)?\)?", re.DOTALL
 )
+_PRINTED_TUPLE = re.compile(rf"\(\s*(?P<items>{_ITEM}\s*,(?:\s*{_ITEM}\s*,?)*)\s*\)", re.DOTALL)
 
 
 class NotText(ValueError):
@@ -111,9 +113,10 @@ def text(value: Any) -> str:
 def parsed(value: Any) -> Any:
     """A list or object that a cell holds as text, as JSON or as Python or numpy print it; any other cell as it is.
 
-    ``['x', 'y']`` is what pandas writes into a CSV for a list, ``['x' 'y']`` what it writes for a numpy array.
+    ``['x', 'y']`` is what pandas writes into a CSV for a list, ``('x', 'y')`` for a tuple, ``['x' 'y']`` for a numpy
+    array, and ``[np.str_('x'), np.str_('y')]`` for a list of an array's items.
     """
-    if isinstance(value, str) and (stripped := value.strip())[:1] in ("[", "{", "a"):
+    if isinstance(value, str) and (stripped := value.strip())[:1] in ("[", "(", "{", "a"):
         try:
             return json.loads(stripped)
         except (ValueError, RecursionError):
@@ -125,7 +128,7 @@ def parsed(value: Any) -> Any:
 
 
 def _printed(stripped: str, value: str) -> Any:
-    if found := _PRINTED_LIST.fullmatch(stripped):
+    if found := _PRINTED_LIST.fullmatch(stripped) or _PRINTED_TUPLE.fullmatch(stripped):
         return [ast.literal_eval(item) for item in re.findall(_QUOTED, found["items"] or "", re.DOTALL)]
     if stripped.startswith("{"):
         try:
