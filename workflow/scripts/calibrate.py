@@ -42,8 +42,6 @@ def main() -> None:
     sets, evidence = conformal.label_sets(counted, truth, settings.conformal, names)
     tables.write(sets, args.out / "sets.parquet", conformal.SETS)
     tables.write_csv(evidence, args.out / "conformal.csv")
-    if said := conformal.warning(settings.conformal):
-        print(said)
     if not truth:
         print(
             "no specialties in the source and no expert's sheet: nothing was measured, and sets hold the winner alone"

@@ -116,8 +116,10 @@ def calibrate(
 ) -> Thresholds:
     """Thresholds from calibration questions: label probabilities and the labels wanted in sets (n x specialties each).
 
-    By specialty (class-conditional), each label is calibrated on the questions that have it, so the level
-    holds within each specialty, for labels one by one. Raises `InputError` where all questions are too few.
+    By specialty (class-conditional), each label is calibrated on the questions that have it, so that the level holds
+    within each specialty. A question of several labels wants all of them, and misses any as often as the expected
+    number of missed labels at most; so labels leave ``(1 - level) / (mean labels of a question)`` out each, and whole
+    sets keep the level. Raises `InputError` where all questions are too few.
     """
     scores = 1 - probabilities
     overall = np.where(wanted, scores, -np.inf).max(axis=1)
@@ -127,21 +129,11 @@ def calibrate(
         return Thresholds(level, target, np.full(n_labels, value), np.full(n_labels, len(scores)))
     quantile(overall, level)
     counts = wanted.sum(axis=0)
+    each = 1 - (1 - level) / max(1.0, counts.sum() / len(wanted))
     values = [
-        quantile(scores[wanted[:, i], i], level) if _rank(int(n), level) <= n else np.inf for i, n in enumerate(counts)
+        quantile(scores[wanted[:, i], i], each) if _rank(int(n), each) <= n else np.inf for i, n in enumerate(counts)
     ]
     return Thresholds(level, target, np.array(values), counts, by_specialty=True)
-
-
-def warning(settings: Conformal) -> str:
-    """What a combination of settings does not guarantee, in a sentence; empty where the level holds as it is named."""
-    if settings.target != "all" or not settings.by_specialty:
-        return ""
-    return (
-        f"warning: dataset.annotation.conformal has target: all and by_specialty: true, whose level of "
-        f"{settings.level:g} holds for each specialty by itself; all specialties of a question are held together less "
-        "often (`coverage` in conformal.csv). by_specialty: false keeps the level for whole sets"
-    )
 
 
 def evaluate(

@@ -97,8 +97,7 @@ class Conformal(Section):
     target: Literal["primary", "all"] = "primary"
     """What a set must contain: the primary specialty, or all specialties of the question."""
     by_specialty: bool = False
-    """Keep the level within each specialty, not only over all questions. Needs a larger calibration set; with
-    `target: all` the level holds for labels one by one, not for whole sets."""
+    """Keep the level within each specialty, not only over all questions. Needs a larger calibration set."""
     calibration: Annotated[float, Field(gt=0, lt=1)] = 0.5
     """Share of the labelled questions to calibrate on; coverage is measured on the others."""
     max_specialties: Annotated[int, Field(ge=1)] = 4
