@@ -5,7 +5,8 @@
 
 Both sides run in turn, each in a process of its own, several rounds. What is compared is the CPU time (user and system)
 that a round took; wall clock stands beside it. Where the numbers of both sides differ by more than rounding explains,
-there is no ratio but an error. Writes docs/performance.md and docs/performance.svg.
+there is no ratio but an error. Writes docs/performance.md and docs/performance.svg after each work; of a run that was
+ended early, the page has what was measured, and names what is missing.
 """
 
 import argparse
@@ -61,20 +62,20 @@ def main() -> None:
     rounds, scored, trained = (5, 64, 64) if args.long else (2, 6, 8)
     folder = args.model if args.model.is_dir() else registry.location(args.model)
     prompter = prompting.for_model(folder, ModelUsage(), Prompt())
+    form = (
+        f"{'Long' if args.long else 'Short'} form: {scored} questions scored, {trained} trained on, "
+        f"{rounds} rounds, threads: {args.threads}."
+    )
+    works = {name: work for name, work in WORKS.items() if args.long or not work.get("long")}
     rows = []
-    for name, work in WORKS.items():
-        if work.get("long") and not args.long:
-            continue
+    for name, work in works.items():
         n = trained if work.get("work") else scored
         job = _job(work, prompter, folder, _questions(args.questions, n), args.threads)
         rows.append(compare(name, job, args.peers, rounds, n))
         print(_line(rows[-1]), flush=True)
-    _write(
-        rows,
-        args.docs,
-        f"{'Long' if args.long else 'Short'} form: {scored} questions scored, {trained} trained on, "
-        f"{rounds} rounds, threads: {args.threads}.",
-    )
+        # After each: a run that is ended early leaves what it measured.
+        missing = [other for other in works if other not in {row["name"] for row in rows}]
+        _write(rows, args.docs, f"{form} Ended before: {'; '.join(missing)}." if missing else form)
 
 
 def compare(name: str, job: dict[str, Any], peers: Path, rounds: int, n: int) -> dict[str, Any]:
