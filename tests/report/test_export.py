@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 import subprocess
 
+from huggingface_hub import ModelCard
 import numpy as np
 import pandas as pd
 import pytest
@@ -132,12 +133,21 @@ def _card(**changes) -> str:
 def test_a_model_card_says_what_it_was_trained_on_what_it_scores_and_what_it_is_not_for():
     text = _card()
     _, head, body = text.split("---\n", 2)
-    assert yaml.safe_load(head)["base_model"] == "some/model" and yaml.safe_load(head)["library_name"] == "peft"
+    assert yaml.safe_load(head)["license"] == "other"
     assert "fine-tuned on Cardiology (seed 1)" in body and "100 of the train set `cardiology`" in body
     row = "| cloze | Cardiology | 100 | 58.0% | 56.0% [46.2%, 65.3%] | −2.0 [−11.0, +7.0] |"
     assert row in body
     assert "Not for clinical use" in body
     assert "<b>" not in body and "\\| all" in body
+
+
+def test_the_hub_reads_a_cards_base_model_data_set_and_scores():
+    read = ModelCard(_card(source={"dataset": "huggingface", "id": "some/exam"})).data
+    assert (read.base_model, read.library_name, read.datasets) == ("some/model", "peft", ["some/exam"])
+    (score,) = read.eval_results
+    assert (score.metric_type, score.metric_value, score.dataset_split) == ("accuracy", 0.56, "test")
+    assert score.dataset_name == "some/exam: test questions of Cardiology"
+    assert ModelCard(_card(scores=pd.DataFrame())).data.datasets is None
 
 
 def test_a_model_card_warns_of_an_adapter_that_failed_a_check_and_of_missing_scores():

@@ -62,7 +62,7 @@ def card(adapter: Adapter, specialties: list[str], facts: CardFacts) -> str:
     base = facts.record["model"].get("id") or facts.record["model"].get("file") or adapter.model
     licence = _base(facts.model)
     quantized = base.endswith(".gguf")
-    head = yaml.safe_dump({**licence, "library_name": "peft", "tags": ["lora", "medical", "neuro2cardio"]})
+    head = yaml.safe_dump(_front_matter(adapter, licence, facts), sort_keys=False, allow_unicode=True)
     parts = [
         f"---\n{head}---\n",
         f"# {adapter.model}, fine-tuned on {_text(what)} (seed {adapter.seed})\n",
@@ -83,6 +83,34 @@ def card(adapter: Adapter, specialties: list[str], facts: CardFacts) -> str:
         _licence(licence, base, facts),
     ]
     return "\n".join(parts)
+
+
+def _front_matter(adapter: Adapter, licence: dict[str, str], facts: CardFacts) -> dict[str, Any]:
+    """What the hub reads, with the scores as its `model-index`."""
+    head: dict[str, Any] = {
+        **licence,
+        "library_name": "peft",
+        "pipeline_tag": "text-generation",
+        "tags": ["lora", "medical", "neuro2cardio"],
+    }
+    # Only data sets of the hub have a page there that the hub could link to.
+    if facts.source.get("dataset") == "huggingface":
+        head["datasets"] = [facts.source["id"]]
+    if results := [_result(row, facts) for row in facts.scores.to_dict("records")]:
+        head["model-index"] = [{"name": "-".join(map(str, adapter)), "results": results}]
+    return head
+
+
+def _result(row: dict[Any, Any], facts: CardFacts) -> dict[str, Any]:
+    """One accuracy in the form of the hub's `model-index`."""
+    test = "all test questions" if row["test_specialty"] == ALL else f"test questions of {row['test_specialty']}"
+    kind = facts.source.get("id") or facts.source.get("dataset", "questions")
+    metric = {"type": "accuracy", "name": f"Accuracy, mean of {row['n_seeds']} seed(s)", "value": row["accuracy"]}
+    return {
+        "task": {"type": "multiple-choice", "name": f"Multiple choice, {row['method']}"},
+        "dataset": {"type": str(kind), "name": f"{kind}: {test}", "split": "test"},
+        "metrics": [metric],
+    }
 
 
 def _base(model: dict[str, Any]) -> dict[str, str]:
