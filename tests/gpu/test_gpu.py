@@ -9,7 +9,7 @@ import torch
 from neuro2cardio.config.inference import Inference, Prompt
 from neuro2cardio.config.recipes import Recipe
 from neuro2cardio.config.terms import TermReading
-from neuro2cardio.models import fine_tuning, placement, registry, self_check
+from neuro2cardio.models import fine_tuning, packed, placement, registry, self_check
 from neuro2cardio.models.prompting import Prompter, Question
 from neuro2cardio.models.scoring import Scorer
 
@@ -55,6 +55,23 @@ def test_a_gpu_that_is_out_of_memory_halves_the_micro_batch(tiny_model, tmp_path
     monkeypatch.setattr(fine_tuning._Trainer, "compute_loss", too_large)
     _, halved = curve(tiny_model(), tmp_path / "b")
     np.testing.assert_allclose(halved["loss"], undisturbed["loss"], rtol=1e-3)
+
+
+def test_a_gpu_that_is_out_of_memory_scores_fewer_questions_at_once(tiny_model, monkeypatch, capsys):
+    model = registry.load(tiny_model(), "float32")
+    scorer = Scorer(model, Prompter(model.tokenizer, Prompt(), 400), Inference(permutations=1), TermReading())
+    whole, compute = scorer.score(QUESTIONS, {}).predictions, packed.compute
+
+    def too_large(loaded, runs, *rest, **named):
+        if sum(len(run.ids) for run in runs) > 120:
+            torch.empty(2**50, device="cuda")
+        return compute(loaded, runs, *rest, **named)
+
+    monkeypatch.setattr(packed, "compute", too_large)
+    less = scorer.score(QUESTIONS, {}).predictions
+    assert "out of memory" in capsys.readouterr().out
+    for a, b in zip(less["option_logprobs"], whole["option_logprobs"], strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-3)
 
 
 def test_a_job_that_was_stopped_goes_on_to_the_same_weights(tiny_model, tmp_path, monkeypatch):

@@ -1,15 +1,18 @@
 """The fast scorer equals the naive one, for every method, on several architectures and tokenizers."""
 
+from dataclasses import replace
+
 from hypothesis import Phase, given, settings as hypothesis_settings, strategies as st
 import numpy as np
 import pytest
 import tiny_models
+import torch
 
 from neuro2cardio.config.inference import Inference, Prompt
 from neuro2cardio.config.terms import TermReading
 from neuro2cardio.core import tables
 from neuro2cardio.core.errors import InputError
-from neuro2cardio.models import logprobs, registry, self_check
+from neuro2cardio.models import logprobs, packed, registry, self_check
 from neuro2cardio.models.prompting import Prompter, Question
 from neuro2cardio.models.scoring import Scorer, parse_letter
 from neuro2cardio.models.term_logprobs import MentionOffsets, MentionSpans
@@ -78,6 +81,38 @@ def test_fast_equals_naive_for_every_method_and_context(scorer, asked):
             got_terms = terms.get_group(question.question_id)
             assert list(got_terms["n_tokens"]) == [row["n_tokens"] for row in term_rows]
             np.testing.assert_allclose(got_terms["logprob_sum"], [row["logprob_sum"] for row in term_rows], atol=2e-4)
+
+
+@pytest.mark.parametrize("most", [400, 120])
+def test_a_gpu_that_is_out_of_memory_scores_fewer_questions_at_once(scorer, monkeypatch, capsys, most):
+    asked = [Question(f"q{i}", " ".join(WORDS[: 1 + 2 * i]), ("aspirin", "oxygen", "rest"), 0) for i in range(5)]
+    mentions = {q.question_id: mentions_of(q) for q in asked}
+    whole = scorer.score(asked, mentions)
+    compute = packed.compute
+
+    def too_large(model, runs, *rest, **named):
+        if sum(len(run.ids) for run in runs) > most:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return compute(model, runs, *rest, **named)
+
+    monkeypatch.setattr(packed, "compute", too_large)
+    roomy = replace(scorer, inference=ALL.model_copy(update={"batch_tokens": 2000}))
+    less = roomy.score(asked, mentions)
+    assert "out of memory: going on with half" in capsys.readouterr().out
+    for column in ("method", "question_id", "permutation", "chosen"):
+        assert list(less.predictions[column]) == list(whole.predictions[column])
+    for a, b in zip(less.predictions["option_logprobs"], whole.predictions["option_logprobs"], strict=True):
+        np.testing.assert_allclose(a, b, atol=2e-4)
+    np.testing.assert_allclose(less.term_logprobs["logprob_sum"], whole.term_logprobs["logprob_sum"], atol=2e-4)
+
+
+def test_a_query_that_no_gpu_holds_ends_the_job(scorer, monkeypatch):
+    def too_large(*_, **__):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(packed, "compute", too_large)
+    with pytest.raises(torch.OutOfMemoryError):
+        scorer.score([Question("q", "chest pain", ("aspirin", "oxygen"), 0)], {})
 
 
 def test_an_answer_does_not_depend_on_the_questions_it_is_scored_with(scorer):

@@ -7,6 +7,7 @@ after the other.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 import torch
@@ -87,7 +88,34 @@ def read_and_continue(
     continuation: Continuation,
     batch_tokens: int | None = None,
 ) -> tuple[list[list[Values]], list[list[Ids]]]:
-    """As `read`; also, by group, the greedy continuations of those of its queries that are ``continued``."""
+    """As `read`; also, by group, the greedy continuations of those of its queries that are ``continued``.
+
+    On a GPU that runs out of memory, halves of the groups are read one after the other, and at last halves of one
+    group's queries. Raises `torch.OutOfMemoryError` where a single query does not fit.
+    """
+    try:
+        return _read_and_continue(model, groups, continuation, batch_tokens)
+    except torch.OutOfMemoryError:
+        if sum(len(group) for group in groups) < 2:
+            raise
+    # Out of the handler: there, the failed pass still holds its memory.
+    torch.cuda.empty_cache()
+    budget = max(1, (batch_tokens or BATCH_TOKENS.get(model.device.type, 4096)) // 2)
+    print(f"out of memory: going on with half of it at once, at most {budget} tokens", flush=True)
+    half = len(groups) // 2
+    parts = [groups[:half], groups[half:]] if half else [[part] for part in _halves(groups[0])]
+    read = [read_and_continue(model, part, continuation, budget) for part in parts]
+    values, texts = (list(chain(*found)) for found in zip(*read, strict=True))
+    return (values, texts) if half else ([list(chain(*values))], [list(chain(*texts))])
+
+
+def _halves(queries: Sequence[Query]) -> list[Sequence[Query]]:
+    return [queries[: len(queries) // 2], queries[len(queries) // 2 :]]
+
+
+def _read_and_continue(
+    model: LoadedModel, groups: Sequence[Sequence[Query]], continuation: Continuation, batch_tokens: int | None
+) -> tuple[list[list[Values]], list[list[Ids]]]:
     with torch.inference_mode():
         longest = max((len(q.ids) for group in groups for q in group), default=0) + continuation.max_new_tokens
         if attention.path(model.network, longest) is attention.Path.ALONE or not packed.can_pack(model):
