@@ -176,9 +176,9 @@ def test_three_specialties_say_what_they_could_have_seen_and_two_say_that_they_c
 
 
 def test_over_models_their_differences_are_the_error():
-    one = effects.Estimate(0.1, 0.01, 100)
-    independent = effects.Estimate(0.1, 0.005, 100)
-    apart = [effects.Estimate(v, 0.01, 100) for v in (-0.1, 0.3, 0.1, 0.1)]
+    one = effects.Estimate.single(0.1, 0.01, 100)
+    independent = effects.Estimate.single(0.1, 0.005, 100)
+    apart = [effects.Estimate.single(v, 0.01, 100) for v in (-0.1, 0.3, 0.1, 0.1)]
     assert effects.over_models(apart, independent).interval(0.95)[0] < 0
     # Student's interval of the models' values, where questions and train sets have nothing in common.
     expected = stats.t.interval(0.95, 3, 0.1, np.std([e.value for e in apart], ddof=1) / 2)
@@ -186,6 +186,59 @@ def test_over_models_their_differences_are_the_error():
     # What all models share is no less for there being many of them.
     assert effects.over_models([one] * 4, one).se == pytest.approx(0.01)
     assert np.isnan(effects.over_models([one], one).se)
+
+
+@pytest.mark.parametrize(("few", "least"), [(1, 0.935), (2, 0.945), (14, 0.945)])
+def test_an_error_of_several_parts_covers_whatever_their_shares(few, least):
+    """The share of normal estimates within the interval, averaged over what the two variances may come out as."""
+    at = (np.arange(500) + 0.5) / 500
+    few_known, known = stats.chi2.ppf(at, few) / few, np.random.default_rng(0).chisquare(200, len(at)) / 200
+    covered, satterthwaite = [], []
+    for share in (0.02, 0.3, 0.9, 0.98):
+        parts = [
+            (effects.Part(share * a, few), effects.Part((1 - share) * b, 200))
+            for a, b in zip(few_known, known, strict=True)
+        ]
+        found = [effects.Estimate(0.0, both) for both in parts]
+        half = np.array([estimate.interval(0.95)[1] for estimate in found])
+        covered.append(np.mean(2 * stats.norm.cdf(half) - 1))
+        half = [stats.t.ppf(0.975, estimate.df) * estimate.se for estimate in found]
+        satterthwaite.append(np.mean(2 * stats.norm.cdf(half) - 1))
+    print(f"{few}: {min(covered):.3f} to {max(covered):.3f}; by Satterthwaite {min(satterthwaite):.3f}")
+    assert least < min(covered) and max(covered) < 0.982
+
+
+@pytest.mark.parametrize("value", [0.0, 0.003, 0.05, 0.3, 10.0, 1e9])
+def test_interval_and_p_of_an_error_of_several_parts_agree(value):
+    found = effects.Estimate(value, (effects.Part(0.02**2, 1), effects.Part(0.01**2, 2), effects.Part(0.03**2, 500)))
+    low = found.interval(1 - found.p)[0] if found.p < 1 else 0.0
+    assert low == pytest.approx(0, abs=1e-6 * max(value, 1)) or found.p < 1e-9
+    assert (found.p < 0.05) == (found.interval(0.95)[0] > 0)
+
+
+def test_what_a_seed_adds_to_all_train_sets_is_no_gain():
+    grid, world, held = worlds.axes(6, 3), World(seeds=0.05), []
+    asked = worlds.test_set(grid, np.full(6, 100))
+    for draw in range(150):
+        block = worlds.scores(world, grid, asked, np.random.default_rng(draw))
+        low, high = effects.common_gain(block, grid).interval(0.95)
+        held.append(low <= 0 <= high)
+    # 95%, give or take the Monte Carlo error; three in four without the seeds' part.
+    assert np.mean(held) >= 0.9
+
+
+def test_the_luck_of_few_train_sets_is_whole_in_the_error_over_many_models():
+    luck, questions = effects.Part(6e-4, 2), effects.Part(1e-4, 500)
+    averaged = effects.Estimate(0.1, (luck, questions))
+    each = [effects.Estimate(v, (effects.Part(10e-4, 2), questions)) for v in 0.1 + 0.02 * np.array([-1, 1] * 4)]
+    found = effects.over_models(each, averaged)
+    between = np.var([e.value for e in each], ddof=1) / 8
+    assert luck in found.parts
+    # A model's own luck is in the averaged luck and between models, and counts once.
+    assert found.se**2 == pytest.approx(6e-4 + 1e-4 + between - 4e-4 / 7)
+    # With fewer models than train sets, the luck that they share is what is added to the variance between them.
+    few = effects.over_models(each[:2], averaged)
+    assert few.se**2 == pytest.approx(2e-4 + 1e-4 + np.var([e.value for e in each[:2]], ddof=1) / 2)
 
 
 def test_the_luck_of_one_control_is_not_taken_for_what_format_leaves():

@@ -53,8 +53,13 @@ def effects_table(blocks: Sequence[Scores], axes: Axes, test_set: TestSet, stati
     return table
 
 
-def estimates(block: Scores, axes: Axes, test_set: TestSet) -> Iterator[tuple[str, str, Estimate, int, str]]:
-    """Effect, what of, estimate, number of train sets, and what it is conditional on."""
+def estimates(
+    block: Scores, axes: Axes, test_set: TestSet, models: int = 1
+) -> Iterator[tuple[str, str, Estimate, int, str]]:
+    """Effect, what of, estimate, number of train sets, and what it is conditional on.
+
+    Of one model, or of the mean over the answers of several.
+    """
     n = len(axes.specialties)
     yield COMMON_GAIN, "", effects.common_gain(block, axes), n, ""
     controls = [name for i, name in enumerate(axes.train_set) if i not in axes.specialty_rows]
@@ -67,13 +72,17 @@ def estimates(block: Scores, axes: Axes, test_set: TestSet) -> Iterator[tuple[st
         yield KNOWLEDGE, "", NONE, n, ""
         return
     cells = effects.cells(block, axes, test_set)
-    yield KNOWLEDGE, "", effects.specialty_knowledge(cells, noise, _least(axes, test_set)), n, ""
+    yield KNOWLEDGE, "", effects.specialty_knowledge(cells, noise, least_of_cells(axes, test_set, models)), n, ""
 
 
-def _least(axes: Axes, test_set: TestSet) -> float:
-    """`effects.least_variance` of a cell of the matrix, the mean over specialties, one seed's answer being changed."""
+def least_of_cells(axes: Axes, test_set: TestSet, models: int = 1) -> float:
+    """`effects.least_variance` of a cell of the matrix, the mean over specialties.
+
+    One seed's answer is changed, of one model where the answers are means over several.
+    """
     sizes = [int(test_set.members[name].sum()) for name in axes.specialties]
-    return float(np.mean([effects.least_variance(n, step=1 / len(axes.seed)) for n in sizes]))
+    step = 1 / len(axes.seed) / models
+    return float(np.mean([effects.least_variance(n, step=step) for n in sizes]))
 
 
 def _effects(block: Scores, axes: Axes, test_set: TestSet, statistics: Statistics) -> Iterator[dict[str, object]]:
@@ -97,7 +106,8 @@ def over_models(
     ordered = sorted(blocks, key=lambda b: (b.recipe, b.method))
     for (recipe, method), group in groupby(ordered, key=lambda b: (b.recipe, b.method)):
         models = list(group)
-        held = [list(estimates(block, axes, test_set)) for block in (*models, transfer.averaged(models))]
+        held = [list(estimates(block, axes, test_set)) for block in models]
+        held.append(list(estimates(transfer.averaged(models), axes, test_set, len(models))))
         for *parts, averaged in zip(*held, strict=True):
             effect, of, _, n, _ = averaged
             pooled = effects.over_models([part[2] for part in parts], averaged[2])
@@ -152,7 +162,7 @@ def _diagonal(
     adapters = block.adapters[axes.specialty_rows]
     slugs = [axes.train_set[i] for i in axes.specialty_rows]
     matrix, noise = effects.cells(block, axes, test_set), overlap.covariance(axes, test_set)
-    luck, least = effects.adapter_variance(adapters), _least(axes, test_set)
+    luck, least = effects.adapter_variance(adapters), least_of_cells(axes, test_set)
     own_all, others_all = [], []
     for i, name in enumerate(names):
         right = adapters[:, :, test_set.members[name]]

@@ -6,11 +6,13 @@ and adapters from seed to seed, and neither may pass for specialty knowledge.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import inf, nan, sqrt
+from math import inf, isfinite, nan, sqrt
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
+from scipy.optimize import brentq
 
 from ..core.adapters import Axes
 from ..core.base_rows import BASE_ROWS
@@ -24,48 +26,94 @@ POWER = 0.8
 """With which an effect is to be found, where the smallest detectable one is named."""
 
 
+LEAST_P = 1e-30
+"""A smaller one is not told apart."""
+
+
+class Part(NamedTuple):
+    """A variance, and the degrees of freedom that it is known by."""
+
+    variance: float
+    df: float
+
+
 @dataclass(frozen=True)
 class Estimate:
-    """An effect as a share of questions, with a standard error and the degrees of freedom of its t distribution.
+    """An effect as a share of questions, with a variance that is the sum of independently estimated parts.
 
-    Interval and p come from the same distribution: the interval excludes zero exactly where p is below 1 - confidence.
+    A quantile is the mean of the parts' t quantiles, weighted by their variances (Cochran & Cox 1950, Experimental
+    Designs): Student's where there is one part, and somewhat careful where there are several, also with one degree of
+    freedom, where Satterthwaite's is far too hopeful (docs/calibration.md). Interval and p come from the same
+    quantiles: the interval excludes zero exactly where p is below 1 - confidence.
     """
 
     value: float
-    se: float
-    df: float
+    parts: tuple[Part, ...]
+
+    @classmethod
+    def single(cls, value: float, se: float, df: float) -> "Estimate":
+        """With one variance."""
+        return cls(value, (Part(se**2, df),))
+
+    @property
+    def se(self) -> float:
+        """Standard error."""
+        return sqrt(sum(part.variance for part in self.parts))
+
+    @property
+    def df(self) -> float:
+        """Degrees of freedom by Satterthwaite, to describe how much the variance is known by."""
+        total = sum(part.variance for part in self.parts)
+        if total == 0:
+            return max(part.df for part in self.parts)
+        return 1 / sum((part.variance / total) ** 2 / part.df if part.df else nan for part in self.parts)
+
+    def _quantile(self, tail: float) -> float:
+        """Standard errors above which this share lies."""
+        variances, df = np.array(self.parts).T
+        total = variances.sum()
+        each = stats.t.isf(tail, df)
+        return float(each @ variances / total if total else each.min())
+
+    @property
+    def _known(self) -> bool:
+        return all(part.df > 0 and isfinite(part.variance) for part in self.parts)
 
     def interval(self, confidence: float) -> tuple[float, float]:
         """Bounds of the central interval; NaN without degrees of freedom."""
-        if not self.df > 0 or not np.isfinite(self.se):
+        if not self._known:
             return nan, nan
-        half = float(stats.t.ppf((1 + confidence) / 2, self.df)) * self.se
+        half = self._quantile((1 - confidence) / 2) * self.se
         return self.value - half, self.value + half
 
     @property
     def p(self) -> float:
         """Two-sided p of no effect."""
-        if not self.df > 0 or not np.isfinite(self.se):
+        if not self._known:
             return nan
         if self.se == 0:
             return 1.0 if self.value == 0 else 0.0
-        return float(2 * stats.t.sf(abs(self.value) / self.se, self.df))
+        at = abs(self.value) / self.se
+        if len(self.parts) == 1:
+            return float(2 * stats.t.sf(at, self.parts[0].df))
+        if self._quantile(LEAST_P) <= at:
+            return 2 * LEAST_P
+        return float(2 * np.exp(brentq(lambda log: self._quantile(np.exp(log)) - at, np.log(LEAST_P), np.log(0.5))))
 
     def detectable(self, confidence: float) -> float:
         """The smallest effect that such a test finds with 80%."""
-        if not self.df > 0 or not np.isfinite(self.se):
+        if not self._known:
             return nan
-        quantiles = stats.t.ppf([(1 + confidence) / 2, POWER], self.df)
-        return float(quantiles.sum()) * self.se
+        return (self._quantile((1 - confidence) / 2) + self._quantile(1 - POWER)) * self.se
 
 
-NONE = Estimate(nan, nan, nan)
+NONE = Estimate.single(nan, nan, nan)
 
 
 def common_gain(block: Scores, axes: Axes) -> Estimate:
     """Mean change against base over all test questions, of the specialties' adapters."""
-    right = block.adapters[axes.specialty_rows].mean(axis=1)
-    return with_luck(right, right.mean(axis=0) - block.base, 1 / len(right))
+    adapters = block.adapters[axes.specialty_rows]
+    return with_luck(adapters, adapters.mean(axis=(0, 1)) - block.base, 1 / len(adapters))
 
 
 def reference(block: Scores, axes: Axes, control: str) -> Floats:
@@ -79,50 +127,58 @@ def gain_beyond(block: Scores, axes: Axes, control: str) -> Estimate:
     """Mean accuracy of the specialties' adapters minus that of a control, on the same questions.
 
     A control has one train set, and its luck is in all of the difference: it is taken to be as large as that of the
-    specialties' train sets, by how much these differ. Base rows are not trained, and have none.
+    specialties' train sets, by how much these differ. Luck of a seed cancels. Base rows are not trained, and have none.
     """
-    right = block.adapters[axes.specialty_rows].mean(axis=1)
-    times = 1 / len(right) + (control not in BASE_ROWS)
-    return with_luck(right, right.mean(axis=0) - reference(block, axes, control), times)
+    adapters, trained = block.adapters[axes.specialty_rows], control not in BASE_ROWS
+    contrast = adapters.mean(axis=(0, 1)) - reference(block, axes, control)
+    return with_luck(adapters, contrast, 1 / len(adapters) + trained, seeds=not trained)
 
 
 def gain_of(block: Scores, axes: Axes, control: str) -> Estimate:
     """Mean change of one control against base, with the luck of one train set as above."""
-    right = block.adapters[axes.specialty_rows].mean(axis=1)
-    return with_luck(right, reference(block, axes, control) - block.base, float(control not in BASE_ROWS))
+    contrast = reference(block, axes, control) - block.base
+    return with_luck(block.adapters[axes.specialty_rows], contrast, float(control not in BASE_ROWS))
 
 
-LEAST_WIDTH = 0.75
-"""Of the interval that questions alone would give: no interval is narrower."""
-
-
-def with_luck(right: Floats, contrast: Floats, times: float) -> Estimate:
-    """Mean of a contrast over questions, its error made of questions and of the luck of train sets.
+def with_luck(adapters: Floats, contrast: Floats, times: float, seeds: bool = True) -> Estimate:
+    """Mean of a contrast over questions, its error made of questions and of the luck of train sets and of seeds.
 
     Two-way analysis of variance, train sets and questions both random: a train set's mean differs from another's by
     its luck and by noise of single answers, and the contrast's variance over questions holds ``times`` that noise
     already; the rest of it is shared by all train sets, and added. Nothing is cut off at zero luck, which with few
-    train sets would be wrong either way. Degrees of freedom are Satterthwaite's, but that the train sets' part counts
-    by its share, not by the square of it: with two or three train sets his rule is too hopeful (docs/calibration.md).
+    train sets would be wrong either way. What a seed adds to all train sets is known where there are several seeds.
 
     Args:
-        right: (train sets, questions) share of seeds that are right, of the specialties' adapters.
+        adapters: (train sets, seeds, questions) of right answers, of the specialties' adapters.
         contrast: (questions,) of which the mean is taken.
         times: How often the variance of one train set's mean is in that of the contrast. 0: it is not trained.
+        seeds: Whether luck that all train sets share under a seed is in it.
     """
-    rows, n = right.shape
+    rows, n = len(adapters), len(contrast)
     if n < 2:
         return NONE
     value, by_question = float(contrast.mean()), max(float(contrast.var(ddof=1)) / n, least_variance(n, contrast))
     if rows < 2 or times == 0:
-        return Estimate(value, sqrt(by_question), n - 1)
-    means = right.mean(axis=1)
+        return Estimate(value, (Part(by_question, n - 1),))
+    right = adapters.mean(axis=1)
     noise = float((centred(right) ** 2).sum()) / ((rows - 1) * (n - 1) * n)
-    of_luck = times * float(means.var(ddof=1))
-    shared = max(by_question - times * noise, 0.0)
-    found = Estimate(value, sqrt(of_luck + shared), _df(of_luck, rows - 1, shared, n - 1))
-    least = Estimate(value, LEAST_WIDTH * sqrt(by_question), n - 1)
-    return max(found, least, key=lambda e: e.se * float(stats.t.ppf(0.975, e.df)))
+    of_luck = times * float(right.mean(axis=1).var(ddof=1))
+    parts = [Part(of_luck, rows - 1), Part(max(by_question - times * noise, 0.0), n - 1)]
+    if seeds and adapters.shape[1] > 1:
+        parts.append(_of_seeds(adapters.mean(axis=2)))
+    return Estimate(value, tuple(parts))
+
+
+def _of_seeds(means: Floats) -> Part:
+    """What seeds add to all train sets: how much their means differ, beyond what single adapters do.
+
+    Args:
+        means: (train sets, seeds) accuracy.
+    """
+    rows, seeds = means.shape
+    single = float((centred(means) ** 2).sum()) / ((rows - 1) * (seeds - 1))
+    between = float(means.mean(axis=0).var(ddof=1))
+    return Part(max(between - single / rows, 0.0) / seeds, seeds - 1)
 
 
 def least_variance(n: int, differences: Floats | None = None, step: float = 1.0) -> float:
@@ -139,19 +195,6 @@ def least_variance(n: int, differences: Floats | None = None, step: float = 1.0)
     """
     size = float(np.abs(differences).max(initial=0.0)) if differences is not None else 0.0
     return float(2 * (size or step) ** 2 / (n + 2) ** 2)
-
-
-def _df(one: float, of_one: float, other: float, of_other: float) -> float:
-    """Degrees of freedom of the sum of two variances that are known by these.
-
-    Satterthwaite's, but that the part with fewer counts by more than the square of its share of the sum: by the share,
-    and with one degree of freedom by a root of it (docs/calibration.md).
-    """
-    if one + other == 0:
-        return max(of_one, of_other)
-    (few, of_few), (many, of_many) = sorted([(one, of_one), (other, of_other)], key=lambda part: part[1])
-    share = few / (few + many)
-    return 1 / (share ** (1 if of_few > 1 else 0.75) / of_few + (1 - share) ** 2 / of_many)
 
 
 def cells(block: Scores, axes: Axes, test_set: TestSet) -> Floats:
@@ -199,7 +242,7 @@ def specialty_knowledge(matrix: Floats, noise: Floats | None = None, least: floa
     own = np.eye(t) - 1 / t
     times = 1.0 if noise is None else overlap.inflation(own.ravel() / (t - 1), _left(t), 1 / df / (t - 1), noise)
     residual = centred(matrix) - value * own
-    return Estimate(value, sqrt(times * max(float((residual**2).sum()) / df, least) / (t - 1)), df)
+    return Estimate(value, (Part(times * max(float((residual**2).sum()) / df, least) / (t - 1), df),))
 
 
 def _left(t: int) -> Floats:
@@ -226,7 +269,7 @@ def knowledge_of(matrix: Floats, own: int, noise: Floats | None = None, least: f
         rest = np.delete(by_cell, own, axis=0)
         contrast = by_cell[own] - rest.mean(axis=0)
         times *= overlap.inflation(contrast, rest - rest.mean(axis=0), times / (t - 2), noise)
-    return Estimate(value, sqrt(max(float(others.var(ddof=1)), least) * times), t - 2)
+    return Estimate(value, (Part(max(float(others.var(ddof=1)), least) * times, t - 2),))
 
 
 def _stands(matrix: Floats, own: int) -> Floats:
@@ -242,20 +285,28 @@ def over_models(each: Sequence[Estimate], averaged: Estimate) -> Estimate:
     Hartung & Knapp 2001 (Statistics in Medicine 20:3875) with equal weights, for all models answer the same questions:
     Student's interval of the models' estimates, which is right for any variance between models and any number of them.
     It takes models for independent, but they share test questions and train sets. What these have in common is the
-    variance of the averaged answers beyond what independent models would have; it is added.
+    variance of the averaged answers beyond what independent models would have; it is added. A part of the averaged
+    variance that is known by fewer degrees of freedom than there are models (the luck of three train sets, under
+    eight models) is added whole instead, and what is a model's own in it is taken off the variance between models: a
+    difference is only worth what the lesser known of its two sides is.
 
     Args:
         each: The effect under each model.
-        averaged: The effect of the answers averaged over the models.
+        averaged: The effect of the answers averaged over the models, its parts as those of each.
     """
     k = len(each)
     if k < 2 or not all(np.isfinite(e.se) for e in (*each, averaged)):
         return NONE
-    between = float(np.var([e.value for e in each], ddof=1)) / k
-    within = float(np.mean([e.se**2 for e in each]))
-    shared = max((k * averaged.se**2 - within) / (k - 1), 0.0)
-    df = _df(between, k - 1, shared, averaged.df)
-    return Estimate(float(np.mean([e.value for e in each])), sqrt(between + shared), df)
+    between, parts = float(np.var([e.value for e in each], ddof=1)) / k, []
+    for i, (variance, df) in enumerate(averaged.parts):
+        own = max(float(np.mean([e.parts[i].variance for e in each])) - variance, 0.0) / (k - 1)
+        if df < k - 1:
+            between -= own
+            parts.append(Part(variance, df))
+        else:
+            parts.append(Part(max(variance - own, 0.0), df))
+    parts.append(Part(max(between, 0.0), k - 1))
+    return Estimate(float(np.mean([e.value for e in each])), tuple(parts))
 
 
 def adapter_variance(adapters: Floats) -> float:

@@ -164,4 +164,4 @@ def difference(one: Floats, other: Floats) -> Estimate:
         parts.append((float(widened.var()) / len(widened), len(values) - 1))
     variance = sum(part for part, _ in parts)
     freedom = variance**2 / sum(part**2 / df for part, df in parts)
-    return Estimate(float(one.mean() - other.mean()), sqrt(variance), freedom)
+    return Estimate.single(float(one.mean() - other.mean()), sqrt(variance), freedom)

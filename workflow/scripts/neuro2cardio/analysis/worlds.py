@@ -1,11 +1,12 @@
 """Simulated grids with the nuisances of real ones, on which every printed test is calibrated."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 import pandas as pd
-from scipy.stats import norm
+from scipy.stats import norm, t
 
 from ..core.adapters import Axes
 from ..core.specialties import SPECIALTIES, slug
@@ -18,6 +19,9 @@ SHARES = (0.5, 0.2, 0.3)
 """Of the variance behind an answer: the question's, the train set's on that question, and one adapter's."""
 
 
+Luck = Literal["normal", "skewed", "uneven"]
+
+
 @dataclass(frozen=True)
 class World:
     """What is true in a simulated grid, as shares of questions.
@@ -27,11 +31,16 @@ class World:
         own: What the own adapter gains beyond that.
         formats: What the control `shuffled-answers` gains.
         train_sets: Standard deviation between train sets, half of it (as a variance) the same under every model.
+        luck: How train sets differ: `normal`; `skewed`, most a little better than the mean and few much worse; or
+            `uneven`, most hardly, and few much (Student's t of three degrees of freedom).
         adapters: Standard deviation between the seeds of a train set.
+        seeds: Standard deviation between seeds in what all train sets gain.
         interactions: Standard deviation between pairs of train set and test specialty, half of it likewise.
         models: Standard deviation between models in what all their adapters gain.
         models_own: Standard deviation between models in what the own adapter gains beyond that.
         base: Accuracy of the base model.
+        difficulty: Standard deviation of that between test specialties.
+        family: So many questions in a row share half of their part, and of the train sets' part on them.
         shares: As `SHARES`. Half of the question's part is the same under every model.
     """
 
@@ -39,11 +48,15 @@ class World:
     own: float = 0.0
     formats: float = 0.0
     train_sets: float = 0.0
+    luck: Luck = "normal"
     adapters: float = 0.0
+    seeds: float = 0.0
     interactions: float = 0.0
     models: float = 0.0
     models_own: float = 0.0
     base: float = 0.45
+    difficulty: float = 0.0
+    family: int = 1
     shares: tuple[float, float, float] = SHARES
 
 
@@ -92,31 +105,62 @@ def blocks(world: World, grid: Axes, asked: TestSet, rng: np.random.Generator) -
     kinds, n = held[:, first], held.shape[1]
     shapes = ((n,), (rows, 1, 1), (rows, 1, specialties))
     common: list[Floats] = [rng.standard_normal(shape) for shape in shapes]
+    level = np.full(kinds.shape[1], world.base)
+    if world.difficulty:
+        level = level + world.difficulty * rng.standard_normal(specialties)[kinds.argmax(axis=0)]
     made = []
     for model in grid.model:
         parts: list[Floats] = [
             np.sqrt(0.5) * (part + rng.standard_normal(shape)) for part, shape in zip(common, shapes, strict=True)
         ]
         gain, own = world.models * rng.standard_normal(), world.own + world.models_own * rng.standard_normal()
-        chance = np.full((rows, len(grid.seed), kinds.shape[1]), world.base + world.common + gain)
-        chance += world.train_sets * parts[1] + world.adapters * rng.standard_normal((rows, len(grid.seed), 1))
+        chance = np.full((rows, len(grid.seed), kinds.shape[1]), world.common + gain) + level
+        if world.seeds:
+            chance += world.seeds * rng.standard_normal((1, len(grid.seed), 1))
+        chance += world.train_sets * _luck(world.luck, parts[1])
+        chance += world.adapters * rng.standard_normal((rows, len(grid.seed), 1))
         chance += world.interactions * parts[2][..., kinds.argmax(axis=0)]
         chance[:specialties] += own * kinds[:, None]
         chance[specialties:] += world.formats - world.common - gain
-        made.append(_answered(world, model, parts[0], chance, of, rng))
+        made.append(_answered(world, model, parts[0], level, chance, of, rng))
     return made
 
 
+def _luck(how: Luck, normal: Floats) -> Floats:
+    """The train sets' luck, with a mean of 0 and a variance of 1, from normal variables."""
+    if how == "skewed":
+        return np.asarray(1 + np.log(norm.sf(normal)))
+    if how == "uneven":
+        return np.asarray(t.ppf(norm.cdf(normal), 3) / np.sqrt(3))
+    return normal
+
+
 def _answered(
-    world: World, model: str, question: Floats, chance: Floats, of: NDArray[np.int64], rng: np.random.Generator
+    world: World,
+    model: str,
+    question: Floats,
+    level: Floats,
+    chance: Floats,
+    of: NDArray[np.int64],
+    rng: np.random.Generator,
 ) -> Scores:
-    """One block: from the questions' part (questions,) and chances (train sets, seeds, kinds of questions)."""
+    """One block: from the questions' part (questions,), the base model's chances and those of adapters by kind."""
     rows, seeds, _ = chance.shape
     quantile = norm.ppf(np.clip(chance, 0.02, 0.98)).astype(np.float32)
     by_question, by_train_set, by_adapter = np.sqrt(np.array(world.shares, dtype=np.float32))
-    hard = by_question * question.astype(np.float32)
-    behind = hard + by_train_set * rng.standard_normal((rows, 1, len(of)), dtype=np.float32)
+    hard = by_question * _related(world.family, question.astype(np.float32), rng)
+    on_question = rng.standard_normal((rows, 1, len(of)), dtype=np.float32)
+    behind = hard + by_train_set * _related(world.family, on_question, rng)
     behind = behind + by_adapter * rng.standard_normal((rows, seeds, len(of)), dtype=np.float32)
     right = behind < quantile[..., of]
-    base = hard + np.sqrt(1 - world.shares[0]) * rng.standard_normal(len(of)) < norm.ppf(world.base)
+    threshold = norm.ppf(np.clip(level, 0.02, 0.98))[of]
+    base = hard + np.sqrt(1 - world.shares[0]) * rng.standard_normal(len(of)) < threshold
     return Scores(model, "r", "letter", base.astype(float), right.astype(float))
+
+
+def _related(size: int, normal: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+    """Normal variables, the last axis questions, of which families of a size have half of the variance in common."""
+    if size == 1:
+        return normal
+    families = rng.standard_normal((*normal.shape[:-1], normal.shape[-1] // size + 1), dtype=np.float32)
+    return np.asarray((families.repeat(size, axis=-1)[..., : normal.shape[-1]] + normal) / np.sqrt(np.float32(2)))

@@ -65,7 +65,7 @@ _OF_TABLE = {
             "and test specialty.",
         ),
         "of": Column("control", "train", "The control that the effect is about."),
-        "df": Column("df", "number", "Degrees of freedom of the t distribution."),
+        "df": Column("df", "number", "Degrees of freedom of the error (Satterthwaite's)."),
         "n_train_sets": Column("train sets", "count", "Train sets that the number rests on."),
         "given": Column("given", "text", "What was assumed where it could not be estimated."),
     },
