@@ -6,7 +6,7 @@ import pandas as pd
 import planted
 import pytest
 
-from neuro2cardio.analysis import adapter_checks, dose, effect_tables, figures, transfer
+from neuro2cardio.analysis import adapter_checks, dose, effect_tables, figures, transfer, verdict
 from neuro2cardio.config import settings
 from neuro2cardio.config.analysis import Statistics
 from neuro2cardio.questions.test_set import TestSet
@@ -14,6 +14,8 @@ from neuro2cardio.questions.test_set import TestSet
 SPECIALTIES = ["cardiology", "neurology", "dermatology", "psychiatry"]
 RECIPES = ("few", "many", "long", "full")
 METHODS = ["cloze"]
+NO_DIAGONAL = pd.DataFrame(columns=effect_tables.DIAGONAL)
+NO_TERMS = pd.DataFrame(columns=["seed", "measure", "context", "scope", "model", "recipe", "train_set", "group", "low"])
 DOSES = [dose.Dose("many", "few", 1000, 3), dose.Dose("few", "few", 100, 3), dose.Dose("long", "few", 100, 9)]
 
 
@@ -44,11 +46,11 @@ def test_recipes_that_differ_in_questions_and_epochs_alone_are_a_series():
     assert config(few=one).dose_series == {}
 
 
-def table(gain, own):
-    """The table of a grid in which a recipe's dose adds `gain` everywhere and `own` on the own specialty."""
+def answered(gain, own, draw=0):
+    """The answers of a grid in which a recipe's dose adds `gain` everywhere and `own` on the own specialty."""
     axes = planted.axes_of([*SPECIALTIES, "mixed"], recipes=RECIPES)
     test_set = TestSet.of(planted.questions(axes, each=200, also=0), axes.specialties)
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(draw)
     luck = rng.random(len(test_set.question_ids))
     marks = {}
     for adapter in axes.everything():
@@ -59,18 +61,24 @@ def table(gain, own):
         chance = 0.3 + gain[adapter.recipe] + (own[adapter.recipe] * test_set.members[name] if name else 0)
         noise = np.where(rng.random(len(luck)) < 0.8, luck, rng.random(len(luck)))
         marks[adapter] = (noise < chance).astype(float)[None]
-    blocks = transfer.scores(marks, axes, METHODS)
-    effects = effect_tables.effects_table(blocks, axes, test_set, Statistics())
+    return transfer.scores(marks, axes, METHODS), axes, test_set, Statistics()
+
+
+def table(gain, own):
+    """Its tables of effects and of checks."""
+    effects = effect_tables.effects_table(*answered(gain, own))
     checks = pd.DataFrame({"model": ["small"], "recipe": ["many"], "train_set": ["mixed"], "seed": [1]})
     checks = checks.assign(method="cloze", broken=True, flags="tied")
     return effects, checks
 
 
+GAIN = {"few": 0.02, "many": 0.2, "long": 0.1, "full": 0.3}
+OWN = {"few": 0.0, "many": 0.3, "long": 0.0, "full": 0.0}
+
+
 @pytest.fixture(scope="module")
 def found():
-    gain = {"few": 0.02, "many": 0.2, "long": 0.1, "full": 0.3}
-    own = {"few": 0.0, "many": 0.3, "long": 0.0, "full": 0.0}
-    return dose.table(DOSES, *table(gain, own))
+    return dose.table(DOSES, *table(GAIN, OWN), added=dose.added(DOSES, *answered(GAIN, OWN)))
 
 
 def test_effects_stand_in_the_order_of_the_questions_seen(found):
@@ -82,6 +90,54 @@ def test_effects_stand_in_the_order_of_the_questions_seen(found):
     known = found[found["measure"] == "specialty_knowledge"].set_index("recipe")
     assert known.loc["many", "low"] > 0.1
     assert known.loc["few", "low"] < 0 < known.loc["few", "high"]
+
+
+def test_the_largest_dose_is_compared_with_the_smallest_pair_by_pair(found):
+    compared = found[found["against"].notna()].set_index("measure")
+    assert set(compared["recipe"]) == {"many"} and set(compared["against"]) == {"few"}
+    of = found.set_index(["recipe", "measure"])
+    for measure in ("common_gain", "specialty_knowledge"):
+        row, most, fewest = compared.loc[measure], of.loc[("many", measure)], of.loc[("few", measure)]
+        assert row["added"] == pytest.approx(most["estimate"] - fewest["estimate"])
+        assert row["added_p"] < 0.05 and row["added_low"] > 0
+    # The own adapter's 30 points on a quarter of the questions are part of the common gain.
+    assert compared.loc["common_gain", "added_low"] < 0.18 + 0.3 / 4 < compared.loc["common_gain", "added_high"]
+    assert compared.loc["specialty_knowledge", "added_low"] < 0.3 < compared.loc["specialty_knowledge", "added_high"]
+
+
+def test_what_a_dose_adds_covers_the_truth_and_equal_doses_differ_as_often_as_chance():
+    same, wrong, held = dict.fromkeys(RECIPES, 0.1), [], []
+    for draw in range(60):
+        for row in dose.added(DOSES, *answered(same, same, draw)).itertuples():
+            wrong.append(row.added_p < 0.05)
+            held.append(row.added_low <= 0 <= row.added_high)
+    assert np.mean(wrong) <= 0.1
+    assert np.mean(held) == 1 - np.mean(wrong)
+
+
+def test_the_verdict_has_a_sentence_on_what_a_dose_adds(found):
+    effects, checks = table(GAIN, OWN)
+    for broken, answers in ((0, ["more", "more"]), (1, ["undecided", "undecided"])):
+        rows = found.assign(broken=broken)
+        said = verdict.verdict(effects, NO_DIAGONAL, NO_TERMS, checks, Statistics(), "prompt", "strict", doses=rows)
+        (entry,) = said["doses"]
+        assert (entry["recipe"], entry["against"]) == ("many", "few")
+        assert [s["answer"] for s in entry["statements"]] == answers
+    assert "3,000 train questions seen instead of 300 add +" in verdict.text(said)
+    same = found.assign(added=0.0, added_low=-0.01, added_high=0.01, broken=0)
+    said = verdict.verdict(effects, NO_DIAGONAL, NO_TERMS, checks, Statistics(), "prompt", "strict", doses=same)
+    assert {s["answer"] for s in said["doses"][0]["statements"]} == {"no difference larger than 2 points"}
+
+
+def test_probes_are_compared_where_there_are_some():
+    blocks, axes, _, statistics = answered(GAIN, OWN)
+    names = [n for n in axes.specialties for _ in range(200)]
+    facts = pd.DataFrame({"fact": range(len(names)), "form": "synonym", "specialty": names})
+    facts["trained"] = np.arange(len(names)) % 2 == 0
+    asked = TestSet.of(planted.questions(axes, each=200, also=0), axes.specialties)
+    rows = dose.added(DOSES, blocks, axes, asked, statistics, (blocks, facts)).set_index("measure")
+    # What the own adapter adds, it adds to both groups of facts.
+    assert rows.loc["probes", "added_low"] < 0 < rows.loc["probes", "added_high"]
 
 
 def test_a_dose_with_a_broken_adapter_says_so(found):

@@ -213,6 +213,22 @@ def probe_arguments(*adapters):
     return " ".join(f"--{name.replace('_', '-')} {' '.join(paths)}" for name, paths in given.items())
 
 
+def recipes_of_doses():
+    """Recipes of the grid that differ from another one in their dose alone."""
+    return [name for names in SETTINGS.dose_series.values() for name in names]
+
+
+def probes_of_doses():
+    """Probes and the answers to them, under those recipes."""
+    if not SETTINGS.dataset.probes:
+        return []
+    return [
+        f"{PROBES}/questions.parquet",
+        *expand(f"{PROBES}/predictions/{{model}}/base.parquet", model=SETTINGS.grid.models),
+        *adapters(f"{PROBES}/predictions/{ADAPTER}.parquet", recipe=recipes_of_doses()),
+    ]
+
+
 def smallest_dose():
     """The number of questions of each train set that every recipe trains on; None where each trains on all."""
     doses = [SETTINGS.recipes[name].train_size for name in SETTINGS.grid.recipes]

@@ -112,8 +112,12 @@ if SETTINGS.dataset.probes:
 if SETTINGS.dose_series:
 
     rule dose:
-        """Set the effects of recipes that differ in their dose side by side, over the train questions seen."""
+        """Set the effects of recipes that differ in their dose side by side, and the largest against the smallest."""
         input:
+            questions=QUESTIONS,
+            base=expand(f"{PREDICTIONS}/{{model}}/base.parquet", model=SETTINGS.grid.models),
+            adapters=adapters(f"{PREDICTIONS}/{ADAPTER}.parquet", recipe=recipes_of_doses()),
+            asked=probes_of_doses(),
             effects=f"{TABLES}/effects.csv",
             checks=f"{TABLES}/training_checks.csv",
             probes=[f"{TABLES}/probes.csv"] if SETTINGS.dataset.probes else [],
@@ -148,15 +152,23 @@ if SETTINGS.dose_series:
                 series=SETTINGS.dose_series,
                 epochs={name: SETTINGS.recipes[name].epochs for name in SETTINGS.grid.recipes},
                 train_size={name: SETTINGS.recipes[name].train_size for name in SETTINGS.grid.recipes},
+                statistics=SETTINGS.statistics,
                 figures=SETTINGS.figures,
             ),
-            probes=f"--probes {TABLES}/probes.csv" if SETTINGS.dataset.probes else "",
+            predictions=lambda wildcards: PREDICTIONS,
+            probes=(
+                f"--probes {TABLES}/probes.csv --probe-questions {PROBES}/questions.parquet"
+                f" --probe-predictions {PROBES}/predictions"
+                if SETTINGS.dataset.probes
+                else ""
+            ),
             train_sets=lambda wildcards: TRAIN_SETS,
             figures=lambda wildcards: FIGURES,
             code=code_digest("dose"),
         shell:
             'python "$NEURO2CARDIO_SCRIPTS"/dose.py --settings {params.settings:q} --train-sets {params.train_sets:q}'
-            " --effects {input.effects:q} --checks {input.checks:q} {params.probes} --table {output.table:q}"
+            " --questions {input.questions:q} --predictions {params.predictions:q} --effects {input.effects:q}"
+            " --checks {input.checks:q} {params.probes} --table {output.table:q}"
             " --figures {params.figures:q} > {log:q} 2>&1"
 
 
@@ -208,6 +220,7 @@ rule verdict:
         checks=f"{TABLES}/training_checks.csv",
         answer_mass=f"{TABLES}/answer_mass.csv",
         probes=[f"{TABLES}/probes.csv"] if SETTINGS.dataset.probes else [],
+        dose=[f"{TABLES}/dose.csv"] if SETTINGS.dose_series else [],
     output:
         json=f"{TABLES}/verdict.json",
         text=report(
@@ -231,8 +244,9 @@ rule verdict:
             "verdict", context=SETTINGS.terms.contexts[0], scope=SETTINGS.terms.scope, statistics=SETTINGS.statistics
         ),
         probes=f"--probes {TABLES}/probes.csv" if SETTINGS.dataset.probes else "",
+        dose=f"--dose {TABLES}/dose.csv" if SETTINGS.dose_series else "",
         code=code_digest("verdict"),
     shell:
         'python "$NEURO2CARDIO_SCRIPTS"/verdict.py --settings {params.settings:q} --effects {input.effects:q}'
         " --diagonal {input.diagonal:q} --term-shift {input.term_shift:q} --checks {input.checks:q}"
-        " --answer-mass {input.answer_mass:q} {params.probes} --json {output.json:q} --out {output.text:q} > {log:q} 2>&1"
+        " --answer-mass {input.answer_mass:q} {params.probes} {params.dose} --json {output.json:q} --out {output.text:q} > {log:q} 2>&1"

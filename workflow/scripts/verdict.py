@@ -25,6 +25,7 @@ def main() -> None:
     parser.add_argument("--checks", type=Path, required=True)
     parser.add_argument("--answer-mass", type=Path, required=True)
     parser.add_argument("--probes", type=Path, help="facts asked another way, where the configuration has them")
+    parser.add_argument("--dose", type=Path, help="what a dose does, where recipes differ in it")
     parser.add_argument("--json", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True, help="the verdict in words")
     args = parser.parse_args()
@@ -38,6 +39,7 @@ def main() -> None:
         settings.context,
         settings.scope,
         tables.read_csv(args.probes) if args.probes else None,
+        tables.read_csv(args.dose) if args.dose else None,
     )
     warnings = answer_mass.warnings(tables.read_csv(args.answer_mass))
     files.write_json(args.json, said)

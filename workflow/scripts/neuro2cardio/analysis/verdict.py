@@ -9,7 +9,7 @@ import pandas as pd
 from ..config.analysis import SmallestEffect, Statistics
 from ..core.base_rows import BEST_PROMPT, FEW_SHOT
 from ..questions.test_set import ALL
-from . import adapter_checks, effects, probes
+from . import adapter_checks, dose, effects, probes
 from .effect_tables import COMMON_GAIN, GAIN_BEYOND, GAIN_OF, KNOWLEDGE, OVER_MODELS
 from .formatting import signed
 
@@ -42,6 +42,7 @@ def verdict(
     context: str,
     scope: str,
     asked: pd.DataFrame | None = None,
+    doses: pd.DataFrame | None = None,
 ) -> dict[str, Any]:
     """The verdict as docs/verdict.md describes it.
 
@@ -54,6 +55,7 @@ def verdict(
         context: Where term log-probabilities are read.
         scope: The lexicon of the primary analysis.
         asked: `probes.table`, where facts were asked another way.
+        doses: `dose.table`, where recipes differ in their dose.
     """
     entries = []
     for key, rows in found.groupby(list(_KEY), sort=False):
@@ -71,6 +73,7 @@ def verdict(
         "broken": adapter_checks.sentence(checks),
         "combinations": [entry for entry in entries if entry["model"] != OVER_MODELS],
         "over_models": [entry for entry in entries if entry["model"] == OVER_MODELS],
+        "doses": [] if doses is None else list(_doses(doses, statistics)),
         "terms": list(_terms(shifts, context, scope)),
     }
 
@@ -79,13 +82,19 @@ def text(said: Mapping[str, Any]) -> str:
     """The verdict in words, for a terminal."""
     lines = [said["broken"]] if said["broken"] else []
     for entry in (*said["over_models"], *said["combinations"]):
-        name = "all models" if entry["model"] == OVER_MODELS else entry["model"]
-        lines.append(f"{name}, {entry['recipe']}, {entry['method']}: {entry['answer']}.")
+        lines.append(f"{_model(entry)}, {entry['recipe']}, {entry['method']}: {entry['answer']}.")
         lines += [f"  {s['sentence']}" for s in entry["statements"] if not s["id"].startswith("best_own:")]
+    for entry in said["doses"]:
+        lines.append(f"{_model(entry)}, {entry['method']}: from {entry['against']} to {entry['recipe']}.")
+        lines += [f"  {s['sentence']}" for s in entry["statements"]]
     for entry in said["terms"]:
         lines.append(f"{entry['model']}, {entry['recipe']}: probability of clinical terms.")
         lines += [f"  {s['sentence']}" for s in entry["statements"]]
     return "\n".join(lines) + "\n"
+
+
+def _model(entry: Mapping[str, Any]) -> str:
+    return "all models" if entry["model"] == OVER_MODELS else str(entry["model"])
 
 
 def _entry(
@@ -237,6 +246,38 @@ def _best_own(named: Mapping[str, str], rows: pd.DataFrame, statistics: Statisti
             f"best_own:{row['test_specialty']}", sentence, row["answer"], of, "diagonal.csv", ("test_specialty",)
         )
         yield said | {"p_adjusted": _number(row["best_p_holm"])}
+
+
+_OF_DOSES = {
+    COMMON_GAIN: "the common gain",
+    KNOWLEDGE: "specialty knowledge",
+    dose.PROBES: "how much better facts trained on are known than others",
+}
+
+
+def _doses(doses: pd.DataFrame, statistics: Statistics) -> Iterator[dict[str, Any]]:
+    """What the largest dose of each series adds to the smallest."""
+    compared = doses[doses["against"].notna()]
+    for key, rows in compared.groupby([*_KEY, "against"], sort=False):
+        named = dict(zip((*_KEY, "against"), key, strict=True))
+        less = _of(doses, {**{name: named[name] for name in ("model", "method")}, "recipe": named["against"]}).iloc[0]
+        statements = [_added(row, less.to_dict(), statistics.smallest_effect) for row in rows.to_dict("records")]
+        yield named | {"statements": statements}
+
+
+def _added(row: Row, less: Row, smallest: SmallestEffect) -> dict[str, Any]:
+    none = f"no difference larger than {smallest.all:g} points"
+    of = {**row, "estimate": row["added"], "low": row["added_low"], "high": row["added_high"], "p": row["added_p"]}
+    of["smallest_detectable"] = row["added_detectable"]
+    answer = direction(100 * of["low"], 100 * of["high"], smallest.all, ("more", "less", none))
+    if row["broken"] or less["broken"]:
+        # What is broken is not counted as a result.
+        answer = UNDECIDED
+    sentence = (
+        f"Dose: {row['seen']:,.0f} train questions seen instead of {less['seen']:,.0f} add {_points(of)} to "
+        f"{_OF_DOSES[row['measure']]}, p={_p(of['p'])} ({row['n_questions']:.0f} questions): {answer}."
+    )
+    return _statement(f"dose:{row['measure']}", sentence, answer, of, "dose.csv", ("measure",))
 
 
 def _terms(shifts: pd.DataFrame, context: str, scope: str) -> Iterator[dict[str, Any]]:

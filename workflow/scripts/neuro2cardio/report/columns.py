@@ -83,6 +83,22 @@ _OF_TABLE = {
         "best_p_holm": Column("p (best), Holm", "p", "The same, corrected for asking of several specialties."),
         "answer": Column("best?", "text", "Whether the own adapter is better than every other one."),
     },
+    "dose": {
+        "series": Column("like recipe", "text", "The first of the recipes that differ in their dose alone."),
+        "questions": Column("train questions", "count", "Mean number of train questions of a specialty."),
+        "epochs": Column("epochs", "count", "How often each of them is seen."),
+        "seen": Column("seen", "count", "Train questions seen, repeats included."),
+        "measure": Column("measure", "text", "common_gain, specialty_knowledge: as in effects; probes: facts learned."),
+        "broken": Column("broken", "count", "Adapters that failed a check of their training."),
+        "against": Column("against", "text", "The recipe of the smallest dose, where this is the largest."),
+        "added": Column("adds", "points", "What the largest dose adds to the smallest."),
+        "added_low": Column("from (adds)", "points", "Lower bound of the interval, paired by question and train set."),
+        "added_high": Column("to (adds)", "points", "Upper bound of the interval, paired by question and train set."),
+        "added_p": Column("p (adds)", "p", "Two-sided, not corrected."),
+        "added_detectable": Column(
+            "adds, found", "size", "What would have been found with a chance of 80%, in points."
+        ),
+    },
     "power": {
         "statement": Column("statement of the verdict", "text", "What the grid is to decide."),
         "found": Column("found with 80%", "number", "The smallest effect that is found with a chance of 80%."),
