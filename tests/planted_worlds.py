@@ -38,6 +38,8 @@ KNOWN, UNKNOWN, CAUSES = 350, 200, 24
 """Findings whose causes the base model knows and does not know, and how many causes there are."""
 FORM_TRAIN, TEST = 90, 40
 """Questions of each specialty: train questions where the form is learned, and test questions."""
+MANY = 200
+"""Test questions of each specialty where the absence of knowledge is to be seen."""
 UNCLEAR = "unclear"
 WINDOW = 64
 STEPS = 600
@@ -117,21 +119,39 @@ def nothing(rng: np.random.Generator) -> list[Asked]:
     ]
 
 
+def known_already(rng: np.random.Generator) -> list[Asked]:
+    """The base model knows what is learned, and all but one in fifty of what is asked: there is nothing to gain."""
+    order, own, found = rng.permutation(KNOWN), KNOWN // len(NAMES), []
+    for i, name in enumerate(NAMES):
+        known = [int(k) for k in order[i * own : (i + 1) * own]]
+        found += [Asked(f"known{k}", known_cause(k), name, "train") for k in known[:20]]
+        asked = [known[20 + j % (own - 20)] for j in range(MANY - MANY // 50)]
+        found += [Asked(f"known{k}", known_cause(k), name, "test") for k in asked]
+        unknown = rng.integers(0, UNKNOWN, MANY // 50)
+        found += [Asked(f"finding{k}", int(rng.integers(CAUSES)), name, "test") for k in unknown]
+    return found
+
+
 @dataclass(frozen=True)
 class World:
-    """What is asked, and for how many epochs adapters learn it."""
+    """What is asked, which answers of the verdict are right, and for how many epochs adapters learn."""
 
     ask: Callable[[np.random.Generator], list[Asked]]
+    right: Callable[[str], bool]
     epochs: int = 10
 
 
 WORLDS = {
-    "knowledge of the own specialty": World(only_itself),
+    "knowledge of the own specialty": World(only_itself, lambda answer: answer == verdict.SPECIALTY_KNOWLEDGE),
     # One look at each question is enough to learn a form, and too little to learn wrong answers by heart.
-    "form alone": World(only_form, epochs=1),
-    "medicine in general": World(medicine),
-    "train sets of different quality": World(partial(medicine, wrong=(0.0, 0.25, 0.5, 0.75, 1.0))),
-    "nothing": World(nothing),
+    "form alone": World(only_form, lambda answer: answer == verdict.FORMAT, epochs=1),
+    "medicine in general": World(medicine, lambda answer: answer == verdict.NOT_FORMAT),
+    "train sets of different quality": World(
+        partial(medicine, wrong=(0.0, 0.25, 0.5, 0.75, 1.0)), lambda answer: answer != verdict.SPECIALTY_KNOWLEDGE
+    ),
+    "nothing": World(nothing, lambda answer: answer == verdict.UNDECIDED or answer.endswith("(equivalent)")),
+    # Questions enough to say that there is none.
+    "all is known already": World(known_already, lambda answer: answer.endswith("(equivalent)")),
 }
 
 
