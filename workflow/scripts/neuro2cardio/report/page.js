@@ -162,11 +162,13 @@
         make("tbody", {}, entries.map(row)))));
     }
     if (found && found.broken) content.push(make("p", { class: "warning" }, found.broken));
-    const combinations = (found && found.combinations) || [], terms = (found && found.terms) || [];
+    const combinations = (found && found.combinations) || [], terms = (found && found.terms) || [], doses = (found && found.doses) || [];
     const level = found && known(found.confidence) ? `${fixed(100 * found.confidence, 0)}% intervals` : "intervals";
     if (combinations.length > 1) content.push(overview(combinations, `Points of accuracy with ${level}; a name shows its figures`, 1));
     for (const entry of (found && found.over_models) || []) content.push(group(entry, true));
     for (const entry of combinations) content.push(group(entry, isShown(entry)));
+    if (doses.length) content.push(make("h3", {}, "What the largest dose adds to the smallest"));
+    for (const entry of doses) content.push(group(entry, isShown(entry)));
     if (terms.length) {
       content.push(make("h3", {}, "Claim 2: the probability of clinical terms"));
       if (terms.length > 1) content.push(overview(terms, `Nats per token against the base model, with ${level}`, 3));
