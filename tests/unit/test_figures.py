@@ -9,6 +9,7 @@ import planted
 import pytest
 
 from neuro2cardio.analysis import effect_tables, figures, transfer
+from neuro2cardio.analysis.figures import design
 from neuro2cardio.analysis.formatting import signed
 from neuro2cardio.annotation import quorum_figure, votes
 from neuro2cardio.config.analysis import Statistics
@@ -75,6 +76,31 @@ def curves_of(axes):
 
 def draw(name, axes, tables):
     return figures.draw(name, tables, curves_of(axes), axes, KEY, "strict", "RdBu_r")
+
+
+@pytest.mark.parametrize("specialties_shown", [1, 3, 15])
+@pytest.mark.parametrize("probes", [False, True])
+def test_the_design_says_everything_inside_of_its_boxes(specialties_shown, probes):
+    controls = ["mixed", "shuffled-answers", "general", "random-1", "without-cardiology", "without-neurology"]
+    names = ["meta-llama-3.1-8b-instruct-turbo", "mistral-7b-instruct-v0.2", "qwen2.5-7b", "gemma-3-27b-it"]
+    axes = planted.axes_of(ALL_SLUGS[:specialties_shown], seeds=(1, 2)).model_copy(
+        update={"model": names, "train_set": [*ALL_SLUGS[:specialties_shown], *controls]}
+    )
+    drawn = design.draw(
+        design.Design(
+            axes=axes, source="huggingface", methods=["letter", "cloze", "generate"], permutations=4,
+            base_rows=["few-shot", "best-prompt"], terms=True, probes=probes,
+        )
+    )  # fmt: skip
+    FigureCanvasAgg(drawn).draw()
+    (panel,) = drawn.axes
+    boxes = [patch.get_window_extent() for patch in panel.patches]
+    for text in (text for text in panel.texts if text.get_text()):
+        at = text.get_window_extent()
+        assert any(b.x0 < at.x0 and at.x1 < b.x1 and b.y0 < at.y0 and at.y1 < b.y1 for b in boxes), text.get_text()
+    said = "\n".join(text.get_text() for text in panel.texts)
+    assert f"LoRA: {2 * len(names) * len(axes.recipe) * len(axes.train_set)} adapters" in said
+    assert ("Probes" in said) == probes
 
 
 @pytest.fixture(scope="module", params=[3, 15])

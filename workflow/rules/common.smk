@@ -396,6 +396,7 @@ def all_results():
             format=SETTINGS.figures.formats,
         ),
         *dose_figures(SETTINGS.figures.formats),
+        *expand(f"{FIGURES}/design.{{format}}", format=SETTINGS.figures.formats),
         f"{TABLES}/summary.txt",
         f"{TABLES}/questions.csv",
         f"{RESULTS}/report/index.html",

@@ -211,6 +211,44 @@ rule figures:
         " --figures {params.figures:q} --out {params.folder:q} > {log:q} 2>&1"
 
 
+rule design:
+    """Draw the design of the study from the configuration, before or after anything else was made."""
+    output:
+        report(
+            f"{FIGURES}/design.{SETTINGS.figures.formats[0]}",
+            caption="../report/design.rst",
+            category="Figures",
+            subcategory="Design",
+            labels={"figure": "design", "variant": ""},
+        ),
+        expand(f"{FIGURES}/design.{{format}}", format=SETTINGS.figures.formats[1:]),
+    log:
+        f"{LOGS}/figures/design.log",
+    benchmark:
+        f"{BENCHMARKS}/figures/design.tsv"
+    localrule: True
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        settings=job_settings_of(
+            "design",
+            formats=SETTINGS.figures.formats,
+            design={
+                "axes": axes(),
+                "source": SETTINGS.dataset.origin.source,
+                "methods": METHODS,
+                "permutations": SETTINGS.inference.permutations,
+                "base_rows": SETTINGS.base_rows,
+                "terms": bool(SETTINGS.terms.contexts),
+                "probes": bool(SETTINGS.dataset.probes),
+            },
+        ),
+        out=lambda wildcards, output: str(Path(output[0]).with_suffix("")),
+        code=code_digest("design"),
+    shell:
+        'python "$NEURO2CARDIO_SCRIPTS"/design.py --settings {params.settings:q} --out {params.out:q} > {log:q} 2>&1'
+
+
 rule verdict:
     """Say what the grid found, sentence by sentence: for programs, and in words."""
     input:
