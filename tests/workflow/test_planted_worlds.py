@@ -15,8 +15,8 @@ DRAWS = range(5)
 STATISTICS = Statistics(confidence=0.99)
 """At 95%, one draw in forty of a world without specialty knowledge is called one with it by chance alone.
 
-The first draw of the train sets of different quality is such a one (p = 0.03), which is why this is not 95%. How often
-the verdict is right at 95% is in docs/calibration.md.
+The second draw of nothing is such a one (p = 0.048), which is why this is not 95%. How often the verdict is right at
+95% is in docs/calibration.md.
 """
 
 

@@ -142,8 +142,8 @@ if SETTINGS.dose_series:
             "../../envs/analysis.yaml"
         threads: 1
         resources:
-            mem_mb=per_attempt(1500),
-            runtime=per_attempt(10),
+            mem_mb=per_attempt(2000),
+            runtime=per_attempt(20),
         params:
             settings=job_settings_of(
                 "dose",

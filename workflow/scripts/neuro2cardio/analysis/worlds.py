@@ -28,7 +28,8 @@ class World:
 
     Attributes:
         common: What every adapter gains.
-        own: What the own adapter gains beyond that.
+        own: What the own adapter gains beyond that, the mean over specialties.
+        spread: Standard deviation between specialties in what the own adapter gains, evenly spread.
         formats: What the control `shuffled-answers` gains.
         train_sets: Standard deviation between train sets, half of it (as a variance) the same under every model.
         luck: How train sets differ: `normal`; `skewed`, most a little better than the mean and few much worse; or
@@ -46,6 +47,7 @@ class World:
 
     common: float = 0.0
     own: float = 0.0
+    spread: float = 0.0
     formats: float = 0.0
     train_sets: float = 0.0
     luck: Luck = "normal"
@@ -58,6 +60,11 @@ class World:
     difficulty: float = 0.0
     family: int = 1
     shares: tuple[float, float, float] = SHARES
+
+    def owns(self, specialties: int) -> Floats:
+        """(specialties,) what each own adapter gains beyond what all gain."""
+        even = np.arange(specialties) - (specialties - 1) / 2
+        return np.asarray(self.own + self.spread * even / max(float(even.std()), 1e-12))
 
 
 def axes(specialties: int, seeds: int, models: int = 1) -> Axes:
@@ -113,14 +120,14 @@ def blocks(world: World, grid: Axes, asked: TestSet, rng: np.random.Generator) -
         parts: list[Floats] = [
             np.sqrt(0.5) * (part + rng.standard_normal(shape)) for part, shape in zip(common, shapes, strict=True)
         ]
-        gain, own = world.models * rng.standard_normal(), world.own + world.models_own * rng.standard_normal()
+        gain, own = world.models * rng.standard_normal(), world.models_own * rng.standard_normal()
         chance = np.full((rows, len(grid.seed), kinds.shape[1]), world.common + gain) + level
         if world.seeds:
             chance += world.seeds * rng.standard_normal((1, len(grid.seed), 1))
         chance += world.train_sets * _luck(world.luck, parts[1])
         chance += world.adapters * rng.standard_normal((rows, len(grid.seed), 1))
         chance += world.interactions * parts[2][..., kinds.argmax(axis=0)]
-        chance[:specialties] += own * kinds[:, None]
+        chance[:specialties] += (own + world.owns(specialties))[:, None, None] * kinds[:, None]
         chance[specialties:] += world.formats - world.common - gain
         made.append(_answered(world, model, parts[0], level, chance, of, rng))
     return made

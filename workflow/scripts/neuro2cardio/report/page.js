@@ -114,7 +114,7 @@
   // ---------------------------------------------------------------- verdict
   const SECTION_OF = {
     transfer_matrix: "transfer", effects: "decomposition", decomposition: "decomposition", specialty_knowledge: "decomposition", best_of_others: "claim-1", diagonal: "claim-1",
-    equivalence: "claim-1", term_shift: "terms", term_shift_grid: "terms", power: "power", training_checks: "training", probes: "probes", controls: "controls",
+    equivalence: "claim-1", term_shift: "terms", term_shift_grid: "terms", power: "power", training_checks: "training", probes: "probes", controls: "controls", dose: "dose",
   };
   (function verdict() {
     const content = [], found = D.verdict;
