@@ -108,9 +108,9 @@ schema: setup
 licences: setup
 	$(BIN)/python workflow/scripts/licences.py
 
-# Every test of the verdict on simulated grids, as docs/calibration.md: about half an hour on one core.
+# Every test of the verdict on simulated grids, as docs/calibration.md: about three quarters of an hour on one core.
 calibration: setup
-	PYTHONPATH=workflow/scripts python benchmarks/calibration.py
+	PYTHONPATH=workflow/scripts $(BIN)/python benchmarks/calibration.py
 
 clean:
 	rm -rf .snakemake logs results/*
