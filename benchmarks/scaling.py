@@ -22,6 +22,7 @@ from neuro2cardio.config.recipes import Recipe
 from neuro2cardio.config.terms import TermReading
 from neuro2cardio.models import fine_tuning, packed, prompting, registry, scoring
 from neuro2cardio.models.prompting import Question
+from neuro2cardio.models.term_logprobs import MentionOffsets
 
 RECORD = Path(__file__).parents[1] / "resources/models/smollm2-135m/model.json"
 WORDS = ("fever", "chest", "pain", "after", "a", "long", "walk", "and", "aspirin", "for", "his", "heart")
@@ -36,12 +37,14 @@ def main() -> None:
     print(f"{model.network.dtype}, {rate / 1e9:.0f} GFLOP a second")
     weights = sum(m.weight.numel() for m in model.network.model.modules() if isinstance(m, torch.nn.Linear))
 
-    def score(label: str, n: int = 16, words: int = 100, options: int = 4, **more: Any) -> None:
+    def score(label: str, n: int = 16, words: int = 100, options: int = 4, terms: Any = (), **more: Any) -> None:
         inference = Inference(**{"methods": ["letter"], "permutations": 4, "batch_tokens": 1024, **more})
-        scorer = scoring.Scorer(model, prompter, inference, TermReading(contexts=["prompt"]))
+        scorer = scoring.Scorer(model, prompter, inference, TermReading(contexts=list(terms) or ["prompt"]))
         asked = _questions(n, words, options)
-        tokens = sum(packed.tree([q.ids for q in scorer._pose(question, ()).queries]).tokens for question in asked)
-        _line(label, n, tokens, _least(lambda: scorer.score(asked, {})), 2 * weights / rate)
+        found = {q.question_id: _mentions(q) if terms else [] for q in asked}
+        posed = [scorer._pose(question, found[question.question_id]).queries for question in asked]
+        tokens = sum(packed.tree([q.ids for q in queries]).tokens for queries in posed)
+        _line(label, n, tokens, _least(lambda: scorer.score(asked, found)), 2 * weights / rate)
 
     for n in (8, 16, 32):
         score(f"questions {n}", n=n)
@@ -51,6 +54,8 @@ def main() -> None:
         score(f"options {options}, all orders", options=options)
     score("orders 1", permutations=1)
     score("option texts", methods=["cloze"])
+    for terms in (["prompt"], ["prompt", "bare"]):
+        score(f"terms: {' and '.join(terms)}", terms=terms)
     for batch_tokens in (256, 4096):
         score(f"batch tokens {batch_tokens}", batch_tokens=batch_tokens)
     for n, words in ((8, 100), (16, 100), (8, 400)):
@@ -79,6 +84,13 @@ def _questions(n: int, words: int, options: int) -> list[Question]:
     draw = random.Random(1)
     texts = [[" ".join(draw.choices(WORDS, k=k)) for k in (words, *[3] * options)] for _ in range(n)]
     return [Question(f"q{i}", stem, tuple(rest), 0) for i, (stem, *rest) in enumerate(texts)]
+
+
+def _mentions(question: Question) -> list[MentionOffsets]:
+    """Every tenth word, the last word among them: as if each question ended with a term."""
+    ends = [i for i, c in enumerate(f"{question.stem} ") if c == " "][::-10]
+    starts = [question.stem.rfind(" ", 0, end) + 1 for end in ends]
+    return [MentionOffsets(f"{question.question_id}-{a}", a, b) for a, b in zip(starts, ends, strict=True)]
 
 
 def _rate(dtype: torch.dtype) -> float:
