@@ -85,6 +85,28 @@ def test_the_same_numbers_come_out_of_passes_of_any_size(tiny_model):
     np.testing.assert_allclose(found[2], found[0], atol=1e-4)
 
 
+def test_all_passes_are_asked_for_before_the_first_is_waited_for(tiny_model, monkeypatch):
+    model = registry.load(tiny_model(), "float32")
+    queries = [[logprobs.Query(tuple(range(i, i + 9)), (logprobs.Readout(9, (3, 4)),))] for i in range(5)]
+    expected = [logprobs.read_naive(model, query) for (query,) in queries]
+    logprobs.read(model, queries[:1])
+    events: list[str] = []
+
+    def note(owner, name: str) -> None:
+        real = getattr(owner, name)
+        monkeypatch.setattr(owner, name, lambda *given, **more: (events.append(name), real(*given, **more))[1])
+
+    note(packed, "compute")
+    for waiting in ("cpu", "item", "tolist", "__bool__"):
+        note(torch.Tensor, waiting)
+    found = logprobs.read(model, queries, batch_tokens=1)
+    computed = [i for i, event in enumerate(events) if event == "compute"]
+    assert len(computed) >= len(queries)
+    assert set(events[: computed[-1]]) == {"compute"}
+    for ((values,),), (naive,) in zip(found, expected, strict=True):
+        np.testing.assert_allclose(values, naive, atol=1e-4)
+
+
 def test_recorded_attention_is_put_back_where_a_pass_fails(tiny_model):
     model = registry.load(tiny_model(), "float32")
     assert packed.can_pack(model)

@@ -124,13 +124,15 @@ def _read_and_continue(
                 [generate_naive(model, q.ids, continuation) for q in group if q.continued] for group in groups
             ]
         budget = batch_tokens or BATCH_TOKENS.get(model.device.type, 4096)
-        values, first_tokens = [], []
-        for batch in _batches(model, groups, budget):
-            read_values, found = _read_batch(model, batch)
-            values += read_values
-            first_tokens += found
+        # All passes are asked for before the first result is waited for: a GPU is then never idle between two.
+        passes = [_read_batch(model, batch) for batch in _batches(model, groups, budget)]
+        read = iter([found for done in passes for found in _fetched(done.values, done.lengths)])
+        first_tokens = [pair for done in passes for pair in zip(done.ends, done.following.tolist(), strict=True)]
         texts = iter(_continue(model, first_tokens, continuation))
-        return values, [[next(texts) for q in group if q.continued] for group in groups]
+        return (
+            [[[next(read) for _ in query.readings] for query in group] for group in groups],
+            [[next(texts) for q in group if q.continued] for group in groups],
+        )
 
 
 _Batch = tuple[Sequence[Sequence[Query]], packed.Tree]
@@ -171,8 +173,22 @@ def _root(model: LoadedModel, groups: Sequence[Sequence[Query]]) -> Run | None:
     return root
 
 
-def _read_batch(model: LoadedModel, batch: _Batch) -> tuple[list[list[Values]], list[tuple[Run, int]]]:
-    """Values of a batch, and of each query that is continued: its last run, and the token that comes next."""
+@dataclass(frozen=True)
+class _Pass:
+    """What a pass gives, on the device that may still be computing it."""
+
+    values: torch.Tensor
+    """(readings, tokens of the longest) log-probabilities."""
+    lengths: list[int]
+    """Tokens of each reading."""
+    ends: list[Run]
+    """The last run of each query that is continued."""
+    following: torch.Tensor
+    """The token that comes next, of each."""
+
+
+def _read_batch(model: LoadedModel, batch: _Batch) -> _Pass:
+    """Compute a batch; nothing here waits for the device."""
     groups, tree = batch
     queries = [query for group in groups for query in group]
     branches = [leaf.branch for leaf in tree.leaves]
@@ -181,10 +197,9 @@ def _read_batch(model: LoadedModel, batch: _Batch) -> tuple[list[list[Values]], 
     places = [(packed.run_at(branches[i], at), at) for i, at, _ in wanted]
     places += [(packed.run_at(branches[i], len(queries[i].ids) - 1), len(queries[i].ids) - 1) for i in ends]
     logits = packed.compute(model, tree.runs, places, keep=bool(ends))
-    found = iter(_read_logits(logits, [tokens for *_, tokens in wanted]))
-    values = [[[next(found) for _ in query.readings] for query in group] for group in groups]
-    following = logits[len(wanted) :].argmax(-1).tolist()
-    return values, [(branches[i][-1], token) for i, token in zip(ends, following, strict=True)]
+    following = logits[len(wanted) :].argmax(-1)
+    tokens = [tokens for *_, tokens in wanted]
+    return _Pass(_of_tokens(logits, tokens), list(map(len, tokens)), [branches[i][-1] for i in ends], following)
 
 
 def _read_alone(model: LoadedModel, query: Query) -> Values:
@@ -192,7 +207,8 @@ def _read_alone(model: LoadedModel, query: Query) -> Values:
     columns = torch.tensor([r.at - 1 for r in query.readings], dtype=torch.long, device=model.device)
     ids = torch.tensor([query.ids], device=model.device)
     _, logits = output_head.forward(model.network, torch.zeros_like(columns), columns, input_ids=ids)
-    return _read_logits(logits, [r.tokens for r in query.readings])
+    wanted = [r.tokens for r in query.readings]
+    return _fetched(_of_tokens(logits, wanted), list(map(len, wanted)))
 
 
 def _continue(model: LoadedModel, first: Sequence[tuple[Run, int]], continuation: Continuation) -> list[Ids]:
@@ -212,15 +228,19 @@ def _continue(model: LoadedModel, first: Sequence[tuple[Run, int]], continuation
     return [tuple(text) for text in texts]
 
 
-def _read_logits(logits: torch.Tensor, wanted: list[Ids]) -> Values:
+def _of_tokens(logits: torch.Tensor, wanted: list[Ids]) -> torch.Tensor:
     """Log-probabilities of the tokens wanted of each of the first rows of ``logits``, which are overwritten."""
     if not wanted:
-        return []
+        return logits[:0]
     rows = logits[: len(wanted)]
-    tokens = pad_sequence([torch.tensor(w) for w in wanted], batch_first=True).to(logits.device)
-    chosen = rows.gather(1, tokens)
-    values = (chosen - output_head.normalisers(rows)).double().cpu().numpy()
-    return [v[: len(w)] for v, w in zip(values, wanted, strict=True)]
+    padded = pad_sequence([torch.tensor(w) for w in wanted], batch_first=True)
+    chosen = rows.gather(1, packed.on_device(padded, logits.device))
+    return chosen - output_head.normalisers(rows)
+
+
+def _fetched(values: torch.Tensor, lengths: list[int]) -> Values:
+    """Rows of a padded tensor, each as long as it was; waits for the device."""
+    return [row[:n] for row, n in zip(values.double().cpu().numpy(), lengths, strict=True)]
 
 
 def _end_tokens(model: LoadedModel) -> list[int]:

@@ -156,9 +156,10 @@ def compute(
     for index, run in enumerate(runs):
         run.index, run.column, run.kept = index, column, kept
         column += len(run.ids)
-    ids = torch.tensor([[i for run in runs for i in run.ids]], device=model.device)
-    positions = torch.tensor([[p for run in runs for p in range(run.first, run.end)]], device=model.device)
-    columns = torch.tensor([run.column + at - run.first for run, at in places], dtype=torch.long, device=model.device)
+    ids = on_device(torch.tensor([[i for run in runs for i in run.ids]]), model.device)
+    positions = on_device(torch.tensor([[p for run in runs for p in range(run.first, run.end)]]), model.device)
+    columns = torch.tensor([run.column + at - run.first for run, at in places], dtype=torch.long)
+    columns = on_device(columns, model.device)
     # Tried before the network's attention is replaced.
     output_head.can_isolate(model.network)
     with _packed(model.network, _Layout(runs, kept)):
@@ -168,6 +169,11 @@ def compute(
     if not keep:
         kept.clear()
     return read
+
+
+def on_device(made: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """A tensor that was made in main memory, on a device; a GPU copies it from pinned memory, and nothing waits."""
+    return made.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else made.to(device)
 
 
 def can_pack(model: LoadedModel) -> bool:

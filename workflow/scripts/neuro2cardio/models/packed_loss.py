@@ -36,7 +36,7 @@ def summed(model: LoadedModel, sequences: Sequence[Ids], labels: Sequence[Ids], 
                 places.append((packed.run_at(branch, at - 1), at - 1))
                 wanted.append(label)
     hidden = packed.compute(model, tree.runs, places, forward=output_head.hidden_states)
-    return of_hidden_states(model, hidden, torch.tensor(wanted, device=hidden.device))
+    return of_hidden_states(model, hidden, packed.on_device(torch.tensor(wanted), hidden.device))
 
 
 def of_hidden_states(model: LoadedModel, hidden: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
