@@ -91,8 +91,8 @@ def _stop_learning(folder: Path, axes: Axes, train_set: str) -> None:
 def _questions(folder: Path, axes: Axes, asked: pd.DataFrame) -> None:
     """What became of the rows on the way to the test set."""
     steps = [("rows read", 3000), ("valid", 2950), ("without duplicates", 2900), ("test questions", len(asked))]
-    tables.write_csv(pd.DataFrame(steps, columns=["step", "rows"]), folder / "questions/flow.csv")
-    leaked = [{"question_id": "t1", "resembles": asked["question_id"].iloc[0], "similarity": 0.93}]
+    tables.write_csv(pd.DataFrame(steps, columns=["step", "n"]), folder / "questions/flow.csv")
+    leaked = [{"question_id": "t1", "as_question_id": asked["question_id"].iloc[0], "jaccard": 0.93}]
     tables.write_csv(pd.DataFrame(leaked), folder / "questions/leakage.csv")
 
 

@@ -106,7 +106,10 @@ def test_the_page_is_drawn_without_a_complaint_or_a_request(browser: Browser, re
     assert browser.requests() == []
     assert [e.text for e in browser.driver.find_elements(By.CSS_SELECTOR, "#verdict .answer")] == ["Undecided"]
     sentence = browser.driver.find_element(By.CSS_SELECTOR, "#verdict li")
-    assert sentence.text.endswith("(tables/transfer_matrix.csv: test_specialty all, train_set mixed)")
+    assert sentence.text.endswith("(figure, row of transfer_matrix.csv)")
+    sentence.find_elements(By.TAG_NAME, "a")[1].send_keys(Keys.ENTER)
+    pointed = browser.driver.find_element(By.CSS_SELECTOR, "tr.pointed")
+    assert pointed.is_displayed() and pointed.text.startswith("Mixed all 60")
     assert sentence.find_element(By.TAG_NAME, "a").get_attribute("href").endswith("#transfer")
 
 

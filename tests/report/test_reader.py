@@ -73,10 +73,16 @@ def test_the_choice_of_a_method_reaches_the_tables_and_the_verdict(browser: Brow
     browser.driver.find_elements(By.CSS_SELECTOR, "#verdict tbody th button")[1].click()
     opened = [d.text.split("\n")[0] for d in browser.driver.find_elements(By.CSS_SELECTOR, "#verdict > details[open]")]
     assert opened == ["small · completion · letter", "small · completion"]
-    assert "small, completion, letter" in browser.driver.find_element(By.ID, "decomposition").text
+    assert "small, completion, letter" in browser.driver.find_element(By.ID, "controls").text
 
 
-def test_every_column_of_a_table_is_defined(collected):
-    shown = {name: table for name, table in collected.data["tables"].items() if name != "transfer_matrix"}
+def test_every_column_of_a_table_is_defined(browser: Browser, report: Path, collected):
+    shown = collected.data["tables"] | collected.data["question_tables"]
     undefined = {n: set(t["columns"]) - set(collected.data["columns"][n]) for n, t in shown.items()}
     assert {name: columns for name, columns in undefined.items() if columns} == {}
+    browser.open(report)
+    heads = browser.run(
+        "return [...document.querySelectorAll('.figure table thead th')].map(h => [h.textContent, h.title])"
+    )
+    assert len(heads) > 60
+    assert [text for text, title in heads if not title] == []

@@ -1,6 +1,6 @@
 """What the page shows, collected from a results folder: whole, half finished or damaged."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 import json
 from pathlib import Path
@@ -31,7 +31,9 @@ RESULT_TABLES = (
     ),
 )
 """Tables of `tables/` that the page knows how to show. Others are listed by name."""
-QUESTION_TABLES = ("flow", "summary", "rejected", "leakage", "similar", "overlap")
+QUESTION_TABLES = ("flow", "summary", "rejected", "leakage", "similar", "overlap", "moved")
+PLAN_TABLES = ("power", "plan", "cost")
+"""Tables of `plan/`, which are there where `snakemake power`, `plan` and `cost` were run."""
 _MOST_ROWS = 40_000
 _MOST_LOSS_POINTS = 60_000
 _MOST_LOSS_POINTS_EACH = 200
@@ -75,21 +77,19 @@ def collect(results: Path, axes: Axes, settings: dict[str, Any], budget: int = 2
     page.data["verdict"] = _json(page, results / "tables/verdict.json", "the verdict")
     page.data["summary"] = _text(results / "tables/summary.txt")
     page.data["tables"] = {n: t for n in RESULT_TABLES if (t := _csv(page, results / f"tables/{n}.csv")) is not None}
-    if (power := _csv(page, results / "plan/power.csv")) is not None:
-        page.data["tables"]["power"] = power
+    for name in PLAN_TABLES:
+        if (table := _csv(page, results / f"plan/{name}.csv")) is not None:
+            page.data["tables"][name] = table
     page.data["question_tables"] = {
         name: table for name in QUESTION_TABLES if (table := _csv(page, results / f"questions/{name}.csv")) is not None
     }
-    page.data["annotation"] = {
-        path.stem: table
-        for path in sorted((results / "annotation").glob("*.csv"))
-        if (table := _csv(page, path)) is not None
-    }
+    page.data["annotation"] = _annotation(page, results / "annotation")
     if "transfer_matrix" not in page.data["tables"]:
         page.missing.append("tables/transfer_matrix.csv: the grid's tables are not made yet")
-    shown = page.data["tables"] | page.data["question_tables"]
-    page.data["columns"] = {name: columns.described(name, table["columns"]) for name, table in shown.items()}
-    page.data["captions"] = {name: columns.CAPTIONS[name] for name in shown if name in columns.CAPTIONS}
+    shown = {**page.data["tables"], **page.data["question_tables"], **page.data["annotation"]}
+    defined = {name: columns.described(Path(name).name, table["columns"]) for name, table in shown.items()}
+    page.data["columns"] = defined | columns.of_figures()
+    page.data["captions"] = {n: columns.CAPTIONS[key] for n in shown if (key := Path(n).name) in columns.CAPTIONS}
     page.data["questions"] = _questions(page, results)
     page.data["curves"] = list(_curves(page, results, axes))
     _add_answers(page, results, axes, budget)
@@ -97,6 +97,13 @@ def collect(results: Path, axes: Axes, settings: dict[str, Any], budget: int = 2
     page.data["provenance"] = _provenance(results, axes)
     page.data["missing"], page.data["left_out"] = page.missing, page.left_out
     return page
+
+
+def _annotation(page: Collected, folder: Path) -> dict[str, Any]:
+    """Tables of votes, sets and experts' verdicts, by their path; the experts' empty sheet is no result."""
+    paths = sorted(path for path in folder.rglob("*.csv") if path.name != "sheet.csv")
+    found = {path.relative_to(folder).with_suffix("").as_posix(): _csv(page, path) for path in paths}
+    return {name: table for name, table in found.items() if table is not None and table["rows"]}
 
 
 def _json(page: Collected, path: Path, what: str) -> Any:
@@ -297,23 +304,49 @@ def _lasting(record: Any) -> Any:
     return {k: v for k, v in record.items() if k not in passing} if isinstance(record, dict) else record
 
 
+def _record(path: Path) -> dict[str, Any]:
+    """A JSON record; nothing where there is none or it is damaged."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
 def _provenance(results: Path, axes: Axes) -> dict[str, Any]:
-    """Run records, model records and notices: what was computed with what."""
-
-    def read(path: Path) -> Any:
-        try:
-            return json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return None
-
-    found = [path for a in axes.everything() if (path := a.path(results / "adapters", "") / "run.json").is_file()]
-    files: dict[str, Callable[[], Any]] = {
-        "questions": lambda: read(results / "questions/source.json"),
-        "mentions": lambda: read(results / "terms/mentions.json"),
-        "one adapter's run record": lambda: _lasting(read(found[0])) if found else None,
+    """What was computed with what: rendered prompts, hardware, sources with their licences, digests, records."""
+    runs = {a: r for a in axes.everything() if (r := _record(a.path(results / "adapters", "") / "run.json"))}
+    models = {model: found for model in axes.model if (found := _record(results / f"models/{model}.json"))}
+    sources = {"questions": "questions/source.json", "terms": "terms/mentions.json"}
+    found = {
+        "prompts": {model: record["frame"] for model, record in models.items() if isinstance(record.get("frame"), str)},
+        "hardware and versions": _distinct(runs.values(), ("device", "threads", "versions", "code")),
+        "sources, licences and attributions": {
+            name: record for name, path in sources.items() if (record := _record(results / path))
+        },
+        "models": models,
+        "one adapter's run record": _lasting(next(iter(runs.values()), {})),
+        "digests": _digests(runs),
     }
-    models = {model: read(results / f"models/{model}.json") for model in axes.model}
+    return {name: value for name, value in found.items() if value}
+
+
+def _distinct(records: Iterable[dict[str, Any]], keys: Sequence[str]) -> dict[str, Any]:
+    """What the records say under each key: one value where they agree, else every different one."""
+    said: dict[str, dict[str, Any]] = {key: {} for key in keys}
+    for record in records:
+        for key in keys:
+            if key in record:
+                said[key][json.dumps(record[key], sort_keys=True)] = record[key]
     return {
-        **{name: value for name, get in files.items() if (value := get()) is not None},
-        "models": {name: value for name, value in models.items() if value is not None},
+        key: next(iter(values.values())) if len(values) == 1 else list(values.values())
+        for key, values in said.items()
+        if values
     }
+
+
+def _digests(runs: Mapping[Adapter, dict[str, Any]]) -> dict[str, Any]:
+    """SHA-256 of each adapter's weights and of its train set."""
+    files = ("adapter_sha256", "train_set_sha256")
+    rows = [[*adapter, *(record.get(name) for name in files)] for adapter, record in runs.items()]
+    return {"columns": [*Adapter._fields, *files], "rows": rows} if rows else {}

@@ -6,9 +6,9 @@ docs/methods.md defines the numbers at length; this is what a reader is told bes
 from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
-Kind = Literal["text", "train", "count", "percent", "points", "size", "nats", "p", "number"]
+Kind = Literal["text", "train", "seed", "count", "percent", "points", "size", "nats", "p", "number"]
 """How a cell is written. `percent`, `points` and `size` are shares in the table, and are shown times 100; `points` have
-a sign; `train` is the name of a train set."""
+a sign; `train` is the name of a train set; `seed` is empty for base models."""
 
 
 class Column(NamedTuple):
@@ -25,12 +25,12 @@ _EVERYWHERE = {
     "method": Column("method", "text", "How answers were read: by option text, by letter, or from generated text."),
     "train_set": Column("fine-tuned on", "train", "The train set: a specialty or a control."),
     "test_specialty": Column("tested on", "text", "The specialty of the test questions; all: every test question."),
-    "seed": Column("seed", "text", "Of the adapter's training; all: seeds averaged."),
+    "seed": Column("seed", "seed", "Of the adapter's training; all: seeds averaged."),
     "n_seeds": Column("seeds", "count", "Adapters that were trained with different seeds and are averaged."),
     "n_questions": Column("questions", "count", "Test questions."),
     "n_adapters": Column("adapters", "count", "Adapters that the number rests on."),
     "low": Column("from", "points", "Lower bound of the interval."),
-    "high": Column("to", "points", "Upper bound of the interval."),
+    "high": Column("to", "points", "Upper bound."),
     "p": Column("p", "p", "Two-sided, before correction."),
     "p_holm": Column("p, Holm", "p", "Corrected by Holm's method over the models, recipes and methods of one effect."),
     "q": Column("q", "p", "Benjamini-Hochberg over the cells of one heatmap."),
@@ -55,7 +55,25 @@ _SHIFT = {
     "kind": Column("kind", "text", "Group, contrast or sensitivity analysis."),
     "seed_sd": Column("sd over seeds", "nats", "Standard deviation over seeds."),
 }
+_CHANGE = {
+    "accuracy": Column("accuracy", "percent", "Mean over questions and seeds."),
+    "accuracy_low": Column("from (accuracy)", "percent", "Lower bound of accuracy (Wilson)."),
+    "accuracy_high": Column("to (accuracy)", "percent", "Upper bound."),
+    "seed_sd": Column("sd over seeds", "percent", "Standard deviation over seeds of the accuracy."),
+    "against": Column("against", "train", "What the change is against."),
+    "change": Column("change", "points", "Mean of (adapter right - base right) over the same questions and all seeds."),
+    "change_low": Column("from (change)", "points", "Lower bound of the change, paired by question (Bonett & Price)."),
+    "change_high": Column("to (change)", "points", "Upper bound."),
+    "n_discordant": Column("answers differ", "count", "Questions that adapter and base model do not answer alike."),
+    "tied_share": Column("ties", "percent", "Answers that share the first place with another option."),
+}
+_COST = {
+    "rule": Column("step", "text", "The kind of job."),
+    "jobs": Column("jobs", "count", "Jobs that the grid needs."),
+}
+_CONFUSED = "Questions of the true specialty (row) for which the vote said this (column)."
 _OF_TABLE = {
+    "transfer_matrix": _CHANGE,
     "effects": {
         "effect": Column(
             "effect",
@@ -136,6 +154,17 @@ _OF_TABLE = {
         "flags": Column("what is wrong", "text", "Each flag makes the adapter broken: what it answers is no result."),
         "broken": Column("broken", "text", "Whether the adapter has any flag."),
     },
+    "base_prompts": {
+        "prompt": Column("wording", "number", "0 is that of the configuration; others are inference.base_prompts."),
+        "system": Column("system message", "text", "Of the wording."),
+        "words": Column("words", "text", "With which the method asks."),
+        "answer_cue": Column("before the answer", "text", "What the answer follows."),
+        "n_questions": Column("questions", "count", "Validation questions; no test question takes part."),
+        "accuracy": Column("accuracy", "percent", "Share of right answers to validation questions."),
+        "low": Column("from", "percent", "Lower bound of accuracy (Wilson)."),
+        "high": Column("to", "percent", "Upper bound."),
+        "chosen": Column("chosen", "text", "Whether the base model answers the test questions with it."),
+    },
     "term_shift": _SHIFT,
     "term_shift_grid": _SHIFT,
     "placebo_balance": {
@@ -193,12 +222,138 @@ _OF_TABLE = {
         "as_question_id": Column("as question", "text", "The question which it resembles."),
         "jaccard": Column("alike", "percent", "Share of word sequences that the two have in common (Jaccard)."),
     },
+    "similar": {
+        "split": Column("split", "text", "The split of the question."),
+        "source_row": Column("row", "text", "Its row."),
+        "question_id": Column("question", "text", "Its id."),
+        "stands_in": Column("similar to one in", "text", "The split that holds the question which it resembles."),
+        "as_source_row": Column("as row", "text", "The row which it resembles."),
+        "as_question_id": Column("as question", "text", "The question which it resembles."),
+        "containment": Column("alike", "percent", "Share of the shorter question's word sequences that the other has."),
+        "stem": Column("stem", "text", "The question."),
+        "as_stem": Column("stem of the other", "text", "The question which it resembles."),
+    },
+    "moved": {
+        "question_id": Column("question", "text", "Its id."),
+        "was": Column("was in", "text", "Its split before the source was changed."),
+        "now": Column("is in", "text", "Its split now."),
+        "stem": Column("stem", "text", "The question."),
+    },
+    "plan": _COST
+    | {
+        "tokens": Column("tokens", "count", "Tokens that the model reads in these jobs."),
+        "flops": Column("operations", "text", "Floating-point operations."),
+        "hours": Column("hours", "number", "Hours of all jobs together, planned."),
+        "gpus": Column("GPUs", "count", "Of each job."),
+        "gpu_hours": Column("GPU hours", "number", "Hours times GPUs."),
+        "gpu_memory_gb": Column("GPU memory", "number", "Peak on each GPU, in GB."),
+        "memory_gb": Column("memory", "number", "What each job asks for, in GB."),
+        "disk_gb": Column("disk", "number", "What the jobs leave, in GB."),
+        "basis": Column("basis", "text", "Where the size of the model is known from."),
+    },
+    "cost": _COST
+    | {
+        "measured_jobs": Column("measured", "count", "Jobs that were measured."),
+        "planned_hours": Column("hours planned", "number", "Of the measured jobs."),
+        "measured_hours": Column("hours measured", "number", "Of the measured jobs."),
+        "ratio": Column("measured / planned", "number", "Above 1: slower than planned."),
+        "tokens_per_second": Column("tokens per second", "number", "Read by the model, loading it included."),
+        "max_rss_gb": Column("memory", "number", "Largest resident memory of a job, in GB."),
+        "slurm_jobs": Column("Slurm jobs", "count", "By Slurm's accounting, every attempt."),
+        "slurm_hours": Column("Slurm hours", "number", "By Slurm's accounting, every attempt."),
+    },
+    "digests": {
+        "adapter_sha256": Column("adapter, SHA-256", "text", "Of the adapter's weights."),
+        "train_set_sha256": Column("train set, SHA-256", "text", "Of the questions that it was trained on."),
+    },
+    "status": {
+        "status": Column("status", "text", "What became of the question: accepted, or why not."),
+        "winner": Column("winner", "text", "The specialty with most votes."),
+        "n": Column("questions", "count", "Questions."),
+    },
+    "problems": {
+        "prompt": Column("prompt", "text", "The annotator's prompt."),
+        "problem": Column("problem", "text", "Why its answer gave no label."),
+        "n": Column("answers", "count", "Such answers."),
+    },
+    "agreement": {
+        "statistic": Column("statistic", "text", "Krippendorff's alpha of all, Cohen's kappa of each pair."),
+        "raters": Column("raters", "text", "Prompts, or experts."),
+        "n": Column("questions", "count", "Questions that at least two of them rated."),
+        "value": Column("value", "number", "1: they always agree; 0: as chance would."),
+        "low": Column("from", "number", "Lower bound, by bootstrap over questions."),
+        "high": Column("to", "number", "Upper bound."),
+    },
+    "quorum": {
+        "quorum": Column("quorum", "count", "Votes that a specialty needs."),
+        "by": Column("slices", "text", "All questions, by true specialty (truth), or by the winner of the vote."),
+        "n": Column("questions", "count", "Questions whose true specialties are known."),
+        "covered": Column("covered", "count", "Questions for which a released specialty reaches the quorum."),
+        "correct": Column("correct", "count", "Covered questions whose winner is among their true specialties."),
+        "coverage": Column("coverage", "percent", "Covered, of all."),
+        "coverage_low": Column("from (coverage)", "percent", "Lower bound (Wilson)."),
+        "coverage_high": Column("to (coverage)", "percent", "Upper bound."),
+        "accuracy": Column("accuracy", "percent", "Correct, of those covered."),
+        "accuracy_low": Column("from (accuracy)", "percent", "Lower bound (Wilson)."),
+        "accuracy_high": Column("to (accuracy)", "percent", "Upper bound."),
+    },
+    "conformal": {
+        "n": Column("questions", "count", "Questions of the evaluation half."),
+        "coverage": Column("coverage", "percent", "Sets that hold a true specialty."),
+        "coverage_low": Column("from", "percent", "Lower bound of coverage."),
+        "coverage_high": Column("to", "percent", "Upper bound."),
+        "lowest_expected": Column("by chance as low as", "percent", "Coverage falls below once in forty calibrations."),
+        "size": Column("size", "number", "Mean number of specialties in a set."),
+        "median_size": Column("median size", "number", "Median number of specialties in a set."),
+        "empty": Column("empty", "percent", "Sets without any specialty."),
+        "f1": Column("F1", "number", "Of sets against true specialties."),
+    },
+    "trail": {
+        "question_id": Column("question", "text", "Its id."),
+        "drawn": Column("drawn", "text", "Why experts were asked: at random, or for its specialty."),
+        "verdict": Column("verdict", "text", "What the experts made of the vote."),
+        "before": Column("vote", "text", "The accepted winner of the vote."),
+        "after": Column("experts", "text", "The specialty that the experts gave."),
+        "also": Column("also", "text", "Further specialties that they gave."),
+        "experts": Column("by", "text", "Who rated it."),
+        "agreeing": Column("agree", "count", "Experts who gave that specialty."),
+        "ratings": Column("ratings", "count", "Experts who rated it."),
+    },
     "overlap": {
         "other": Column("also in", "train", "Another train set."),
         "n": Column("questions", "count", "Questions that are in both."),
         "share": Column("share", "percent", "Of the first train set."),
     },
 }
+_FIGURES = {
+    "figure_transfer": _CHANGE,
+    "figure_decomposition": {
+        "common": Column("common gain", "points", "Mean change of all adapters on all specialties."),
+        "train_set_effect": Column("train set", "points", "What its adapter gains everywhere, beyond the common gain."),
+        "test_specialty_effect": Column(
+            "test specialty", "points", "What all adapters gain on it, beyond the common gain."
+        ),
+        "own_beyond_both": Column("own adapter, beyond both", "points", "What is left on the diagonal."),
+    },
+    "figure_controls": _OF_TABLE["effects"],
+    "figure_own": _OF_TABLE["diagonal"],
+    "figure_position": _OF_TABLE["position_bias"],
+    "figure_terms": _SHIFT,
+    "figure_dose": _OF_TABLE["dose"],
+    "figure_calibration": {
+        "n": Column("questions", "count", "Questions whose chosen option has a probability in this tenth."),
+        "confidence": Column("probability", "percent", "Mean probability of the chosen option, of all options."),
+        "accuracy": Column("accuracy", "percent", "Share of right answers among them."),
+        "ece": Column("ECE", "number", "Expected calibration error: mean distance of the two, weighted by questions."),
+    },
+    "figure_training": {
+        "step": Column("step", "count", "Optimiser step."),
+        "loss": Column(
+            "loss", "nats", "Training loss, mean over answer tokens (loss completion) or all tokens (loss full)."
+        ),
+    },
+}
+"""The same for the numbers of the page's figures."""
 CAPTIONS = {
     "effects": "Common gain, controls and specialty knowledge",
     "diagonal": "Each specialty's own adapter against the others",
@@ -214,6 +369,22 @@ CAPTIONS = {
     "rejected": "Rows that were rejected",
     "leakage": "Rows left out because they resemble a question of another split",
     "overlap": "Questions that train sets share",
+    "similar": "Questions that are kept though they resemble one of another split",
+    "moved": "Questions that are in another split than before",
+    "transfer_matrix": "Every accuracy and every change against the base model",
+    "term_shift": "Shifts and contrasts of terms and placebo words",
+    "term_shift_grid": "Shifts of terms, train set by specialty of the terms",
+    "base_prompts": "Wordings tried on the validation questions",
+    "dose": "What more training questions change",
+    "plan": "What the grid was planned to need",
+    "cost": "What it was planned to need, and what it needed",
+    "status": "What became of each question",
+    "problems": "Answers of the annotator that gave no label",
+    "agreement": "Agreement of the raters",
+    "quorum": "Accuracy and coverage of the vote at each quorum",
+    "confusion": "True specialty and what the vote said",
+    "conformal": "Sets of specialties on questions that did not calibrate them",
+    "trail": "What experts changed",
 }
 """What each table is called on the page."""
 
@@ -221,4 +392,11 @@ CAPTIONS = {
 def described(table: str, columns: Iterable[str]) -> dict[str, Column]:
     """The columns of a table that have a definition here, by name."""
     known = _EVERYWHERE | _OF_TABLE.get(table, {})
+    if table == "confusion":
+        known = {name: Column(name, "count", _CONFUSED) for name in columns} | known
     return {name: known[name] for name in columns if name in known}
+
+
+def of_figures() -> dict[str, dict[str, Column]]:
+    """The columns of the numbers behind each figure."""
+    return {name: _EVERYWHERE | own for name, own in {**_FIGURES, "digests": _OF_TABLE["digests"]}.items()}

@@ -2,7 +2,8 @@
 // What the pages share: how data is opened, numbers are written, and figures with their downloads are built.
 // Text of the data goes through textContent, or through `plain` where Plotly would read it as markup.
 const kit = (() => {
-  const NOTHING = 255, MOST_SHOWN = 400;
+  const NOTHING = 255, MOST_SHOWN = 400, LONG = 25;
+  const isNarrow = () => innerWidth < 700;
   const byId = (id) => document.getElementById(id);
   const plain = (text) => String(text).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
 
@@ -62,6 +63,10 @@ const kit = (() => {
   }
   byId("theme").addEventListener("click", () => theme(root.dataset.theme === "dark" ? "light" : "dark"));
   root.setAttribute("data-theme", wanted);
+  // Paper is light.
+  let before = null;
+  addEventListener("beforeprint", () => { before = root.dataset.theme; if (before === "dark") theme("light"); });
+  addEventListener("afterprint", () => { if (before === "dark") theme("dark"); });
   byId("theme").textContent = wanted === "dark" ? "Light theme" : "Dark theme";
   const colour = (name) => getComputedStyle(root).getPropertyValue(name).trim();
 
@@ -91,23 +96,27 @@ const kit = (() => {
   }
   function csvCell(value) {
     let text = known(value) ? String(value) : "";
-    if (typeof value === "string" && /^[=+\-@\t\r]/.test(text)) text = "'" + text;
+    // Text of the data must not become a formula of a spreadsheet; numbers, also those that are kept as text, stay numbers.
+    if (typeof value === "string" && /^[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]/.test(text) && !/^[+-]?[\d.]+(e[+-]?\d+)?$/i.test(text)) text = "'" + text;
     return /[",\n\r]/.test(text) ? '"' + text.replace(/"/g, '""') + '"' : text;
   }
   const csv = (columns, cells) => [columns, ...cells].map((row) => row.map(csvCell).join(",")).join("\n") + "\n";
 
   // A link to the definition of a table's numbers in docs/methods.md, which is on the page; null where it has none.
-  function definitionOf(name) {
+  const DEFINED_WITH = { placebo_balance: "term_shift", term_shift_grid: "term_shift", similar: "leakage", probe_facts: "probes", base_prompts: "transfer_matrix" };
+  function definitionOf(table) {
+    const name = DEFINED_WITH[table] || table;
     if (!byId("method-" + name)) return null;
     const open = () => { byId("definitions").querySelector("details").open = true; };
     return make("a", { href: "#method-" + name, onclick: open }, "How it is computed");
   }
 
-  // A figure: what `draw` returns (traces, layout, columns, cells), with its downloads and its definition.
-  function figure(name, described, definition, draw, onclick) {
+  // A figure: what `draw` returns (traces, layout, columns, cells), with its downloads and its definitions.
+  function figure(name, described, definition, draw, onclick, { about = {}, nameOf = null } = {}) {
     const plot = make("div", { class: "plot", role: "img", "aria-label": described, id: "plot-" + name });
     const table = make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Numbers of the figure: " + described });
-    const numbers = make("details", {}, make("summary", {}, "The same as a table"), table);
+    const meant = make("div");
+    const numbers = make("details", {}, make("summary", {}, "The same as a table"), table, meant);
     let last;
     const redraw = () => {
       last = draw();
@@ -115,6 +124,7 @@ const kit = (() => {
         Plotly.purge(plot);
         plot.replaceChildren(make("p", { class: "soft" }, "There is nothing to show for this choice."));
         table.replaceChildren();
+        meant.replaceChildren();
         return;
       }
       if (plot.firstElementChild && !plot.classList.contains("js-plotly-plot")) plot.replaceChildren();
@@ -122,15 +132,18 @@ const kit = (() => {
       const axis = { gridcolor: line, zerolinecolor: colour("--soft"), linecolor: line, automargin: true };
       const layout = {
         paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", margin: { l: 60, r: 20, t: 30, b: 60 },
-        font: { color: ink, family: "system-ui, sans-serif", size: 13 }, height: 420, colorway: COLOURS, ...last.layout,
+        font: { color: ink, family: "system-ui, sans-serif", size: isNarrow() ? 11 : 13 }, height: 420, colorway: COLOURS, ...last.layout,
         xaxis: { ...axis, ...(last.layout.xaxis || {}) }, yaxis: { ...axis, ...(last.layout.yaxis || {}) },
       };
+      // Labels make the room that they need; on a phone a wide margin would leave none for the figure.
+      if (isNarrow()) layout.margin = { ...layout.margin, l: Math.min(layout.margin.l, 40) };
       Plotly.react(plot, last.traces, layout, { displaylogo: false, responsive: true, displayModeBar: false });
       if (onclick && !plot.dataset.bound) {
         plot.dataset.bound = "yes";
         plot.on("plotly_click", (event) => onclick(event.points[0]));
       }
-      table.replaceChildren(last.table ? last.table() : grid(last.columns, last.cells, described));
+      table.replaceChildren(last.table ? last.table() : grid(last.columns, last.cells, described, about, nameOf));
+      meant.replaceChildren(meanings(last.columns, about) || "");
     };
     const image = (format) => () => Plotly.downloadImage(plot, { format, filename: name, scale: format === "png" ? 3 : 1 });
     const tools = make("div", { class: "tools" },
@@ -148,41 +161,68 @@ const kit = (() => {
     nats: (v) => fixed(v, 3), p: pvalue, number: (v) => (Number.isInteger(v) ? String(v) : fixed(v, Math.abs(v) < 1 ? 3 : 1)),
   };
   function written(cell, kind, nameOf) {
-    if (!known(cell)) return "–";
+    if (!known(cell) || cell === "" || (kind === "seed" && Number(cell) < 0)) return "–";
     if (typeof cell === "number" && WRITTEN[kind]) return WRITTEN[kind](cell);
     if (typeof cell === "number") return Number.isInteger(cell) ? String(cell).replace("-", MINUS) : fixed(cell, Math.abs(cell) < 0.01 ? 4 : 3);
     if (typeof cell === "boolean") return cell ? "yes" : "no";
     return kind === "train" && nameOf ? nameOf(String(cell)) : String(cell);
   }
-  // A table. `about` has, for columns that are defined, heading, kind and definition; `nameOf` names train sets.
-  function grid(columns, cells, caption, about = {}, nameOf = null) {
-    const isText = columns.map((name, i) => (about[name] ? ["text", "train"].includes(about[name][1]) : cells.some((row) => typeof row[i] === "string")));
-    const kind = (i) => about[columns[i]]?.[1];
-    const head = make("tr", {}, columns.map((name, i) => make("th", { scope: "col", class: isText[i] ? "text" : null, title: about[name]?.[2] }, about[name] ? about[name][0] : name.replace(/_/g, " "))));
-    const body = cells.map((row) => make("tr", {}, row.map((cell, i) => {
-      const text = written(cell, kind(i), nameOf);
-      return i ? make("td", isText[i] ? { class: "text" + (text.length > 40 ? " long" : "") } : {}, text) : make("th", { scope: "row", class: "text" }, text);
+  // Two bounds that stand beside each other are written as one interval: [heading, definition, place of the other].
+  function intervalAt(columns, i, about) {
+    const name = columns[i];
+    if (!/(^|_)low$/.test(name) || columns[i + 1] !== name.replace(/low$/, "high")) return null;
+    const [from, to] = [about[name], about[columns[i + 1]]];
+    return [from ? from[0].replace("from", "interval") : "interval", from ? from[2] + " " + to[2] : null];
+  }
+  // A table. `about` has, for columns that are defined, heading, kind and definition; `nameOf` names train sets; `places`
+  // are the rows' numbers, by which they are found.
+  function grid(columns, cells, caption, about = {}, nameOf = null, places = []) {
+    const isText = columns.map((name, i) => (about[name] ? ["text", "train", "seed"].includes(about[name][1]) : cells.some((row) => typeof row[i] === "string")));
+    const intervals = columns.map((_, i) => intervalAt(columns, i, about)), shown = columns.map((_, i) => i).filter((i) => !(i && intervals[i - 1]));
+    const heading = (i) => intervals[i] || [about[columns[i]] ? about[columns[i]][0] : columns[i].replace(/_/g, " "), about[columns[i]]?.[2]];
+    const one = (row, i) => written(row[i], about[columns[i]]?.[1], nameOf);
+    const textOf = (row, i) => (intervals[i] && known(row[i]) ? `[${one(row, i)}, ${one(row, i + 1)}]` : one(row, i));
+    const head = make("tr", {}, shown.map((i) => make("th", { scope: "col", class: isText[i] ? "text" : null, title: heading(i)[1] }, heading(i)[0])));
+    const body = cells.map((row, at) => make("tr", { "data-row": places[at] }, shown.map((i, place) => {
+      const text = textOf(row, i), long = text.length > 40 ? " long" : "";
+      return place ? make("td", isText[i] ? { class: "text" + long } : intervals[i] ? { class: "interval" } : {}, text) : make("th", { scope: "row", class: "text" + long }, text);
     })));
     return make("table", {}, make("caption", {}, caption), make("thead", {}, head), make("tbody", {}, body));
   }
   function meanings(columns, about) {
-    const there = columns.filter((name) => about[name]);
+    const there = columns.map((name, i) => [name, i]).filter(([name, i]) => about[name] && !(i && intervalAt(columns, i - 1, about)));
     if (!there.length) return null;
     return make("details", {}, make("summary", {}, "What the columns mean"),
-      make("dl", { class: "keys" }, there.flatMap((name) => [make("dt", {}, about[name][0]), make("dd", {}, about[name][2])])));
+      make("dl", { class: "keys" }, there.flatMap(([name, i]) => {
+        const [heading, says] = intervalAt(columns, i, about) || [about[name][0], about[name][2]];
+        return [make("dt", {}, heading), make("dd", {}, says)];
+      })));
   }
   // A table of the data with its CSV and its definitions. Of columns that `chosen` has a value for, only the rows with
-  // that value (or with one in `always`) are shown, without the column.
+  // that value (or with one in `always`) are shown, without the column. Long tables can be searched.
   function tableOf(name, caption, of, { about = {}, nameOf = null, chosen = {}, always = ["base", "all"] } = {}) {
     const table = of[name], at = (key) => table.columns.indexOf(key);
     const fixedKeys = Object.keys(chosen).filter((key) => at(key) >= 0);
-    const rows = table.rows.filter((row) => fixedKeys.every((key) => row[at(key)] === chosen[key] || always.includes(row[at(key)])));
-    const keep = table.columns.map((_, i) => i).filter((i) => !fixedKeys.includes(table.columns[i]) && rows.some((row) => known(row[i]) && row[i] !== ""));
-    const columns = keep.map((i) => table.columns[i]), cells = rows.slice(0, MOST_SHOWN).map((row) => keep.map((i) => row[i]));
-    const scroll = make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption }, grid(columns, cells, caption, about, nameOf));
-    const all = table.rows.length > cells.length ? make("p", { class: "soft" }, `${cells.length} of ${table.rows.length} rows${fixedKeys.length ? ", of " + fixedKeys.map((key) => chosen[key]).join(", ") : ""}; the CSV has them all.`) : null;
-    const button = make("button", { type: "button", onclick: () => save(name + ".csv", "text/csv", csv(table.columns, table.rows)) }, "CSV");
-    return make("div", { class: "figure" }, scroll, all, meanings(columns, about), make("div", { class: "tools" }, button, definitionOf(name)));
+    const mine = table.rows.map((row, i) => [row, i]).filter(([row]) => fixedKeys.every((key) => row[at(key)] === chosen[key] || always.includes(row[at(key)])));
+    const first = mine.slice(0, MOST_SHOWN).map(([row]) => row);
+    const isSame = (key) => key !== "model" || first.every((row) => row[at(key)] === first[0][at(key)]);
+    const keep = table.columns.map((_, i) => i).filter((i) => !(fixedKeys.includes(table.columns[i]) && isSame(table.columns[i])) && mine.some(([row]) => known(row[i]) && row[i] !== ""));
+    // Long texts stand last, so that the numbers are seen without scrolling.
+    const isLong = (i) => first.some((row) => typeof row[i] === "string" && row[i].length > 40);
+    const order = [...keep.filter((i) => !isLong(i)), ...keep.filter(isLong)], columns = order.map((i) => table.columns[i]);
+    const scroll = make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption });
+    const note = make("p", { class: "soft" }), ofWhat = fixedKeys.length ? ", of " + fixedKeys.map((key) => chosen[key]).join(", ") : "";
+    const fill = (wanted) => {
+      const found = wanted ? mine.filter(([row]) => order.some((i) => String(row[i] ?? "").toLowerCase().includes(wanted))) : mine;
+      const shown = found.slice(0, MOST_SHOWN);
+      scroll.replaceChildren(grid(columns, shown.map(([row]) => order.map((i) => row[i])), caption, about, nameOf, shown.map(([, i]) => i)));
+      note.textContent = `${shown.length} of ${table.rows.length} rows${ofWhat}; the CSV has them all.`;
+      note.hidden = shown.length === table.rows.length;
+    };
+    fill("");
+    const search = mine.length > LONG ? make("label", { class: "soft" }, "Search the table ", make("input", { type: "search", oninput: (event) => fill(event.target.value.toLowerCase()) })) : null;
+    const button = make("button", { type: "button", onclick: () => save(name.replace(/\//g, "-") + ".csv", "text/csv", csv(table.columns, table.rows)) }, "CSV");
+    return make("div", { class: "figure" }, search, scroll, note, meanings(columns, about), make("div", { class: "tools" }, button, definitionOf(name)));
   }
 
   // A table's rows as objects, and the names of specialties.
@@ -204,6 +244,6 @@ const kit = (() => {
 
   return {
     NOTHING, COLOURS, byId, plain, make, open, MINUS, fixed, signed, known, points, percent, pvalue, capital, redraws, colour, section,
-    select, save, csv, figure, grid, tableOf, rowsOf, slug, trainName, testName, clip, finish,
+    isNarrow, select, save, csv, figure, grid, tableOf, rowsOf, slug, trainName, testName, clip, finish,
   };
 })();

@@ -1,7 +1,7 @@
 "use strict";
 (async () => {
   const {
-    NOTHING, COLOURS, byId, plain, make, fixed, signed, known, points, percent, pvalue, capital, redraws, colour, section, select, figure,
+    NOTHING, COLOURS, byId, plain, make, fixed, signed, known, points, percent, pvalue, capital, redraws, colour, section, select, isNarrow,
     rowsOf, slug, testName, clip,
   } = kit;
   const opened = await kit.open();
@@ -10,14 +10,31 @@
   const slugs = Object.fromEntries(D.specialties.map((name) => [slug(name), name]));
   const trainName = (name) => kit.trainName(name, slugs);
   const describe = (name) => ({ about: (D.columns || {})[name] || {}, nameOf: trainName });
+  const figure = (name, described, definition, draw, onclick) => kit.figure(name, described, definition, draw, onclick, describe("figure_" + name));
   // A table that follows the choice of model, recipe and method.
+  const shownTables = {};
   function tableOf(name, of = D.tables) {
-    const holder = make("div");
-    const chosen = () => ({ ...(D.axes.model.length > 1 || D.axes.recipe.length > 1 || methods.length > 1 ? { model: state.model, recipe: state.recipe, method: state.method } : { model: state.model }) });
-    const redraw = () => holder.replaceChildren(kit.tableOf(name, (D.captions || {})[name] || name.replace(/_/g, " "), of, { ...describe(name), chosen: of === D.tables && name !== "power" ? chosen() : {} }));
+    const holder = make("div", { "data-table": name });
+    const chosen = () => (of === D.tables && !["power", "plan", "cost"].includes(name) ? { model: state.model, recipe: state.recipe, method: state.method } : {});
+    const redraw = () => holder.replaceChildren(kit.tableOf(name, (D.captions || {})[name] || capital(name.replace(/_/g, " ")), of, { ...describe(name), chosen: chosen() }));
     redraws.push(redraw);
     redraw();
+    if (of === D.tables) shownTables[name] = holder;
     return holder;
+  }
+  // Show a table's row: choose its model, recipe and method, open what it is folded into, and mark it.
+  function pointTo(name, wanted) {
+    choose(Object.fromEntries(["model", "recipe"].filter((key) => D.axes[key].includes(wanted[key])).map((key) => [key, wanted[key]]).concat(methods.includes(wanted.method) ? [["method", wanted.method]] : [])));
+    const table = D.tables[name], holder = shownTables[name];
+    const is = (row, key) => table.columns.indexOf(key) < 0 || String(row[table.columns.indexOf(key)] ?? "") === String(wanted[key] ?? "");
+    const place = table.rows.findIndex((row) => Object.keys(wanted).every((key) => is(row, key)));
+    const found = holder.querySelector(`tr[data-row="${place}"]`) || holder;
+    for (let at = found; at; at = at.parentElement) if (at.tagName === "DETAILS") at.open = true;
+    for (const old of document.querySelectorAll(".pointed")) old.classList.remove("pointed");
+    found.classList.add("pointed");
+    found.setAttribute("tabindex", "-1");
+    found.scrollIntoView({ block: "center" });
+    found.focus({ preventScroll: true });
   }
   const rows = (name, of = D.tables) => rowsOf(of[name]);
   const matrix = rows("transfer_matrix"), against = rowsOf(D.against);
@@ -41,7 +58,7 @@
       method: ["Method", methods.map((name) => [name, name])],
       seed: ["Seeds", [["all", "pooled"], ...D.axes.seed.map((seed) => [String(seed), "seed " + seed])]],
       against: ["Shown as", references()],
-      sort: ["Order", [["given", "as configured"], ["gain", "by gain"], ["alike", "alike beside each other"]]],
+      sort: ["Order", [["given", "as configured"], ["gain", "by gain"], ["alike", "clustered: alike rows beside each other"]]],
     };
     const made = make("div", { class: "controls" });
     for (const key of keys) {
@@ -113,7 +130,7 @@
 
   // ---------------------------------------------------------------- verdict
   const SECTION_OF = {
-    transfer_matrix: "transfer", effects: "decomposition", decomposition: "decomposition", specialty_knowledge: "decomposition", best_of_others: "claim-1", diagonal: "claim-1",
+    transfer_matrix: "transfer", effects: "controls", decomposition: "decomposition", specialty_knowledge: "controls", best_of_others: "claim-1", diagonal: "claim-1",
     equivalence: "claim-1", term_shift: "terms", term_shift_grid: "terms", power: "power", training_checks: "training", probes: "probes", controls: "controls", dose: "dose",
   };
   (function verdict() {
@@ -121,45 +138,52 @@
     const statement = (item) => {
       const table = (item.table || "").replace(/\.csv$/, ""), target = SECTION_OF[table];
       const place = Object.entries(item.row || {}).filter(([, value]) => known(value) && value !== "").map(([key, value]) => `${key} ${value}`).join(", ");
-      return make("li", {}, item.sentence, target ? [" ", make("a", { href: "#" + target, "data-target": target }, "figure")] : null,
-        table ? make("span", { class: "soft" }, ` (tables/${table}.csv${place ? ": " + place : ""})`) : null);
+      const there = D.tables[table] && item.row;
+      const row = there ? make("a", { href: "#" + target, title: place, onclick: (event) => { if (shownTables[table]) { event.preventDefault(); pointTo(table, item.row); } } }, `row of ${table}.csv`) : null;
+      return make("li", {}, item.sentence, target ? make("span", { class: "soft rests" }, " (", make("a", { href: "#" + target, "data-target": target }, "figure"), row ? [", ", row] : "", ")") : null);
     };
     const nameOfEntry = (entry) => ["model", "recipe", "method"].map((key) => entry[key]).filter(known).join(" · ");
-    const isShown = (entry) => ["model", "recipe", "method"].every((key) => !known(entry[key]) || entry[key] === state[key]);
+    const isShown = (entry) => ["model", "recipe", "method"].every((key) => !known(entry[key]) || entry[key] === "all" || entry[key] === state[key]);
     const group = (entry, open) => {
       const all = entry.statements || (entry.sentence ? [entry] : []), isOne = (item) => String(item.id || "").startsWith("best_own:");
-      const specialties = all.filter(isOne), where = entry.model === "all" ? "Over all models" : nameOfEntry(entry);
+      const specialties = all.filter(isOne), where = entry.model === "all" ? ["Over all models", entry.recipe, entry.method].filter(known).join(" · ") : nameOfEntry(entry);
       const made = make("details", { class: "verdict", open: open ? "" : null }, make("summary", {}, make("h3", {}, where)),
         entry.answer ? make("p", { class: "answer" }, capital(String(entry.answer))) : null, make("ul", {}, all.filter((item) => !isOne(item)).map(statement)),
         specialties.length ? make("details", {}, make("summary", {}, "Specialty by specialty"), make("ul", {}, specialties.map(statement))) : null);
-      if (known(entry.model) && entry.model !== "all") redraws.push(() => { made.open = isShown(entry); });
+      // Of many combinations the chosen one is told; the table above has all of them.
+      const tell = () => { made.open = isShown(entry); made.hidden = !isShown(entry); };
+      redraws.push(tell);
+      tell();
       return made;
     };
     // All combinations beside each other: a row each, with the estimates that the sentences rest on.
     const HEADS = { common_gain: "common gain", specialty_knowledge: "specialty knowledge", best_own: "own adapter the best", terms_rise: "all terms", terms_medicine: "terms − placebo words", terms_own: "own terms, own adapter", probes: "facts trained on" };
+    const MEANS = { common_gain: "Mean change of the specialties' adapters against the base model.", specialty_knowledge: "What the own adapter adds beyond train set and test specialty.", best_own: "Specialties whose own adapter is better than every other one.", terms_rise: "Change of the log-probability of clinical terms.", terms_medicine: "The same, beyond that of placebo words.", terms_own: "Terms of the own specialty under its own adapter, beyond both.", probes: "What the own adapter adds on facts that it was trained on." };
     const headOf = (id) => HEADS[id] || (id.startsWith("control:") ? "gain beyond " + id.slice(8) : id.replace(/_/g, " "));
     function overview(entries, caption, digits) {
       const ids = [...new Set(entries.flatMap((entry) => (entry.statements || []).map((item) => String(item.id)).filter((id) => !id.startsWith("best_own:"))))];
       if (!ids.length) return null;
       const cell = (entry, id) => {
         const item = (entry.statements || []).find((one) => one.id === id);
-        if (!item) return make("td", {}, "–");
+        if (!item) return make("td", { role: "cell", "data-label": headOf(id) }, "–");
         const each = entry.statements.filter((one) => String(one.id).startsWith("best_own:"));
         const number = id === "best_own" ? `${each.filter((one) => one.answer === "better").length} of ${each.length}` : known(item.estimate) ? signed(item.estimate, digits) : "–";
-        const interval = known(item.low) ? ` [${signed(item.low, digits)}, ${signed(item.high, digits)}]` : "";
-        return make("td", { class: "said", title: item.sentence }, number + interval, make("br"), make("span", { class: "soft" }, item.answer || ""));
+        const interval = known(item.low) ? `[${signed(item.low, digits)}, ${signed(item.high, digits)}]` : "";
+        return make("td", { class: "said", title: item.sentence, role: "cell", "data-label": headOf(id) }, number, interval ? [" ", make("span", { class: "soft nowrap" }, interval)] : null, " ", make("span", { class: "soft answer-of" }, item.answer || ""));
       };
       const row = (entry) => {
-        const made = make("tr", {}, make("th", { scope: "row", class: "text" }, make("button", { type: "button", onclick: () => choose(Object.fromEntries(["model", "recipe", "method"].filter((key) => known(entry[key])).map((key) => [key, entry[key]]))) }, nameOfEntry(entry))),
-          entry.answer ? make("td", { class: "text" }, capital(String(entry.answer))) : null, ids.map((id) => cell(entry, id)));
+        const made = make("tr", { role: "row" }, make("th", { scope: "row", role: "rowheader", class: "text long" }, make("button", { type: "button", onclick: () => choose(Object.fromEntries(["model", "recipe", "method"].filter((key) => known(entry[key])).map((key) => [key, entry[key]]))) }, nameOfEntry(entry))),
+          entry.answer ? make("td", { class: "text long", role: "cell", "data-label": "verdict" }, capital(String(entry.answer))) : null, ids.map((id) => cell(entry, id)));
         const mark = () => made.classList.toggle("chosen", isShown(entry));
         redraws.push(mark);
         mark();
         return made;
       };
-      return make("div", { class: "figure" }, make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption }, make("table", {}, make("caption", {}, caption),
-        make("thead", {}, make("tr", {}, make("th", { scope: "col" }, "model · recipe" + (entries[0].method ? " · method" : "")), entries[0].answer ? make("th", { scope: "col", class: "text" }, "verdict") : null, ids.map((id) => make("th", { scope: "col" }, headOf(id))))),
-        make("tbody", {}, entries.map(row)))));
+      const says = (id) => (entries.flatMap((entry) => entry.statements || []).find((one) => one.id === id) || {}).sentence?.split(":")[0];
+      const heads = [["model · recipe" + (entries[0].method ? " · method" : ""), "A click shows its figures, tables and sentences."], ...(entries[0].answer ? [["verdict", "What the sentences below say together."]] : []), ...ids.map((id) => [headOf(id), MEANS[id] || says(id) || headOf(id)])];
+      return make("div", { class: "figure" }, make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption }, make("table", { class: "cards", role: "table" }, make("caption", {}, caption),
+        make("thead", { role: "rowgroup" }, make("tr", { role: "row" }, heads.map(([text, title], i) => make("th", { scope: "col", role: "columnheader", class: i < heads.length - ids.length ? "text" : null, title }, text)))),
+        make("tbody", { role: "rowgroup" }, entries.map(row)))));
     }
     if (found && found.broken) content.push(make("p", { class: "warning" }, found.broken));
     const combinations = (found && found.combinations) || [], terms = (found && found.terms) || [], doses = (found && found.doses) || [];
@@ -252,25 +276,25 @@
         return parts.join("<br>");
       }));
       const most = Math.max(5, ...z.flat().filter(known).map(Math.abs));
-      const labels = (names, name) => names.map((n) => (broken.has(n) ? "⚠ " : "") + plain(clip(name(n), 34)));
-      const narrow = innerWidth < 700;
+      const labels = (names, name) => names.map((n) => (broken.has(n) ? "⚠ " : "") + plain(clip(name(n), isNarrow() ? 18 : 34)));
+      const narrow = isNarrow();
       const y = labels(trains, trainName), x = labels(tests, testName);
       const outlines = trains.flatMap((train, i) => tests.map((test, j) => (slug(test) === train ? { type: "rect", x0: j - 0.5, x1: j + 0.5, y0: i - 0.5, y1: i + 0.5, line: { color: colour("--ink"), width: 2 } } : null))).filter(Boolean);
       return {
         traces: [{
           type: "heatmap", z, x, y, text, texttemplate: tests.length > 9 && narrow ? "" : "%{text}", hovertext: hover, hoverinfo: "text", xgap: 1, ygap: 1,
           colorscale: absolute ? "Cividis" : [[0, "#2166ac"], [0.25, "#92c5de"], [0.5, "#f7f7f7"], [0.75, "#f4a582"], [1, "#b2182b"]],
-          zmin: absolute ? undefined : -most, zmax: absolute ? undefined : most, colorbar: { title: { text: absolute ? "%" : "points" }, thickness: 12 },
+          zmin: absolute ? undefined : -most, zmax: absolute ? undefined : most, colorbar: { title: { text: absolute ? "%" : "points" }, thickness: 12, ...(narrow ? { orientation: "h", x: 0.5, y: 0, yanchor: "top", thickness: 8, len: 1, title: { text: "" } } : {}) },
         }],
         layout: {
-          height: 60 + 8 * Math.max(...x.map((name) => name.length)) + 30 * trains.length, shapes: outlines, margin: { l: narrow ? 110 : 190, r: 10, t: 20, b: 20 },
+          height: 60 + 8 * Math.max(...x.map((name) => name.length)) + 30 * trains.length + (narrow ? 40 : 0), shapes: outlines, margin: { l: 190, r: 10, t: 20, b: narrow ? 50 : 20 },
           xaxis: { side: "top", tickangle: -40, title: { text: "tested on", standoff: 8 }, tickfont: { size: narrow ? 11 : 13 } },
           yaxis: { autorange: "reversed", title: narrow ? undefined : { text: "fine-tuned on", standoff: 8 }, tickfont: { size: narrow ? 11 : 13 } },
         },
-        columns: ["train set", "test specialty", absolute ? "accuracy" : "change", "low", "high", "p", "q", "n_questions"],
+        columns: ["train_set", "test_specialty", absolute ? "accuracy" : "change", "low", "high", "p", "q", "n_questions"],
         cells: cells.flatMap((row, i) => row.map((c, j) => [trains[i], tests[j], c.shown, absolute ? c.row.accuracy_low : c.exact ? c.row.change_low : null, absolute ? c.row.accuracy_high : c.exact ? c.row.change_high : null, c.exact ? c.row.p : null, c.exact ? c.row.q : null, c.row.n_questions])),
         table: () => make("table", {}, make("caption", {}, "Each number opens its questions."),
-          make("thead", {}, make("tr", {}, make("th", { scope: "col" }, "fine-tuned on"), tests.map((test) => make("th", { scope: "col" }, testName(test))))),
+          make("thead", {}, make("tr", {}, make("th", { scope: "col", title: "The train set: a specialty, a control, or none." }, "fine-tuned on"), tests.map((test) => make("th", { scope: "col", title: (absolute ? "Accuracy" : "Change of accuracy, in points,") + " on " + testName(test) }, testName(test))))),
           make("tbody", {}, trains.map((train, i) => make("tr", {}, make("th", { scope: "row", class: "text" }, trainName(train) + (broken.has(train) ? " (training failed a check)" : "")),
             tests.map((test, j) => make("td", {}, make("button", { type: "button", onclick: () => openQuestions(train, test), "aria-label": `${trainName(train)} tested on ${testName(test)}: ${text[i][j] || "no value"}. Show its questions` }, text[i][j] || "–"))))))),
         pick: (point) => [trains[point.pointIndex[0]], tests[point.pointIndex[1]]],
@@ -281,7 +305,7 @@
       openQuestions(train, test);
     });
     section("transfer", "Transfer", make("p", { class: "soft" }, "Outlined: the specialty's own adapter. Click a cell, or a number of the table below it, for the questions behind it."),
-      chooser(["seed", "against", "sort"]), shown);
+      chooser(["seed", "against", "sort"]), shown, make("details", {}, make("summary", {}, "The transfer matrix with all its columns"), tableOf("transfer_matrix")));
     redraw();
   })();
 
@@ -299,20 +323,45 @@
       const parts = [["train set", train, "#0072B2"], ["test specialty", test, "#E69F00"], ["own adapter, beyond both", rest, "#009E73"]];
       return {
         traces: parts.map(([name, values, fill]) => ({ type: "bar", name, orientation: "h", y: D.specialties.map(plain), x: values.map((v) => 100 * v), marker: { color: fill } })),
-        layout: { barmode: "group", height: 160 + 46 * names.length, margin: { l: 190, r: 20, t: 50, b: 50 }, legend: { orientation: "h", y: 1.02, yanchor: "bottom" }, yaxis: { autorange: "reversed" }, xaxis: { title: { text: innerWidth < 700 ? `points, beside a common gain of ${signed(100 * common)}` : `points of accuracy, beside the common gain of ${signed(100 * common)}`, font: { size: 12 } } } },
-        columns: ["specialty", "common", "train set", "test specialty", "own adapter beyond both"],
+        layout: { barmode: "group", height: 160 + 46 * names.length, margin: { l: 190, r: 20, t: 50, b: 50 }, legend: { orientation: "h", y: 1.02, yanchor: "bottom" }, yaxis: { autorange: "reversed" }, xaxis: { title: { text: isNarrow() ? `points; common gain ${signed(100 * common)}` : `points of accuracy, beside the common gain of ${signed(100 * common)}`, font: { size: 12 } } } },
+        columns: ["specialty", "common", "train_set_effect", "test_specialty_effect", "own_beyond_both"],
         cells: D.specialties.map((name, i) => [name, common, train[i], test[i], rest[i]]),
       };
     };
     const [shown, redraw] = figure("decomposition", "What each change is made of: common gain, train set, test specialty, and what is left on the diagonal", "effects", draw);
     section("decomposition", "Decomposition", make("p", { class: "soft" }, "Change against the base model = common gain + effect of the train set + effect of the test specialty + what the own adapter adds beyond both."),
-      shown, D.tables.effects ? tableOf("effects") : null);
+      shown);
+    redraw();
+  })();
+
+  // ---------------------------------------------------------------- controls
+  (function controls() {
+    const all = rows("effects");
+    if (!all.length) return;
+    const KINDS = { common_gain: ["the specialties' adapters", "#0072B2", "circle"], gain_of: ["the control itself", "#777777", "diamond"], gain_beyond: ["the specialties' adapters beyond it", "#D55E00", "square"], specialty_knowledge: ["own adapter beyond both", "#009E73", "cross"] };
+    const labelOf = (r) => ({ common_gain: "Common gain", specialty_knowledge: "Specialty knowledge" })[r.effect] || trainName(String(r.of));
+    const draw = () => {
+      const here = all.filter((r) => r.model === state.model && r.recipe === state.recipe && r.method === state.method && KINDS[r.effect] && known(r.estimate));
+      if (!here.length) return null;
+      const labels = [...new Set([...here.filter((r) => r.effect === "common_gain"), ...here.filter((r) => r.effect !== "specialty_knowledge"), ...here].map(labelOf))];
+      const traces = Object.entries(KINDS).map(([effect, [name, fill, symbol]]) => [name, fill, symbol, here.filter((r) => r.effect === effect)]).filter(([, , , own]) => own.length).map(([name, fill, symbol, own]) => ({
+        type: "scatter", mode: "markers", orientation: "h", name, y: own.map((r) => plain(clip(labelOf(r), 34))), x: own.map((r) => 100 * r.estimate), marker: { color: fill, size: 9, symbol: own.map((r) => symbol + (known(r.low) ? "" : "-open")) },
+        error_x: { type: "data", symmetric: false, array: own.map((r) => (known(r.low) ? 100 * (r.high - r.estimate) : 0)), arrayminus: own.map((r) => (known(r.low) ? 100 * (r.estimate - r.low) : 0)), color: fill, thickness: 1.5 }, hoverinfo: "text",
+        hovertext: own.map((r) => `${plain(labelOf(r))}, ${name}<br>${points(r.estimate)} points ${known(r.low) ? `[${points(r.low)}, ${points(r.high)}]` : "(no interval)"}<br>p ${pvalue(r.p)}, n=${r.n_questions}`),
+      }));
+      return { traces, layout: { height: 150 + 40 * labels.length, margin: { l: 190, r: 20, t: 60, b: 50 }, legend: { orientation: "h", y: 1.02, yanchor: "bottom" }, scattermode: "group", xaxis: { title: { text: isNarrow() ? "points against base" : "points of accuracy against the base model" } }, yaxis: { autorange: "reversed", categoryorder: "array", categoryarray: labels.map((n) => plain(clip(n, 34))) } },
+        columns: ["effect", "of", "estimate", "low", "high", "p", "n_questions"], cells: here.map((r) => [r.effect, r.of, r.estimate, r.low, r.high, r.p, r.n_questions]) };
+    };
+    const [shown, redraw] = figure("controls", "Common gain, what each control gains, and what the specialties' adapters gain beyond it", "effects", draw);
+    section("controls", "Controls", make("p", { class: "soft" }, "A control lacks something that the specialties' train sets have. Where the specialties' adapters gain nothing beyond it (orange, around zero), what it lacks does not matter."), shown, tableOf("effects"));
     redraw();
   })();
 
   // ---------------------------------------------------------------- claim 1 and other tables
   function tablesSection(id, title, note, names, of = D.tables) {
-    const there = names.filter((name) => of[name] && of[name].rows.length);
+    // A table whose measures are all empty says nothing (letters' probabilities of a run that reads no letters).
+    const measured = (name) => name !== "answer_mass" || rows(name).some((row) => known(row.answer_mass) || known(row.unparsed_share));
+    const there = names.filter((name) => of[name] && of[name].rows.length && measured(name));
     if (there.length) section(id, title, note ? make("p", { class: "soft" }, note) : null, ...there.map((name) => tableOf(name, of)));
   }
   tablesSection("power", "Power", "What a grid of this size can find, before it is run (snakemake power).", ["power"]);
@@ -327,8 +376,8 @@
         error_x: { type: "data", symmetric: false, array: here.map((row) => spread(row, true)), arrayminus: here.map((row) => spread(row, false)), thickness: 1.5 }, hoverinfo: "text",
         hovertext: here.map((row) => `${plain(row.test_specialty)}: ${points(row.own_minus_best)} points [${points(row.best_low)}, ${points(row.best_high)}] against ${plain(trainName(String(row.best_other)))}<br>${plain(row.answer)}, n=${row.n_questions}`),
       };
-      return { traces: [trace], layout: { height: 130 + 34 * here.length, margin: { l: 190, r: 20, t: 20, b: 60 }, yaxis: { autorange: "reversed" }, xaxis: { title: { text: innerWidth < 700 ? "own minus best other, points" : "own adapter minus the best of the others, points of accuracy" } } },
-        columns: ["test_specialty", "best_other", "own_minus_best", "low", "high", "answer"], cells: here.map((row) => [row.test_specialty, row.best_other, row.own_minus_best, row.best_low, row.best_high, row.answer]) };
+      return { traces: [trace], layout: { height: 130 + 34 * here.length, margin: { l: 190, r: 20, t: 20, b: 60 }, yaxis: { autorange: "reversed" }, xaxis: { title: { text: isNarrow() ? "points, own minus best other" : "own adapter minus the best of the others, points of accuracy" } } },
+        columns: ["test_specialty", "best_other", "own_minus_best", "best_low", "best_high", "answer"], cells: here.map((row) => [row.test_specialty, row.best_other, row.own_minus_best, row.best_low, row.best_high, row.answer]) };
     };
     const [shown, redraw] = figure("own", "Own adapter minus the best of the other adapters, by specialty, with simultaneous intervals", "diagonal", draw);
     section("claim-1", "Is the own adapter the best?", make("p", { class: "soft" }, "Right of zero, with its whole interval: the specialty's own adapter is better than every other one. The intervals allow for the best being picked among all."), shown, tableOf("diagonal"));
@@ -415,7 +464,8 @@
           a.probabilities[i] === NOTHING ? (a.chosen === i ? "chosen" : "–") : [make("span", { class: "bar", style: `width:${(a.probabilities[i] / 254) * 5}em`, "aria-hidden": "true" }), " " + fixed(a.probabilities[i] / 2.54, 0) + "%" + (a.chosen === i ? " ●" : "")]))));
       const mass = read.some((a) => a.mass !== NOTHING) ? make("tr", {}, make("td", { class: "text soft" }, "probability on the offered answers"), read.map((a) => make("td", {}, a.mass === NOTHING ? "–" : fixed(a.mass / 2.54, 0) + "%"))) : null;
       const orders = read.some((a) => a.orders.length > 1) ? make("tr", {}, make("td", { class: "text soft" }, "right in how many orders of the options"), read.map((a) => make("td", {}, `${a.orders.filter((o) => o === q.answer).length} of ${a.orders.length}`))) : null;
-      return make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Options of question " + q.id }, make("table", {}, make("thead", {}, head), make("tbody", {}, body, mass, orders)));
+      const each = orders ? make("tr", {}, make("td", { class: "text soft" }, "option chosen in each order (1 is the first above)"), read.map((a) => make("td", { class: "orders" }, a.orders.length > 1 ? a.orders.map((o) => (o === NOTHING ? "–" : o + 1)).join(" ") : "–"))) : null;
+      return make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Options of question " + q.id }, make("table", {}, make("thead", {}, head), make("tbody", {}, body, mass, orders, each)));
     }
     const PAGE = 10;
     function show() {
@@ -426,7 +476,7 @@
       const items = found.slice(filter.page * PAGE, (filter.page + 1) * PAGE).map((i) => {
         const q = D.questions[i], v = kindsHere()[i];
         const word = { gained: "gained", lost: "lost", same: v.own === 1 ? "right, as before" : v.own === 0 ? "wrong, as before" : "as before", unknown: "" }[v.kind];
-        return make("article", { class: "question", id: "q-" + i }, make("h3", {}, q.specialties.join(", "), word ? [" ", make("span", { class: "badge " + v.kind }, word)] : null, make("span", { class: "soft" }, " " + q.id)), stem(i), optionRows(i));
+        return make("article", { class: "question", id: "q-" + i }, make("h3", {}, q.specialties.join(", "), word ? [" ", make("span", { class: "badge " + v.kind }, word)] : null, make("span", { class: "soft id" }, " " + q.id)), stem(i), optionRows(i));
       });
       const move = (by, text) => make("button", { type: "button", disabled: filter.page + by < 0 || filter.page + by >= pages ? "" : null, onclick: () => { filter.page += by; show(); } }, text);
       list.replaceChildren(make("p", {}, `${found.length} of ${nOf} questions; page ${filter.page + 1} of ${pages}`), ...items, make("div", { class: "tools" }, move(-1, "Previous"), move(1, "Next")));
@@ -440,7 +490,7 @@
       heading.setAttribute("tabindex", "-1");
       heading.focus({ preventScroll: true });
     };
-    section("questions", "Questions", make("p", { class: "soft" }, "Blue: clinical terms. Grey, dotted: placebo words. ● marks the chosen option, ✓ the right one."),
+    section("questions", "Questions", make("p", { class: "soft" }, "Blue: clinical terms. Grey, dotted: placebo words. Coloured by shift: orange words became more probable under the adapter, blue ones less; hover says by how much. ● marks the chosen option, ✓ the right one; percentages are the probabilities of the options among each other."),
       make("div", { class: "controls" }, make("label", {}, "Search", search), specialtyLabel, trainLabel, kindLabel, wordsLabel), list);
     redraws.push(show);
     show();
@@ -450,6 +500,7 @@
   (function terms() {
     const all = rows("term_shift").filter((row) => row.seed === "all" || row.seed === null || row.seed === undefined);
     if (!all.length) return;
+    const labelOf = (name) => (name === "all" ? "All train sets" : clip(trainName(name), 34));
     const groups = { own: ["own specialty's terms", "#D55E00"], other: ["other specialties' terms", "#0072B2"], terms: ["all terms (controls)", "#009E73"], placebo: ["placebo words", "#777777"] };
     const draw = () => {
       const here = all.filter((row) => row.model === state.model && row.recipe === state.recipe && row.measure === "mean" && row.scope === all[0].scope && row.context === all[0].context && groups[row.group]);
@@ -459,15 +510,15 @@
       const withOwn = new Set(here.filter((row) => row.group === "own" && known(row.shift)).map((row) => row.train_set));
       const traces = Object.entries(groups).map(([group, [name, fill]]) => {
         const own = here.filter((row) => row.group === group && known(row.shift) && (group !== "terms" || !withOwn.has(row.train_set)));
-        return { type: "scatter", mode: "markers", orientation: "h", name, y: own.map((r) => plain(trainName(r.train_set))), x: own.map((r) => r.shift), marker: { color: fill, size: 9, symbol: own.map((r) => ({ own: "circle", other: "square", terms: "cross", placebo: "diamond" })[group] + (known(r.low) ? "" : "-open")) },
+        return { type: "scatter", mode: "markers", orientation: "h", name, y: own.map((r) => plain(labelOf(r.train_set))), x: own.map((r) => r.shift), marker: { color: fill, size: 9, symbol: own.map((r) => ({ own: "circle", other: "square", terms: "cross", placebo: "diamond" })[group] + (known(r.low) ? "" : "-open")) },
           error_x: { type: "data", symmetric: false, array: own.map((r) => (known(r.low) ? r.high - r.shift : 0)), arrayminus: own.map((r) => (known(r.low) ? r.shift - r.low : 0)), color: fill, thickness: 1.5 },
           hovertext: own.map((r) => `${plain(trainName(r.train_set))}, ${name}<br>${signed(r.shift, 3)} nats per token ${known(r.low) ? `[${signed(r.low, 3)}, ${signed(r.high, 3)}]` : `(${plain(r.note || "no interval")})`}<br>p ${pvalue(r.p)}, ${r.n_mentions} mentions in ${r.n_questions} questions`), hoverinfo: "text" };
       });
-      return { traces, layout: { height: 190 + 44 * trains.length, margin: { l: 190, r: 20, t: 60, b: 50 }, legend: { orientation: "h", y: 1.02, yanchor: "bottom" }, scattermode: "group", xaxis: { title: { text: "shift of log-probability against base, nats per token" } }, yaxis: { autorange: "reversed" } },
-        columns: ["train_set", "group", "shift", "low", "high", "p", "n_mentions", "n_questions"], cells: here.map((r) => [r.train_set, r.group, r.shift, r.low, r.high, r.p, r.n_mentions, r.n_questions]) };
+      return { traces, layout: { height: 190 + 44 * trains.length, margin: { l: 190, r: 20, t: 60, b: 50 }, legend: { orientation: "h", y: 1.02, yanchor: "bottom" }, scattermode: "group", xaxis: { title: { text: isNarrow() ? "nats per token against base" : "shift of log-probability against base, nats per token" } }, yaxis: { autorange: "reversed" } },
+        columns: ["train_set", "group", "shift", "low", "high", "p", "n_mentions", "n_questions"], cells: here.filter((r) => known(r.shift) && (r.group !== "terms" || !withOwn.has(r.train_set))).map((r) => [r.train_set, r.group, r.shift, r.low, r.high, r.p, r.n_mentions, r.n_questions]) };
     };
     const [shown, redraw] = figure("terms", "Shift of the log-probability of own terms, other terms and placebo words, by train set", "term_shift", draw);
-    section("terms", "Term shifts", make("p", { class: "soft" }, "Open symbols have no interval: too few questions or words, or all shifts are equal."), shown, D.tables.placebo_balance ? tableOf("placebo_balance") : null);
+    section("terms", "Term shifts", make("p", { class: "soft" }, "Open symbols have no interval: too few questions or words, or all shifts are equal."), shown, ["term_shift", "term_shift_grid", "placebo_balance"].filter((name) => D.tables[name] && D.tables[name].rows.length).map((name) => tableOf(name)));
     redraw();
   })();
 
@@ -507,18 +558,20 @@
     const there = D.reliability.filter((r) => r.ece);
     if (!there.length) return;
     const draw = () => {
-      const own = there.filter((r) => r.model === state.model && r.method === state.method && (r.recipe === state.recipe || r.recipe === "base") && (r.seed < 0 || r.seed === D.axes.seed[0]));
+      const own = there.filter((r) => r.model === state.model && r.method === state.method && (r.recipe === state.recipe || r.recipe === "base") && (r.seed < 0 || r.seed === seedsShown()[0]));
       if (!own.length) return null;
+      const filled = (r) => r.n.map((n, i) => i).filter((i) => r.n[i]);
+      const dashes = { base: "solid", "few-shot": "dash", "best-prompt": "dashdot" };
       const traces = own.map((r) => {
-        const bins = r.n.map((n, i) => i).filter((i) => r.n[i]);
-        return { type: "scatter", mode: "lines+markers", name: plain(clip(trainName(r.train_set), 26)) + ` (ECE ${r.ece[0].toFixed(3)})`, x: bins.map((i) => r.confidence[i]), y: bins.map((i) => r.accuracy[i]), line: r.seed < 0 ? { width: 3, color: colour("--ink") } : { width: 1 }, text: bins.map((i) => "n=" + r.n[i]) };
+        const bins = filled(r);
+        return { type: "scatter", mode: "lines+markers", name: plain(clip(trainName(r.train_set), 26)) + ` (ECE ${r.ece[0].toFixed(3)})`, x: bins.map((i) => r.confidence[i]), y: bins.map((i) => r.accuracy[i]), line: r.seed < 0 ? { width: 3, color: colour("--ink"), dash: dashes[r.train_set] } : { width: 1 }, text: bins.map((i) => "n=" + r.n[i]) };
       });
       traces.push({ type: "scatter", mode: "lines", name: "perfect", x: [0, 1], y: [0, 1], line: { dash: "dot", color: colour("--soft") } });
-      return { traces, layout: { height: 460, xaxis: { title: { text: "probability of the chosen option" }, range: [0, 1] }, yaxis: { title: { text: "share of right answers" }, range: [0, 1] } },
-        columns: ["train_set", "seed", "ece"], cells: own.map((r) => [r.train_set, r.seed, r.ece[0]]) };
+      return { traces, layout: { height: isNarrow() ? 460 + 22 * traces.length : 460, legend: isNarrow() ? { orientation: "h", y: -0.2 } : {}, xaxis: { title: { text: "probability of the chosen option" }, range: [0, 1] }, yaxis: { title: { text: "share of right answers" }, range: [0, 1] } },
+        columns: ["train_set", "seed", "n", "confidence", "accuracy", "ece"], cells: own.flatMap((r) => filled(r).map((i) => [r.train_set, r.seed, r.n[i], r.confidence[i], r.accuracy[i], r.ece[0]])) };
     };
-    const [shown, redraw] = figure("calibration", "Reliability of option probabilities", "", draw);
-    section("calibration", "Calibration of option probabilities", shown);
+    const [shown, redraw] = figure("calibration", "Reliability of option probabilities", "calibration-of-option-probabilities", draw);
+    section("calibration", "Calibration of option probabilities", make("p", { class: "soft" }, `On the diagonal, options chosen with 60% are right in 60% of questions. Adapters of one seed (${seedsShown()[0]}, or the one chosen under Transfer). ECE: expected calibration error, ten bins of equal width.`), shown);
     redraw();
   })();
 
@@ -529,12 +582,20 @@
       const own = D.curves.filter((c) => c.model === state.model && c.recipe === state.recipe && (state.seed === "all" || c.seed === Number(state.seed)));
       if (!own.length) return null;
       return { traces: own.map((c) => ({ type: "scatter", mode: "lines", name: plain(clip(trainName(c.train_set), 24)) + ", seed " + c.seed, x: c.step, y: c.loss,
-        line: { width: 1.5, color: COLOURS[D.axes.train_set.indexOf(c.train_set) % COLOURS.length], dash: ["solid", "dot", "dash", "longdash"][D.axes.seed.indexOf(c.seed) % 4] } })), layout: { height: 420, showlegend: own.length <= 20, xaxis: { title: { text: "optimiser step" } }, yaxis: { title: { text: "training loss, nats per token" } } },
+        line: { width: 1.5, color: COLOURS[D.axes.train_set.indexOf(c.train_set) % COLOURS.length], dash: ["solid", "dot", "dash", "longdash"][D.axes.seed.indexOf(c.seed) % 4] } })), layout: { height: 420, showlegend: own.length <= 20 && !isNarrow(), xaxis: { title: { text: "optimiser step" } }, yaxis: { title: { text: "training loss, nats per token" } } },
         columns: ["train_set", "seed", "step", "loss"], cells: own.flatMap((c) => c.step.map((s, i) => [c.train_set, c.seed, s, c.loss[i]])) };
     };
     const [shown, redraw] = figure("training", "Training loss of each adapter", "training_checks", draw);
     section("training", "Training", shown, D.tables.training_checks && D.tables.training_checks.rows.length ? tableOf("training_checks") : null);
     redraw();
+  })();
+
+  // ---------------------------------------------------------------- cost and plan
+  (function cost() {
+    const there = ["cost", "plan"].filter((name) => D.tables[name] && D.tables[name].rows.length);
+    const how = { plan: "snakemake plan says what the grid needs", cost: "snakemake cost sets what it needed beside it" };
+    const lacks = Object.keys(how).filter((name) => !there.includes(name)).map((name) => how[name]);
+    section("cost", "Cost and plan", lacks.length ? make("p", { class: "soft" }, `Not there: ${lacks.join("; ")}. After that, snakemake report --nolock makes this page with it.`) : null, ...there.map((name) => tableOf(name)));
   })();
 
   // ---------------------------------------------------------------- data, annotation, provenance
@@ -543,8 +604,13 @@
   (function provenance() {
     const show = (value) => (typeof value === "object" && value !== null ? JSON.stringify(value, null, 1) : String(value));
     const list = (object) => make("dl", { class: "keys" }, Object.entries(object).flatMap(([key, value]) => [make("dt", {}, key), make("dd", {}, show(value))]));
-    section("provenance", "Provenance", make("details", {}, make("summary", {}, "Configuration as run"), make("pre", { tabindex: "0" }, JSON.stringify(D.settings, null, 2))),
-      ...Object.entries(D.provenance).map(([name, value]) => make("details", {}, make("summary", {}, capital(name)), value && typeof value === "object" ? list(value) : make("p", {}, show(value)))));
+    const { prompts, digests, ...others } = D.provenance;
+    section("provenance", "Provenance",
+      prompts ? make("details", {}, make("summary", {}, "Rendered prompt of each model"), make("p", { class: "soft" }, "What a model reads, control tokens included, with {question} and {answer} in their places."),
+        Object.entries(prompts).map(([name, text]) => [make("h3", {}, name), make("pre", { tabindex: "0" }, text)])) : null,
+      make("details", {}, make("summary", {}, "Configuration as run"), make("pre", { tabindex: "0" }, JSON.stringify(D.settings, null, 2))),
+      ...Object.entries(others).map(([name, value]) => make("details", {}, make("summary", {}, capital(name)), value && typeof value === "object" ? list(value) : make("p", {}, show(value)))),
+      digests ? make("details", {}, make("summary", {}, "Digests of all adapters"), tableOf("digests", { digests })) : null);
     section("reproduce", "How to cite and reproduce",
       make("p", {}, "Cite the study whose claims this tests: Yan et al., What Does Neuro Mean to Cardio? Investigating the Role of Clinical Specialty Data in Medical LLMs, arXiv 2505.10113; and neuro2cardio by its CITATION.cff."),
       make("p", {}, "With the configuration above as mine.yaml, the same run is:"),
