@@ -1,5 +1,6 @@
 """A finished run with planted effects, as the workflow leaves it: every table of the page, made by the library."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -38,7 +39,14 @@ def shift(train_set: str, held: list[str], kind: str) -> float:
     return 0.0 if kind == "placebo" else 0.15 + 0.05 * (train_set in map(slug, held))
 
 
-def write(folder: Path, axes: Axes, asked: pd.DataFrame, mentions: pd.DataFrame, broken: str = "") -> Path:
+def write(
+    folder: Path,
+    axes: Axes,
+    asked: pd.DataFrame,
+    mentions: pd.DataFrame,
+    broken: str = "",
+    methods: Sequence[str] = METHODS,
+) -> Path:
     """Everything from the test split to the verdict.
 
     Args:
@@ -47,21 +55,23 @@ def write(folder: Path, axes: Axes, asked: pd.DataFrame, mentions: pd.DataFrame,
         asked: The question table, all of it test questions.
         mentions: Its terms and placebos.
         broken: A train set whose adapters stopped learning.
+        methods: How answers are read.
     """
     tables.write(asked, folder / "test_split/questions.parquet", tables.QUESTIONS)
     tables.write(mentions, folder / "test_split/mentions.parquet", tables.MENTIONS)
-    planted.predictions(folder / "predictions", axes, asked, gain, methods=METHODS, spread=0.01, pull=0.1)
-    _few_shot(folder / "predictions", axes, asked)
+    planted.predictions(folder / "predictions", axes, asked, gain, methods=methods, spread=0.01, pull=0.1)
+    if "cloze" in methods:
+        _few_shot(folder / "predictions", axes, asked)
     planted.term_logprobs(folder / "term_logprobs", axes, mentions, shift, contexts=["prompt"])
     planted.training_curves(folder / "adapters", axes)
     if broken:
         _stop_learning(folder / "adapters", axes, broken)
     _questions(folder, axes, asked)
     exam = TestSet.of(asked, axes.specialties)
-    _tables(folder, axes, exam)
+    _tables(folder, axes, exam, list(methods))
     _terms(folder, axes, exam, mentions)
     _verdict(folder)
-    _plan(folder, axes, exam)
+    _plan(folder, axes, exam, len(methods))
     return folder
 
 
@@ -96,13 +106,13 @@ def _questions(folder: Path, axes: Axes, asked: pd.DataFrame) -> None:
     tables.write_csv(pd.DataFrame(leaked), folder / "questions/leakage.csv")
 
 
-def _tables(folder: Path, axes: Axes, exam: TestSet) -> None:
+def _tables(folder: Path, axes: Axes, exam: TestSet, methods: list[str]) -> None:
     marked, answered, letters, masses, trained = {}, [], [], [], []
-    few_shot = [Adapter.base_row(model, FEW_SHOT) for model in axes.model]
+    few_shot = [Adapter.base_row(model, FEW_SHOT) for model in axes.model if "cloze" in methods]
     for adapter in [*axes.everything(), *few_shot]:
         frame = tables.read(adapter.path(folder / "predictions"), tables.PREDICTIONS)
         given = answers.answers(frame)
-        marked[adapter] = answers.marks(given, exam, METHODS)
+        marked[adapter] = answers.marks(given, exam, methods)
         if adapter in few_shot:
             continue
         answered.append(adapter_checks.of_answers(frame, given, exam))
@@ -111,7 +121,7 @@ def _tables(folder: Path, axes: Axes, exam: TestSet) -> None:
         if adapter.recipe != BASE:
             curve = pd.read_csv(adapter.path(folder / "adapters", "") / "training.csv")
             trained.append(adapter_checks.of_training(adapter, curve, {"vocabulary": 49152}))
-    blocks = transfer.scores(marked, axes, METHODS)
+    blocks = transfer.scores(marked, axes, methods)
     made = {
         "transfer_matrix": transfer.matrix(blocks, axes, exam, STATISTICS),
         "diagonal": effect_tables.diagonal(blocks, axes, exam, STATISTICS),
@@ -150,8 +160,8 @@ def _verdict(folder: Path) -> None:
     files.write_text(folder / "tables/summary.txt", verdict.text(said))
 
 
-def _plan(folder: Path, axes: Axes, exam: TestSet) -> None:
+def _plan(folder: Path, axes: Axes, exam: TestSet, n_methods: int) -> None:
     sizes = [int(exam.members[name].sum()) for name in axes.specialties]
-    families = len(axes.model) * len(axes.recipe) * len(METHODS)
+    families = len(axes.model) * len(axes.recipe) * n_methods
     table = power.table(sizes, len(axes.seed), families, SmallestEffect(), power.Assumptions(), 0.95)
     tables.write_csv(table, folder / "plan/power.csv")

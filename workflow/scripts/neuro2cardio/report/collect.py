@@ -124,6 +124,8 @@ def _csv(page: Collected, path: Path) -> dict[str, Any] | None:
     """A table as columns and rows; None where there is none."""
     if not path.is_file():
         return None
+    if tables.is_changed(path):
+        page.missing.append(f"{path.parent.name}/{path.name}: edited or cut since it was written")
     try:
         frame = pd.read_csv(path, dtype={"seed": str}, keep_default_na=True)
     except pd.errors.EmptyDataError:
@@ -131,11 +133,20 @@ def _csv(page: Collected, path: Path) -> dict[str, Any] | None:
     except (OSError, ValueError) as error:
         page.missing.append(f"{path.parent.name}/{path.name}: unreadable ({error})")
         return None
-    if tables.is_changed(path):
-        page.missing.append(f"{path.parent.name}/{path.name}: edited or cut since it was written")
+    _blank_text_among_numbers(page, path, frame)
     if path.stem == "term_shift" and "seed" in frame:
         frame = frame[frame["seed"] == "all"]
     return _columns(_cut(page, path.name, frame))
+
+
+def _blank_text_among_numbers(page: Collected, path: Path, frame: pd.DataFrame) -> None:
+    """Leave text out of columns that the page draws and counts with, and say so."""
+    for name, column in columns.described(path.stem, frame.columns).items():
+        if column.kind in columns.NUMBERS and not pd.api.types.is_numeric_dtype(frame[name]):
+            numbers = pd.to_numeric(frame[name], errors="coerce")
+            if broken := int((numbers.isna() & frame[name].notna()).sum()):
+                page.missing.append(f"{path.parent.name}/{path.name}: {broken} cells of {name} hold no number")
+                frame[name] = numbers
 
 
 def _cut(page: Collected, name: str, frame: pd.DataFrame) -> pd.DataFrame:
@@ -155,6 +166,8 @@ def _questions(page: Collected, results: Path) -> list[dict[str, Any]]:
     if frame is None:
         return []
     frame = frame[frame["split"] == "test"]
+    asked = {name for held in frame["specialties"] for name in held}
+    page.missing += [f"no test question is of {name}" for name in page.data["specialties"] if name not in asked]
     mentions = _table(page, results / "test_split/mentions.parquet", tables.MENTIONS)
     spans = _spans(mentions) if mentions is not None else {}
     return [
@@ -195,7 +208,11 @@ def _curves(page: Collected, results: Path, axes: Axes) -> Iterator[dict[str, An
         if not path.is_file():
             page.missing.append(f"the adapter {'/'.join(map(str, adapter))} is not trained yet")
             continue
-        frame = pd.read_csv(path)
+        try:
+            frame = pd.read_csv(path, usecols=["step", "loss"], dtype={"step": int, "loss": float})
+        except (OSError, ValueError) as error:
+            page.missing.append(f"training.csv of the adapter {'/'.join(map(str, adapter))}: unreadable ({error})")
+            continue
         thin = frame.iloc[:: max(1, -(-len(frame) // most))]
         yield {**adapter._asdict(), "step": thin["step"].tolist(), "loss": thin["loss"].round(4).tolist()}
 

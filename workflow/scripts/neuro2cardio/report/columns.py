@@ -9,6 +9,8 @@ from typing import Literal, NamedTuple
 Kind = Literal["text", "train", "seed", "count", "percent", "points", "size", "nats", "p", "number"]
 """How a cell is written. `percent`, `points` and `size` are shares in the table, and are shown times 100; `points` have
 a sign; `train` is the name of a train set; `seed` is empty for base models."""
+NUMBERS: frozenset[Kind] = frozenset({"count", "percent", "points", "size", "nats", "p", "number"})
+"""Kinds whose cells are numbers."""
 
 
 class Column(NamedTuple):
