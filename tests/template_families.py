@@ -394,6 +394,85 @@ FAMILIES = {
         eos="<SPECIAL_12>",
         markup=("<think>", "</think>"),
     ),
+    "command-r": Family(
+        "{{ bos_token }}{% for m in messages %}{% if m.role == 'system' %}<|START_OF_TURN_TOKEN|><|SYSTEM_TOKEN|>"
+        "{{ m.content }}<|END_OF_TURN_TOKEN|>{% elif m.role == 'user' %}<|START_OF_TURN_TOKEN|><|USER_TOKEN|>"
+        "{{ m.content.strip() }}<|END_OF_TURN_TOKEN|>{% else %}<|START_OF_TURN_TOKEN|><|CHATBOT_TOKEN|>"
+        "{{ m.content.strip() }}<|END_OF_TURN_TOKEN|>{% endif %}{% endfor %}{% if add_generation_prompt %}"
+        "<|START_OF_TURN_TOKEN|><|CHATBOT_TOKEN|>{% endif %}",
+        (
+            "<|START_OF_TURN_TOKEN|>",
+            "<|END_OF_TURN_TOKEN|>",
+            "<|USER_TOKEN|>",
+            "<|CHATBOT_TOKEN|>",
+            "<|SYSTEM_TOKEN|>",
+        ),
+        "<|END_OF_TURN_TOKEN|><|START_OF_TURN_TOKEN|><|CHATBOT_TOKEN|>",
+        "<|END_OF_TURN_TOKEN|>",
+        bos="<BOS_TOKEN>",
+        eos="<|END_OF_TURN_TOKEN|>",
+    ),
+    "mistral small 3": Family(
+        "{%- set today = strftime_now('%Y-%m-%d') %}{{- bos_token }}{%- if messages[0].role == 'system' %}"
+        "{%- set system = messages[0].content %}{%- set messages = messages[1:] %}{%- else %}"
+        "{%- set system = 'You are Mistral. The current date is ' + today + '.' %}{%- endif %}"
+        "{{- '[SYSTEM_PROMPT]' + system + '[/SYSTEM_PROMPT]' }}{%- for m in messages %}{%- if m.role == 'user' %}"
+        "{%- if m.content is string %}{{- '[INST]' + m.content + '[/INST]' }}{%- else %}{{- '[INST]' }}"
+        "{%- for block in m.content %}{{- block.text }}{%- endfor %}{{- '[/INST]' }}{%- endif %}"
+        "{%- elif m.role == 'assistant' %}{{- m.content + eos_token }}" + _ONLY_TURNS,
+        ("[SYSTEM_PROMPT]", "[/SYSTEM_PROMPT]", "[INST]", "[/INST]"),
+        "[/INST]",
+        "</s>",
+    ),
+    "glm 4": Family(
+        "[gMASK]<sop>{% for m in messages %}{% if m.role == 'assistant' %}<|assistant|>{{ m.get('metadata', '') }}\n"
+        "{{ m.content }}{% else %}<|{{ m.role }}|>\n{{ m.content }}{% endif %}{% endfor %}"
+        "{% if add_generation_prompt %}<|assistant|>\n{% endif %}",
+        ("[gMASK]", "<sop>", "<|system|>", "<|user|>", "<|assistant|>", "<|endoftext|>"),
+        "<|assistant|>\n",
+        "<|endoftext|>",
+        eos="<|endoftext|>",
+        # The template ends an answer with the next turn alone.
+        as_written=False,
+    ),
+    "kimi k2": Family(
+        "{%- for m in messages -%}{%- if loop.first and m.role != 'system' -%}<|im_system|>system<|im_middle|>"
+        "You are Kimi.<|im_end|>{%- endif -%}{%- if m.role == 'user' -%}<|im_user|>user<|im_middle|>"
+        "{%- elif m.role == 'assistant' -%}<|im_assistant|>assistant<|im_middle|>{%- else -%}"
+        "<|im_system|>system<|im_middle|>{%- endif -%}{{ m.content }}<|im_end|>{%- endfor -%}"
+        "{%- if add_generation_prompt -%}<|im_assistant|>assistant<|im_middle|>{%- endif -%}",
+        ("<|im_system|>", "<|im_user|>", "<|im_assistant|>", "<|im_middle|>", "<|im_end|>"),
+        "<|im_end|><|im_assistant|>assistant<|im_middle|>",
+        "<|im_end|>",
+        eos="[EOS]",
+    ),
+    "hunyuan": Family(
+        "{{ bos_token }}{% for m in messages %}{% if m.role == 'system' %}{{ m.content }}<｜place▁holder▁3｜>"
+        "{% elif m.role == 'user' %}<｜User｜>{{ m.content }}{% else %}<｜Assistant｜>{{ m.content }}"
+        "<｜place▁holder▁2｜>{% endif %}{% endfor %}{% if add_generation_prompt %}<｜Assistant｜>"
+        "{% if enable_thinking is defined and not enable_thinking %}{{ '<think>\n\n</think>\n' }}{% endif %}"
+        "{% endif %}",
+        ("<｜User｜>", "<｜Assistant｜>", "<｜place▁holder▁2｜>", "<｜place▁holder▁3｜>"),
+        "<｜Assistant｜><think>\n\n</think>\n",
+        "<｜place▁holder▁2｜>",
+        bos="<｜begin▁of▁sentence｜>",
+        eos="<｜place▁holder▁2｜>",
+        kwargs={"enable_thinking": False},
+        as_written=False,
+        markup=("<think>", "</think>"),
+    ),
+    "llama nemotron": Family(
+        "{{ bos_token }}{% if messages[0].role == 'system' %}{% set system = messages[0].content | trim %}"
+        "{% set messages = messages[1:] %}{% else %}{% set system = 'detailed thinking on' %}{% endif %}"
+        "<|start_header_id|>system<|end_header_id|>\n\n{{ system }}<|eot_id|>{% for m in messages %}"
+        "<|start_header_id|>{{ m.role }}<|end_header_id|>\n\n"
+        "{{ (m.content.split('</think>')[-1].lstrip() if m.role == 'assistant' else m.content) | trim }}<|eot_id|>"
+        "{% endfor %}{% if add_generation_prompt %}<|start_header_id|>assistant<|end_header_id|>\n\n{% endif %}",
+        ("<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"),
+        "<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n",
+        "<|eot_id|>",
+        eos="<|eot_id|>",
+    ),
     "chatml without generation prompt": Family(
         "{% for m in messages %}" + _CHATML + "{% endfor %}",
         ("<|im_start|>", "<|im_end|>"),

@@ -125,6 +125,15 @@ def test_a_thought_that_the_prompt_opens_is_closed():
     assert tokens.ids == tuple(words(tokens.text, add_special_tokens=False)["input_ids"])
 
 
+def test_an_empty_thought_that_the_prompt_alone_writes_stands():
+    words, poser = tokenizer("hunyuan"), prompter("hunyuan")
+    asked = [{"role": "user", "content": message(QUESTION, "letter")}]
+    prompt = words.apply_chat_template(asked, tokenize=False, add_generation_prompt=True, enable_thinking=False)
+    tokens = poser.training(QUESTION, "letter")
+    assert tokens.text == f"{prompt}B<｜place▁holder▁2｜>"
+    assert tokens.ids == tuple(words(tokens.text, add_special_tokens=False)["input_ids"])
+
+
 @every_family
 def test_text_of_a_question_never_becomes_a_control_token(name):
     family, words = FAMILIES[name], tokenizer(name)

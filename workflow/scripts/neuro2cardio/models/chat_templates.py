@@ -163,15 +163,22 @@ def _messages(system: str, role: bool, turns: int, as_parts: bool, answered: boo
 def _closed(lead: str, prompt: str) -> str:
     """The text before an answer. A thought that it, or the prompt for generation, leaves open is closed.
 
-    Where the template itself writes an empty thought before an answer, that one stands.
+    Where the template itself writes an empty thought before an answer, that one stands: in finished conversations, or
+    in the prompt for generation alone (Hunyuan).
     """
     if any(0 < lead.count(opening) == lead.count(closing) for opening, closing in _THOUGHTS):
         return lead
+    if prompt.startswith(lead) and _is_empty_thought(prompt[len(lead) :]):
+        return prompt
     for text in (lead, prompt):
         for opening, closing in _THOUGHTS:
             if text.count(opening) > text.count(closing):
                 return f"{text.rstrip()}\n\n{closing}\n\n"
     return lead
+
+
+def _is_empty_thought(text: str) -> bool:
+    return any("".join(text.split()) == f"{opening}{closing}" for opening, closing in _THOUGHTS)
 
 
 def _reason(render: _Renderer, system: str, turns: int) -> str:
