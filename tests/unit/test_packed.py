@@ -130,3 +130,16 @@ def test_plain_attention_of_a_processor_gives_the_numbers_of_each_sequence_alone
     found = logprobs.read(model, [queries])[0]
     for query, values in zip(queries, found, strict=True):
         np.testing.assert_allclose(values[0], logprobs.read_naive(model, query)[0], atol=0.05)
+
+
+def test_a_full_memory_does_not_pass_for_a_model_that_cannot_be_packed(tiny_model, monkeypatch):
+    model = registry.load(tiny_model(), "float32")
+
+    def full(*_, **__):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(packed, "compute", full)
+    with pytest.raises(torch.OutOfMemoryError):
+        packed.can_pack(model)
+    monkeypatch.undo()
+    assert packed.can_pack(model)

@@ -99,6 +99,8 @@ def _try(network: Any) -> bool:
         try:
             with _selecting(head, rows, columns):
                 found = network(input_ids=ids, use_cache=False).logits
+        except torch.OutOfMemoryError:
+            raise
         except (RuntimeError, IndexError, ValueError, TypeError):
             return False
     return found.shape == (1, *expected.shape) and close(found[0].float(), expected, network.dtype)

@@ -199,6 +199,8 @@ def _try(model: LoadedModel) -> bool:
             alone = [model.network(torch.tensor([s], device=model.device)).logits[0, -1] for s in sequences]
             places = [(leaf, leaf.end - 1) for leaf in planned.leaves]
             packed = compute(model, planned.runs, places)
+    except torch.OutOfMemoryError:
+        raise
     except (RuntimeError, ValueError, TypeError, IndexError, AttributeError, KeyError):
         return False
     return output_head.close(packed, torch.stack(alone).float(), model.network.dtype)
