@@ -21,6 +21,11 @@ from neuro2cardio.core import errors
             "error: the GPU failed (CUDA error: device-side assert triggered); the same command goes on",
         ),
         (RuntimeError("CUDA error: an uncorrectable ECC error was encountered"), "leave that GPU out"),
+        (MemoryError(), "error: the machine's memory is full (MemoryError); give the job more"),
+        (
+            RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 4096 bytes."),
+            "error: the machine's memory is full (DefaultCPUAllocator: can't",
+        ),
         (
             OSError(errno.ENOSPC, "No space left on device", "results/x"),
             "the disk is full (results/x); free some space",

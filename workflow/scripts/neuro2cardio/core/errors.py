@@ -24,7 +24,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 
 def run(main: Callable[[], None]) -> None:
-    """Run a command: an `InputError`, a full disk, a full or lost GPU and Ctrl-C end in one sentence.
+    """Run a command: an `InputError`, a full disk or memory, a full or lost GPU and Ctrl-C end in one sentence.
 
     Anything else ends in a traceback.
     """
@@ -35,7 +35,11 @@ def run(main: Callable[[], None]) -> None:
     except KeyboardInterrupt:
         print("interrupted; the same command goes on from here", file=sys.stderr)
         sys.exit(128 + signal.SIGINT)
+    except MemoryError as error:
+        sys.exit(f"error: {_memory_is_full(error)}")
     except RuntimeError as error:
+        if "can't allocate memory" in str(error):
+            sys.exit(f"error: {_memory_is_full(error)}")
         if not (problem := gpu_problem(error)):
             raise
         sys.exit(f"error: {problem}")
@@ -48,6 +52,14 @@ def run(main: Callable[[], None]) -> None:
             raise
         where = f" ({error.filename})" if error.filename else ""
         sys.exit(f"error: {_FULL[error.errno]}{where}; free some space, and the same command goes on from here")
+
+
+def _memory_is_full(error: Exception) -> str:
+    said = (str(error).strip() or type(error).__name__).splitlines()[0]
+    return (
+        f"the machine's memory is full ({said}); give the job more (resources.mem_mb), let fewer jobs run at once, or "
+        "lower inference.batch_tokens, recipes.<name>.micro_batch_size or max_tokens"
+    )
 
 
 def gpu_problem(error: RuntimeError) -> str | None:
