@@ -53,10 +53,13 @@ def test_a_model_that_can_be_used_is_described(folder):
             "architectures: BertForMaskedLM is not a causal",
         ),
         ({"model_type": "whisper"}, r"config\.json"),
+        ({"num_attention_heads": 0}, r"config\.json can't be used: .*zero"),
+        ({"hidden_size": "big"}, r"config\.json can't be used: .*hidden_size"),
+        ({"quantization_config": "gptq"}, r"config\.json can't be used"),
         ({"model_type": "unheard-of"}, r"config\.json.*unheard-of"),
         ({"model_type": "unheard-of", "auto_map": {"AutoConfig": "own.Own"}}, "auto_map .*never run"),
     ],
-    ids=["gptq", "awq", "fp8", "t5", "gemma3", "bert", "whisper", "unknown", "code"],
+    ids=["gptq", "awq", "fp8", "t5", "gemma3", "bert", "whisper", "heads", "size", "words", "unknown", "code"],
 )
 def test_models_of_other_kinds_are_refused_when_they_are_fetched(folder, tmp_path, values, said):
     change(folder / "config.json", **values)
@@ -84,6 +87,35 @@ def test_several_templates_without_a_default_are_named(folder):
     change(folder / "tokenizer_config.json", chat_template=templates)
     with pytest.raises(InputError, match=r"2 chat templates \(rag, tool_use\) and none is called default"):
         prompting.for_model(folder, ModelUsage(), Prompt()).show()
+
+
+def test_tensors_of_another_shape_are_named_with_both_shapes(folder):
+    change(folder / "config.json", intermediate_size=96)
+    with pytest.raises(
+        InputError, match=r"mismatched tensors: .*down_proj\.weight \(\(32, 64\) in the file, by its .*96"
+    ):
+        check(folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("model.safetensors", "version https://git-lfs.github.com/spec/v1\n", "pointer of Git LFS"),
+        ("model.safetensors", "", r"model\.safetensors: damaged weights"),
+        ("generation_config.json", "{", r"generation_config\.json is not JSON"),
+    ],
+)
+def test_damaged_files_are_named(folder, tmp_path, name, content, said):
+    (folder / name).write_text(content)
+    with pytest.raises(InputError, match=said):
+        fetching.fetch(PathModel(source="path", path=folder), tmp_path / "fetched")
+
+
+def test_an_index_without_files_is_refused(folder, tmp_path):
+    (folder / "model.safetensors").unlink()
+    (folder / "model.safetensors.index.json").write_text('{"weight_map": {}}')
+    with pytest.raises(InputError, match="weight_map names no file"):
+        fetching.fetch(PathModel(source="path", path=folder), tmp_path / "fetched")
 
 
 @pytest.mark.parametrize(

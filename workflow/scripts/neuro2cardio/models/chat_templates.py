@@ -72,7 +72,7 @@ def frame(
     pieces = _conversation(render, system, turns)
     if pieces is None:
         raise InputError(
-            f"the chat template can't be used: {_reason(render, system, turns)}; set chat_template: false, or "
+            f"the chat template can't be used: {_reason(render, system, turns)} set chat_template: false, or "
             "correct the tokenizer's chat_template"
         )
     *pieces, after = pieces
@@ -183,10 +183,10 @@ def _is_empty_thought(text: str) -> bool:
 
 def _reason(render: _Renderer, system: str, turns: int) -> str:
     if not system and _parts(render, "Be brief.", turns, answered=False):
-        return "it demands a system message: set prompt.system, or"
+        return "it demands a system message: set prompt.system,"
     if render.error is not None:
-        return f"it fails with {type(render.error).__name__}: {render.error}"
-    return "it does not write each message of a conversation once"
+        return f"it fails with {type(render.error).__name__}: {render.error};"
+    return "it does not write each message of a conversation once;"
 
 
 def _date(text: Any) -> date:

@@ -23,7 +23,7 @@ def load_config(folder: Path) -> Any:
     refuse_code(folder)
     try:
         return AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except Exception as error:  # Configurations check themselves, each in its own way.
         raise InputError(f"{folder}/config.json can't be used: {first_line(error)}") from error
 
 
@@ -59,7 +59,7 @@ def check_config(folder: Path) -> Any:
 
 def refuse_code(folder: Path) -> None:
     """Raise `InputError` where a model brings code of its own, which is never run."""
-    for name in ("config.json", "tokenizer_config.json"):
+    for name in ("config.json", "tokenizer_config.json", "generation_config.json"):
         path = folder / name
         try:
             said = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
@@ -90,4 +90,5 @@ def _first(value: Any) -> str:
 
 def first_line(error: Exception) -> str:
     """What an error says first, for a message of ours."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+    said = (str(error).strip() or type(error).__name__).splitlines()[0]
+    return f"{type(error).__name__} {said}" if isinstance(error, KeyError) else said

@@ -15,6 +15,7 @@ RECORD = "model.json"
 SEEN = "seen.json"
 """Beside it, when each file was changed last. Where that is still so, its digest is not taken again."""
 SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
+_LFS = b"version https://git-lfs"
 _DECIDING = (
     "config.json",
     "generation_config.json",
@@ -115,6 +116,8 @@ def weight_names(index: Path) -> list[str]:
         raise InputError(
             f"{index} is not an index of weights ({type(error).__name__}); fetch the model again"
         ) from None
+    if not names:
+        raise InputError(f"{index}: weight_map names no file; fetch the model again")
     if odd := [name for name in names if Path(name).name != name or not name.endswith(".safetensors")]:
         raise InputError(f"{index} names {odd[0]!r}, which is not a safetensors file of its folder")
     return names
@@ -154,5 +157,8 @@ def _parameters(tensors: list[Path]) -> int:
                 names = opened.keys()
                 total += sum(prod(opened.get_slice(name).get_shape()) for name in names)
         except SafetensorError as error:
+            with path.open("rb") as opened:
+                if opened.read(len(_LFS)) == _LFS:
+                    raise InputError(f"{path} is a pointer of Git LFS, not the weights; run git lfs pull") from None
             raise InputError(f"{path}: damaged weights ({error}); fetch the model again") from error
     return total

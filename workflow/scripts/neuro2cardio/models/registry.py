@@ -97,6 +97,8 @@ def _network(folder: Path, **how: Any) -> Any:
             use_safetensors=True,
             trust_remote_code=False,
             output_loading_info=True,
+            # They are named below; transformers would stop without a name.
+            ignore_mismatched_sizes=True,
             **how,
         )
     except SafetensorError as error:
@@ -108,13 +110,21 @@ def _network(folder: Path, **how: Any) -> Any:
     network, found = loaded
     for kind in ("missing", "unexpected", "mismatched"):
         # Transformers would draw what is missing at random, and go on with a warning.
-        if keys := sorted(map(str, found[f"{kind}_keys"])):
+        if keys := sorted(map(_named, found[f"{kind}_keys"])):
             shown = ", ".join(keys[:3]) + (f" and {len(keys) - 3} more" if len(keys) > 3 else "")
             raise InputError(
                 f"{folder}: {kind} tensors: {shown}; its weights and its config.json are not of one model. Fetch it "
                 "again, or save it again with save_pretrained"
             )
     return network
+
+
+def _named(key: Any) -> str:
+    """A tensor's name; of one of another shape also the shape in the file and the one that is wanted."""
+    if isinstance(key, str):
+        return key
+    name, *shapes = key
+    return f"{name} ({' in the file, by its config.json '.join(str(tuple(shape)) for shape in shapes)})"
 
 
 def check_adapter(adapter: Path, key: Mapping[str, Any], record: Path) -> None:
