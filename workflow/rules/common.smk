@@ -88,6 +88,7 @@ TERM_LOGPROBS = f"{RESULTS}/term_logprobs"
 TABLES = f"{RESULTS}/tables"
 FIGURES = f"{RESULTS}/figures"
 FIGURE = f"{FIGURES}/{{model}}/{{recipe}}/{{figure}}.{{format}}"
+COLUMN_FIGURE = f"{FIGURES}/{{model}}/{{recipe}}/column/{{figure}}.{{format}}"
 PLAN = f"{RESULTS}/plan"
 # and what it keeps beside: finished work of jobs, their settings, logs and measurements.
 JOB_CACHE = f"{RESULTS}/job_cache"
@@ -376,12 +377,11 @@ def report_figure(name):
     )
 
 
-def dose_figures(formats):
+def dose_figures(formats, column=""):
     """Figures of effects over the dose, where recipes of the grid differ in it alone."""
     wanted = METHODS if SETTINGS.dose_series else []
-    return expand(
-        f"{FIGURES}/{{model}}/dose-{{method}}.{{format}}", model=SETTINGS.grid.models, method=wanted, format=formats
-    )
+    path = f"{FIGURES}/{{model}}/{column}dose-{{method}}.{{format}}"
+    return expand(path, model=SETTINGS.grid.models, method=wanted, format=formats)
 
 
 def all_results():

@@ -126,6 +126,7 @@ if SETTINGS.dose_series:
             ),
         output:
             dose_figures(SETTINGS.figures.formats[1:]),
+            dose_figures(SETTINGS.figures.formats, column="column/"),
             report(
                 dose_figures(SETTINGS.figures.formats[:1]),
                 caption="../report/dose.rst",
@@ -178,7 +179,7 @@ rule figures:
         tables=expand(
             f"{TABLES}/{{table}}.csv",
             table=[
-                *("transfer_matrix", "diagonal", "position_bias", "term_shift", "term_shift_grid"),
+                *("transfer_matrix", "training_checks", "diagonal", "position_bias", "term_shift", "term_shift_grid"),
                 *(["probes"] if SETTINGS.dataset.probes else []),
             ],
         ),
@@ -188,6 +189,7 @@ rule figures:
     output:
         *map(report_figure, figure_names()),
         expand(FIGURE, figure=figure_names(), format=SETTINGS.figures.formats[1:], allow_missing=True),
+        expand(COLUMN_FIGURE, figure=figure_names(), format=SETTINGS.figures.formats, allow_missing=True),
     log:
         f"{LOGS}/figures/{{model}}/{{recipe}}.log",
     benchmark:

@@ -1,6 +1,7 @@
 """Set the effects of recipes that differ in their dose side by side, with what the largest adds to the smallest."""
 
 import argparse
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -83,8 +84,8 @@ def main() -> None:
     tables.write_csv(found, args.table, sealed=True)
     for model in axes.model:
         for method in settings.methods:
-            drawn = figures.dose_figure(found, {"model": model, "method": method})
-            figures.save(drawn, args.figures / model / f"dose-{method}", settings.figures.formats)
+            draw = partial(figures.dose_figure, found, {"model": model, "method": method})
+            figures.save_widths(draw, args.figures / model / f"dose-{method}", settings.figures.formats)
     with pd.option_context("display.width", 200):
         print(found.drop(columns=["p", "n_questions", "n_adapters"]).to_string(index=False))
 

@@ -1,6 +1,7 @@
 """Draw all figures of one model and recipe from the result tables."""
 
 import argparse
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -11,6 +12,16 @@ from neuro2cardio.analysis import figures
 from neuro2cardio.config.analysis import Figures
 from neuro2cardio.config.job_settings import JobSettings
 from neuro2cardio.core import adapters, errors, tables
+
+TABLES = (
+    "transfer_matrix",
+    "training_checks",
+    "diagonal",
+    "position_bias",
+    "term_shift",
+    "term_shift_grid",
+    "probes",
+)
 
 
 class Settings(JobSettings):
@@ -33,7 +44,7 @@ def main() -> None:
 
     read = {
         name: tables.read_csv(args.tables / f"{name}.csv", dtype={"seed": str})
-        for name in ("transfer_matrix", "diagonal", "position_bias", "term_shift", "term_shift_grid", "probes")
+        for name in TABLES
         if name != "probes" or any(figure.startswith("probes-") for figure in args.figures)
     }
     curves = {
@@ -41,9 +52,9 @@ def main() -> None:
         for adapter in settings.axes.adapters(args.model, args.recipe)
     }
     key = {"model": args.model, "recipe": args.recipe}
+    known = (read, curves, settings.axes, key, settings.scope, settings.figures.colours)
     for name in tqdm(args.figures, unit="figure"):
-        figure = figures.draw(name, read, curves, settings.axes, key, settings.scope, settings.figures.colours)
-        figures.save(figure, args.out / name, settings.figures.formats)
+        figures.save_widths(partial(figures.draw, name, *known), args.out / name, settings.figures.formats)
 
 
 if __name__ == "__main__":

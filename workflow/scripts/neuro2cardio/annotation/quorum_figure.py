@@ -17,13 +17,11 @@ def quorum_tradeoff(table: pd.DataFrame, quorum: int) -> "Figure":
         table: `annotation.votes.by_quorum`.
         quorum: The one that the configuration asks for: marked on the left, drawn by specialty on the right.
     """
-    import matplotlib
-
     overall = table[table["by"] == "all"]
     rows = table[(table["by"] == "winner") & (table["quorum"] == quorum)].set_index("specialty")
     tops = {name: float(i) for i, name in enumerate(rows.index)}
-    with matplotlib.rc_context(style.STYLE):
-        figure, (left, right) = style.new_figure(7.2, 1.4 + 0.17 * len(tops), ncols=2, width_ratios=(1.2, 1))
+    with style.context():
+        figure, (left, right) = style.new_figure("page", 1.4 + 0.17 * len(tops), ncols=2, width_ratios=(1.2, 1))
         points = {name: 100 * overall[name] for name in overall.columns.difference(["quorum", "by", "specialty"])}
         x_error, y_error = (
             (points[name] - points[f"{name}_low"], points[f"{name}_high"] - points[name])

@@ -18,13 +18,11 @@ def planned_and_measured(costs: pd.DataFrame) -> "Figure":
     Args:
         costs: `cost.compare`.
     """
-    import matplotlib
-
     names = [f"{row.rule} · {row.model} ({style.count(row.measured_jobs, 'job')})" for row in costs.itertuples()]
     hours = costs[["planned_hours", "measured_hours"]].to_numpy(dtype=float)
     tops = np.arange(len(costs), dtype=float)
-    with matplotlib.rc_context(style.STYLE):
-        figure, panel = style.new_figure(5.8, 1.5 + 0.26 * len(tops))
+    with style.context():
+        figure, panel = style.new_figure("page", 1.5 + 0.26 * len(tops))
         for top, pair in zip(tops, hours, strict=True):
             panel.axhspan(top - 0.48, top + 0.48, color="0.965", zorder=-1, linewidth=0)
             panel.plot(pair, [top, top], color="0.6", linewidth=1, zorder=0)

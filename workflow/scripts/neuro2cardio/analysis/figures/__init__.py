@@ -3,6 +3,8 @@
 Matplotlib is imported inside the functions that draw, so that rules that only name figures do not load it.
 """
 
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -11,12 +13,12 @@ from ...core.adapters import Axes
 from ...core.errors import InputError, nearest
 from . import curves as training, forest, heatmap
 from .curves import Curves, dose_figure
-from .style import save
+from .style import Width, save
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["dose_figure", "draw", "save"]
+__all__ = ["dose_figure", "draw", "save", "save_widths"]
 
 _KINDS = ("transfer", "diagonal", "position-bias", "term-shift", "term-shift-grid", "probes", "training")
 
@@ -29,6 +31,7 @@ def draw(
     key: dict[str, str],
     scope: str,
     colours: str,
+    width: Width = "page",
 ) -> "Figure":
     """Draw one figure of a model and recipe.
 
@@ -40,6 +43,7 @@ def draw(
         key: `model` and `recipe`.
         scope: The lexicon of the primary analysis.
         colours: A diverging colour map.
+        width: Of the figure, over a page or in one of two columns.
 
     Raises:
         InputError: No such figure.
@@ -48,17 +52,24 @@ def draw(
     by_method, by_context = key | {"method": variant}, key | {"context": variant, "scope": scope}
     match kind:
         case "transfer":
-            return heatmap.transfer_heatmap(tables["transfer_matrix"], axes, by_method, colours)
+            matrix, checks = tables["transfer_matrix"], tables["training_checks"]
+            return heatmap.transfer_heatmap(matrix, checks, axes, by_method, colours, width)
         case "diagonal":
-            return forest.diagonal_forest(tables["diagonal"], axes, by_method)
+            return forest.diagonal_forest(tables["diagonal"], axes, by_method, width)
         case "position-bias":
-            return forest.position_bias(tables["position_bias"], axes, by_method)
+            return forest.position_bias(tables["position_bias"], axes, by_method, width)
         case "term-shift":
-            return forest.term_shift_forest(tables["term_shift"], axes, by_context)
+            return forest.term_shift_forest(tables["term_shift"], axes, by_context, width)
         case "term-shift-grid":
-            return heatmap.term_shift_grid(tables["term_shift_grid"], axes, by_context, colours)
+            return heatmap.term_shift_grid(tables["term_shift_grid"], axes, by_context, colours, width)
         case "probes":
-            return forest.probes_forest(tables["probes"], axes, by_method)
+            return forest.probes_forest(tables["probes"], axes, by_method, width)
         case "training":
-            return training.training_curves(curves, axes, key)
+            return training.training_curves(curves, axes, key, width)
     raise InputError(f"unknown figure {name!r}{nearest(kind, _KINDS)}")
+
+
+def save_widths(draw_at: Callable[[Width], "Figure"], path: Path, formats: Sequence[str]) -> None:
+    """Save a figure in the width of a page and, in the folder ``column`` beside it, in that of a column."""
+    save(draw_at("page"), path, formats)
+    save(draw_at("column"), path.parent / "column" / path.name, formats)

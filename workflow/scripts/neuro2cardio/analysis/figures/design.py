@@ -62,10 +62,8 @@ class Box:
 
 def draw(design: Design) -> "Figure":
     """The study from left to right, in the width of a page: questions, adapters, what they are asked, and what for."""
-    import matplotlib
-
-    with matplotlib.rc_context(style.STYLE):
-        figure, panel = style.new_figure(7.0, 2.75)
+    with style.context():
+        figure, panel = style.new_figure("page", 2.75)
         panel.set(xlim=(0, 7.0), ylim=(0, 2.75), aspect="equal")
         panel.axis("off")
         boxes = _boxes(design)
@@ -88,7 +86,7 @@ def _boxes(design: Design) -> dict[str, Box]:
     axes = design.axes
     own, controls = style.own_and_controls(axes)
     n = len(axes.model) * len(axes.recipe) * len(axes.train_set) * len(axes.seed)
-    trained = [_named([style.label(name) for name in own], "specialties")]
+    trained = [_named([style.label(name, axes) for name in own], "specialties")]
     trained += [f"Controls: {', '.join(controls)}"] if controls else []
     grid = [_named(axes.model, "models"), _named(axes.recipe, "recipes"), style.count(len(axes.seed), "seed")]
     base = ["as it is", *(BASE_ROWS[row] for row in design.base_rows)]

@@ -10,6 +10,7 @@ from ...core.base_rows import BASE
 from ...questions.test_set import ALL
 from ..probes import BEYOND, INJECTION, OTHERS, OWN, TRAINED, UNTRAINED
 from . import style
+from .style import Width
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes as Panel
@@ -28,24 +29,29 @@ _CONTRAST_NAMES = {
 }
 
 
-def term_shift_forest(table: pd.DataFrame, axes: Axes, key: dict[str, str]) -> "Figure":
+_PITCH: dict[Width, float] = {"page": 0.36, "column": 0.3}
+"""Inches from row to row where a row holds several points."""
+
+
+def term_shift_forest(table: pd.DataFrame, axes: Axes, key: dict[str, str], width: Width = "page") -> "Figure":
     """Shift of own terms, other terms and placebos for each train set, and the contrasts between them.
 
     Args:
         table: `term_shift.table`.
         axes: The grid, for the order of rows.
         key: `model`, `recipe`, `context` and `scope` to draw.
+        width: Of the figure.
     """
-    import matplotlib
-
     cells = style.select(table, {**key, "measure": "mean", "seed": ALL})
     own, controls = style.own_and_controls(axes)
     tops = style.positions([own, [ALL], controls], gap=0.4)
-    with matplotlib.rc_context(style.STYLE):
-        figure, panels = style.new_figure(7.4, 2.2 + 0.4 * max(tops.values()), ncols=2, sharey=True)
-        _forest(panels[0], cells, tops, _GROUP_NAMES, "Shift against base")
-        _forest(panels[1], cells, tops, _CONTRAST_NAMES, "Contrasts")
-        panels[0].set_yticks(list(tops.values()), [style.label(name) for name in tops])
+    with style.context():
+        height = 1.6 + _PITCH[width] * max(tops.values())
+        figure, panels = style.side_by_side(width, height, len(_GROUP_NAMES) + len(_CONTRAST_NAMES))
+        _forest(panels[0], cells, tops, _GROUP_NAMES, width)
+        _forest(panels[1], cells, tops, _CONTRAST_NAMES, width)
+        style.legend_above(figure, panels, ["Shift against base", "Contrasts"], width)
+        style.row_labels(panels[0], tops, [style.label(name, axes) for name in tops], width)
         panels[0].get_yticklabels()[len(own)].set_fontweight("bold")
         note = (
             "Nats per token; mean over questions, errors clustered by question and word "
@@ -56,7 +62,7 @@ def term_shift_forest(table: pd.DataFrame, axes: Axes, key: dict[str, str]) -> "
     return figure
 
 
-def _forest(panel: "Panel", cells: pd.DataFrame, tops: dict[str, float], names: dict[str, str], title: str) -> None:
+def _forest(panel: "Panel", cells: pd.DataFrame, tops: dict[str, float], names: dict[str, str], width: Width) -> None:
     """Points with intervals: one row a train set, one colour and marker a group."""
     step = 0.62 / max(len(names) - 1, 1)
     for i, (group, name) in enumerate(names.items()):
@@ -65,10 +71,7 @@ def _forest(panel: "Panel", cells: pd.DataFrame, tops: dict[str, float], names: 
         spread = (rows["shift"] - rows["low"], rows["high"] - rows["shift"])
         panel.errorbar(rows["shift"], at, xerr=spread, label=name, **style.POINT, **_look(group))
     style.add_bands(panel, tops)
-    panel.set_xlabel("Shift of log-probability (nats per token)")
-    legend = panel.legend(loc="lower left", bbox_to_anchor=(0, 1), title=title)
-    legend.set_alignment("left")
-    legend.get_title().set_fontweight("bold")
+    style.x_label(panel, "Shift of log-probability (nats per token)", 0.36, width)
 
 
 def _look(group: str) -> dict[str, Any]:
@@ -77,31 +80,31 @@ def _look(group: str) -> dict[str, Any]:
     return {"color": style.COLOURS[at], "marker": style.MARKERS[at]}
 
 
-def diagonal_forest(diagonal: pd.DataFrame, axes: Axes, key: dict[str, str]) -> "Figure":
+def diagonal_forest(diagonal: pd.DataFrame, axes: Axes, key: dict[str, str], width: Width = "page") -> "Figure":
     """What the own adapter adds on each test specialty and over all, in points, and whether it is the best.
 
     Args:
         diagonal: `effect_tables.diagonal`.
         axes: The grid, for the order of rows.
         key: `model`, `recipe` and `method` to draw.
+        width: Of the figure.
     """
-    import matplotlib
-
     rows = style.select(diagonal, key).set_index("test_specialty")
     tops = style.positions([axes.specialties, [ALL]], gap=0.4)
-    with matplotlib.rc_context(style.STYLE):
-        figure, panel = style.new_figure(5.8, 1.5 + 0.24 * max(tops.values()))
+    with style.context():
+        figure, panel = style.new_figure(width, 1.4 + 0.24 * max(tops.values()))
         style.add_bands(panel, tops)
         for name, top in tops.items():
-            _draw_advantage(panel, rows.loc[name], top)
-        legend = panel.legend(handles=_once(panel), loc="lower left", bbox_to_anchor=(0, 1))
+            _draw_advantage(panel, rows.loc[name], top, width)
+        font = style.FONT[width]
+        legend = panel.legend(handles=_once(panel), loc="lower left", bbox_to_anchor=(0, 1), fontsize=font)
         legend.set_alignment("left")
-        panel.set_yticks(
-            list(tops.values()), [f"{style.label(name)} (n={rows.loc[name, 'n_questions']})" for name in tops]
-        )
+        names = [f"{style.label(name, axes)} (n={rows.loc[name, 'n_questions']})" for name in tops]
+        style.row_labels(panel, tops, names, width)
         panel.get_yticklabels()[-1].set_fontweight("bold")
-        panel.text(1.02, -0.85, "Own the best?", transform=panel.get_yaxis_transform(), va="center", fontweight="bold")
-        panel.set_xlabel("Points of accuracy")
+        place: dict[str, Any] = {"transform": panel.get_yaxis_transform(), "va": "center", "fontsize": font}
+        panel.text(1.02, -0.85, "Own the best?", fontweight="bold", **place)
+        style.x_label(panel, "Points of accuracy", 0.4, width)
         note = (
             "All: specialty knowledge, with the error of train sets and questions "
             f"({style.count(rows['n_seeds'].iloc[0], 'seed')}); none for a single specialty where there are too few. "
@@ -118,7 +121,7 @@ _ADVANTAGES = {
 """How each is drawn: estimate and bounds (columns of `effect_tables.diagonal`), name, and place within the row."""
 
 
-def _draw_advantage(panel: "Panel", row: pd.Series, top: float) -> None:
+def _draw_advantage(panel: "Panel", row: pd.Series, top: float, width: Width) -> None:
     for look, (estimate, low, high, name, offset) in _ADVANTAGES.items():
         if np.isfinite(row[estimate]):
             spread = 100 * np.array([[row[estimate] - row[low]], [row[high] - row[estimate]]])
@@ -127,7 +130,8 @@ def _draw_advantage(panel: "Panel", row: pd.Series, top: float) -> None:
             panel.errorbar([100 * row[estimate]], [top + offset], **at)
     answer = {"not better by more than the margin": "not by the margin"}.get(row["answer"], row["answer"])
     shown = answer if isinstance(answer, str) else ""
-    panel.text(1.02, top, shown, transform=panel.get_yaxis_transform(), va="center", fontsize=7)
+    at = {"transform": panel.get_yaxis_transform(), "va": "center", "fontsize": style.FONT[width]}
+    panel.text(1.02, top, shown, **at)
 
 
 def _once(panel: "Panel") -> list[Any]:
@@ -145,24 +149,25 @@ _PROBE_GROUPS = {
 _PROBE_CONTRAST = {(INJECTION, BEYOND): "Own − others, trained − never trained on"}
 
 
-def probes_forest(table: pd.DataFrame, axes: Axes, key: dict[str, str]) -> "Figure":
+def probes_forest(table: pd.DataFrame, axes: Axes, key: dict[str, str], width: Width = "page") -> "Figure":
     """Facts asked another way: change against base by form and specialty, and what is left for facts trained on.
 
     Args:
         table: `probes.table`.
         axes: The grid, for the order of rows.
         key: `model`, `recipe` and `method` to draw.
+        width: Of the figure.
     """
-    import matplotlib
-
     rows = style.select(table, key)
     rows = rows.assign(row=rows["form"].where(rows["form"] != ALL, rows["specialty"]))
     tops = style.positions([[ALL], [f for f in rows["form"].unique() if f != ALL], axes.specialties], gap=0.4)
-    with matplotlib.rc_context(style.STYLE):
-        figure, panels = style.new_figure(7.4, 2.2 + 0.4 * max(tops.values()), ncols=2, sharey=True)
-        _probe_panel(panels[0], rows, tops, _PROBE_GROUPS, "Change against base")
-        _probe_panel(panels[1], rows, tops, _PROBE_CONTRAST, "Facts learned")
-        panels[0].set_yticks(list(tops.values()), [style.label(name) for name in tops])
+    with style.context():
+        height = 1.4 + _PITCH[width] * max(tops.values())
+        figure, panels = style.side_by_side(width, height, len(_PROBE_GROUPS) + len(_PROBE_CONTRAST))
+        _probe_panel(panels[0], rows, tops, _PROBE_GROUPS, width)
+        _probe_panel(panels[1], rows, tops, _PROBE_CONTRAST, width)
+        style.legend_above(figure, panels, ["Change against base", "Facts learned"], width)
+        style.row_labels(panels[0], tops, [style.label(name, axes) for name in tops], width)
         panels[0].get_yticklabels()[0].set_fontweight("bold")
         n = rows.loc[rows["row"] == ALL, "n_facts"].iloc[0]
         note = (
@@ -175,7 +180,7 @@ def probes_forest(table: pd.DataFrame, axes: Axes, key: dict[str, str]) -> "Figu
 
 
 def _probe_panel(
-    panel: "Panel", rows: pd.DataFrame, tops: dict[str, float], groups: dict[tuple[str, str], str], title: str
+    panel: "Panel", rows: pd.DataFrame, tops: dict[str, float], groups: dict[tuple[str, str], str], width: Width
 ) -> None:
     step = 0.62 / max(len(groups) - 1, 1)
     for i, ((facts, adapter), name) in enumerate(groups.items()):
@@ -187,30 +192,25 @@ def _probe_panel(
         look: dict[str, Any] = {"color": colour, "marker": style.MARKERS[i % 2]}
         panel.errorbar(100 * own["estimate"], at, xerr=spread, label=name, **style.POINT, **look)
     style.add_bands(panel, tops)
-    panel.set_xlabel("Accuracy (points)")
-    legend = panel.legend(loc="lower left", bbox_to_anchor=(0, 1), title=title)
-    legend.set_alignment("left")
-    legend.get_title().set_fontweight("bold")
+    style.x_label(panel, "Accuracy (points)", 0.36, width)
 
 
-def position_bias(table: pd.DataFrame, axes: Axes, key: dict[str, str]) -> "Figure":
+def position_bias(table: pd.DataFrame, axes: Axes, key: dict[str, str], width: Width = "page") -> "Figure":
     """Recall by letter and flip rate, of the base model and of every train set's adapters.
 
     Args:
         table: `position_bias.table`.
         axes: The grid, for the order of rows.
         key: `model`, `recipe` and `method` to draw.
+        width: Of the figure.
     """
-    import matplotlib
-
     held = table[(table["model"] == key["model"]) & (table["method"] == key["method"])]
     held = held[held["recipe"].isin([BASE, key["recipe"]])]
     own, controls = style.own_and_controls(axes)
     tops = style.positions([[BASE], own, controls], gap=0.4)
-    with matplotlib.rc_context(style.STYLE):
-        figure, panels = style.new_figure(
-            7.2, 1.5 + 0.26 * max(tops.values()), ncols=2, sharey=True, width_ratios=(3, 1)
-        )
+    with style.context():
+        height = 1.4 + 0.26 * max(tops.values())
+        figure, panels = style.new_figure(width, height, ncols=2, sharey=True, width_ratios=(3, 1))
         for panel in panels:
             style.add_bands(panel, tops)
         letters = list(held["letter"].unique())
@@ -222,10 +222,10 @@ def position_bias(table: pd.DataFrame, axes: Axes, key: dict[str, str]) -> "Figu
             panels[0].errorbar(100 * rows["recall"], at, xerr=spread, label=letter, **style.POINT, **look)
         whole = held.drop_duplicates("train_set").set_index("train_set").reindex(list(tops))
         panels[1].plot(100 * whole["flip_rate"], list(tops.values()), "o", color="black", markersize=3.5)
-        panels[0].set_yticks(list(tops.values()), [style.label(name) for name in tops])
-        panels[0].set_xlabel("Recall where the right option stands at a letter (%)")
-        panels[1].set_xlabel("Flip rate (%)")
-        panels[0].legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=len(letters), columnspacing=1)
+        style.row_labels(panels[0], tops, [style.label(name, axes) for name in tops], width)
+        style.x_label(panels[0], "Recall where the right option stands at a letter (%)", 0.5, width)
+        style.x_label(panels[1], "Flip rate (%)", 0.18, width)
+        panels[0].legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=min(len(letters), 5), columnspacing=1)
         orders = style.count(int(whole["permutations"].iloc[0]), "order")
         note = (
             f"n={whole['n_questions'].iloc[0]} questions in {orders}. "
