@@ -89,7 +89,10 @@ def launch(profile: Path) -> webdriver.Chrome:
     for flag in (*_FLAGS, f"--user-data-dir={profile}"):
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    return webdriver.Chrome(options=options, service=Service(program))
+    driver = webdriver.Chrome(options=options, service=Service(program))
+    # axe-core goes over a whole page, on machines that do other things too.
+    driver.set_script_timeout(120)
+    return driver
 
 
 @pytest.fixture(scope="session")

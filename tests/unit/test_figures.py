@@ -2,6 +2,7 @@ from itertools import combinations
 
 from matplotlib.axes import Axes as Panel
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.image import imread
 from matplotlib.text import Text
 import numpy as np
 import pandas as pd
@@ -89,7 +90,7 @@ def draw(name, axes, tables, width="page"):
 
 @pytest.mark.parametrize("specialties_shown", [1, 3, 15])
 @pytest.mark.parametrize("probes", [False, True])
-def test_the_design_says_everything_inside_of_its_boxes(specialties_shown, probes):
+def test_the_design_says_everything_inside_of_its_boxes(specialties_shown, probes, tmp_path):
     controls = ["mixed", "shuffled-answers", "general", "random-1", "without-cardiology", "without-neurology"]
     names = ["meta-llama-3.1-8b-instruct-turbo", "mistral-7b-instruct-v0.2", "qwen2.5-7b", "gemma-3-27b-it"]
     axes = planted.axes_of(ALL_SLUGS[:specialties_shown], seeds=(1, 2)).model_copy(
@@ -101,7 +102,9 @@ def test_the_design_says_everything_inside_of_its_boxes(specialties_shown, probe
             base_rows=["few-shot", "best-prompt"], terms=True, probes=probes,
         )
     )  # fmt: skip
-    FigureCanvasAgg(drawn).draw()
+    figures.save(drawn, tmp_path / "design", ["png"])
+    height, width, _ = imread(tmp_path / "design.png").shape
+    assert height / width > 0.38, "it was cut off"
     (panel,) = drawn.axes
     boxes = [patch.get_window_extent() for patch in panel.patches]
     for text in (text for text in panel.texts if text.get_text()):

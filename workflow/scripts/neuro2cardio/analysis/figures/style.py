@@ -56,6 +56,8 @@ def save(figure: "Figure", path: Path, formats: Sequence[str]) -> None:
 
     dateless = {"png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None, "ModDate": None}}
     with context():
+        # The layout is made when a figure is drawn, and the box must be that of what it makes.
+        figure.draw_without_rendering()
         drawn = figure.get_tightbbox()
         box = Bbox.from_extents(0, drawn.y0 - 0.05, figure.get_figwidth(), drawn.y1 + 0.05)
         for suffix in formats:
