@@ -105,6 +105,7 @@ def test_the_design_says_everything_inside_of_its_boxes(specialties_shown, probe
     figures.save(drawn, tmp_path / "design", ["png"])
     height, width, _ = imread(tmp_path / "design.png").shape
     assert height / width > 0.38, "it was cut off"
+    FigureCanvasAgg(drawn).draw()
     (panel,) = drawn.axes
     boxes = [patch.get_window_extent() for patch in panel.patches]
     for text in (text for text in panel.texts if text.get_text()):
