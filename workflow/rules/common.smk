@@ -155,6 +155,12 @@ def job_settings_of(stage, **values):
     return lambda wildcards: settings_file(stage, plain)
 
 
+FIGURE_STYLE = provenance.text_digest(
+    (SCRIPTS / "neuro2cardio/analysis/figures/neuro2cardio.mplstyle").read_text(encoding="utf-8")
+)
+"""The digest of code sees Python alone."""
+
+
 def per_attempt(base):
     """A resource that grows with each attempt: what failed for want of memory or time gets more of it."""
     return lambda wildcards, attempt: base * attempt

@@ -165,7 +165,7 @@ if SETTINGS.dose_series:
             ),
             train_sets=lambda wildcards: TRAIN_SETS,
             figures=lambda wildcards: FIGURES,
-            code=code_digest("dose"),
+            code=code_digest("dose") + FIGURE_STYLE,
         shell:
             'python "$NEURO2CARDIO_SCRIPTS"/dose.py --settings {params.settings:q} --train-sets {params.train_sets:q}'
             " --questions {input.questions:q} --predictions {params.predictions:q} --effects {input.effects:q}"
@@ -206,7 +206,7 @@ rule figures:
         tables=lambda wildcards: TABLES,
         adapters=ADAPTERS,
         folder=f"{FIGURES}/{{model}}/{{recipe}}",
-        code=code_digest("figures"),
+        code=code_digest("figures") + FIGURE_STYLE,
     shell:
         'python "$NEURO2CARDIO_SCRIPTS"/figures.py --settings {params.settings:q} --tables {params.tables:q}'
         " --adapters {params.adapters:q} --model {wildcards.model:q} --recipe {wildcards.recipe:q}"
@@ -219,9 +219,8 @@ rule design:
         report(
             f"{FIGURES}/design.{SETTINGS.figures.formats[0]}",
             caption="../report/design.rst",
-            category="Figures",
-            subcategory="Design",
-            labels={"figure": "design", "variant": ""},
+            category="Design",
+            labels={"figure": "design"},
         ),
         expand(f"{FIGURES}/design.{{format}}", format=SETTINGS.figures.formats[1:]),
     log:
@@ -246,7 +245,7 @@ rule design:
             },
         ),
         out=lambda wildcards, output: str(Path(output[0]).with_suffix("")),
-        code=code_digest("design"),
+        code=code_digest("design") + FIGURE_STYLE,
     shell:
         'python "$NEURO2CARDIO_SCRIPTS"/design.py --settings {params.settings:q} --out {params.out:q} > {log:q} 2>&1'
 
