@@ -105,7 +105,8 @@ def _result(row: dict[Any, Any], facts: CardFacts) -> dict[str, Any]:
     """One accuracy in the form of the hub's `model-index`."""
     test = "all test questions" if row["test_specialty"] == ALL else f"test questions of {row['test_specialty']}"
     kind = facts.source.get("id") or facts.source.get("dataset", "questions")
-    metric = {"type": "accuracy", "name": f"Accuracy, mean of {row['n_seeds']} seed(s)", "value": row["accuracy"]}
+    seeds = f"{row['n_seeds']} seed{'' if row['n_seeds'] == 1 else 's'}"
+    metric = {"type": "accuracy", "name": f"Accuracy, mean of {seeds}", "value": row["accuracy"]}
     return {
         "task": {"type": "multiple-choice", "name": f"Multiple choice, {row['method']}"},
         "dataset": {"type": str(kind), "name": f"{kind}: {test}", "split": "test"},
