@@ -92,7 +92,8 @@ def test_the_controller_runs_as_a_job_itself(new_grid: Checkout, slurm: Slurm, t
     )
 
     def ended() -> list[Job]:
-        return [j for j in slurm.jobs(grid) if j.name == "n2c-controller" and j.state not in ("PENDING", "RUNNING")]
+        under_way = ("PENDING", "RUNNING", "COMPLETING")
+        return [j for j in slurm.jobs(grid) if j.name == "n2c-controller" and j.state not in under_way]
 
     (controller,) = wait_for(ended, 300, "the controller's job")
     log = next(grid.directory.glob("n2c-controller-*.log")).read_text()
