@@ -1,7 +1,6 @@
 """The design of a study, drawn for people: what is trained on what, and what every adapter is asked."""
 
 from dataclasses import dataclass
-import textwrap
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
@@ -28,9 +27,6 @@ ASKED: dict[Method, str] = {
 BASE_ROWS = {"few-shot": "after worked examples", "best-prompt": "with its own best prompt"}
 _NAMED = 4
 """More train sets, models, recipes or seeds than this are counted, not named."""
-_CHARACTER = 0.046
-"""Mean width of a character of `style.SMALL` points, in inches."""
-_LINE = 0.115
 
 
 class Design(BaseModel):
@@ -139,12 +135,12 @@ def _draw_box(panel: "Panel", box: Box, edge: str) -> None:
     panel.add_patch(FancyBboxPatch((box.x, box.y), box.width, box.height, **look))
     top = box.y + box.height - 0.07
     panel.text(box.x + 0.07, top, box.name, ha="left", va="top", fontsize=7, fontweight="bold")
-    room = int((box.width - 0.12) / _CHARACTER)
-    lines = [line for said in box.said for line in textwrap.wrap(said, room)]
-    most = int((box.height - 0.25) / _LINE)
+    lines = [line for said in box.said for line in style.wrap(said, box.width - 0.2, style.SMALL)]
+    most = int((box.height - 0.25) / style.line_height(style.SMALL))
     if len(lines) > most:
-        lines = [*lines[: most - 1], lines[most - 1][: room - 2] + " …"]
-    panel.text(box.x + 0.07, top - 0.16, "\n".join(lines), ha="left", va="top", fontsize=6, color="0.2")
+        lines = [*lines[: most - 1], f"{lines[most - 1]} …"]
+    written: dict[str, Any] = {"fontsize": style.SMALL, "linespacing": style.LINE_SPACING, "color": "0.2"}
+    panel.text(box.x + 0.07, top - 0.16, "\n".join(lines), ha="left", va="top", **written)
 
 
 def _left(box: Box) -> tuple[float, float]:

@@ -75,48 +75,33 @@ def transfer_heatmap(
     base = held[held["train_set"] == BASE].set_index("test_specialty")
     asked = [row for row in BASE_ROWS if (held["train_set"] == row).any()]
     cells = held[(held["recipe"] == key["recipe"]) | held["train_set"].isin(asked)]
+    rows, warned = [[BASE, *asked], *style.own_and_controls(axes)], _warned(checks, key)
+    scaled = cells.assign(**{name: 100 * cells[name] for name in ("change", "change_low", "change_high")})
+    shown = _Cells(
+        values=_wide(scaled, "change", "test_specialty").reindex([name for group in rows for name in group]),
+        texts=_under_accuracies(scaled, 100 * base["accuracy"]),
+        rows=rows,
+        columns=[axes.specialties, [ALL]],
+        n=base["n_questions"],
+        warned=list(warned),
+    )
     note = (
         "Points of accuracy gained or lost against the base model, whose own accuracy in % is the top row; brackets: "
         f"interval. n: test questions. Mean of {style.count(cells['n_seeds'].max(), 'seed')}."
     )
-    words = _Words(style.title(key, "transfer"), "Fine-tuned on", "Tested on", "Change against base (points)", note)
-    return _changes(cells, base, [[BASE, *asked]], checks, axes, key, words, colours, width)
-
-
-def _changes(
-    cells: pd.DataFrame,
-    reference: pd.DataFrame,
-    top: list[list[str]],
-    checks: pd.DataFrame,
-    axes: Axes,
-    key: dict[str, str],
-    words: _Words,
-    colours: str,
-    width: Width,
-) -> "Figure":
-    """Changes in points under a row of accuracies of what they are against."""
-    names = [name for group in top for name in group]
-    own, controls = style.own_and_controls(axes)
-    rows = [*top, own, [name for name in controls if name not in names]]
-    scaled = cells.assign(**{name: 100 * cells[name] for name in ("change", "change_low", "change_high")})
-    change = _wide(scaled, "change", "test_specialty")
-    texts = _texts(scaled, ("change", "change_low", "change_high", "q"), "test_specialty", 0)
-    accuracy = 100 * reference["accuracy"]
-    for i, table in enumerate(texts):
-        table.loc[names[0]] = accuracy.map("{:.0f}".format if i == len(texts) - 1 else "{:.0f}%".format)
-    warned = _warned(checks, key)
-    shown = _Cells(
-        values=change.reindex([name for group in rows for name in group]),
-        texts=texts,
-        rows=rows,
-        columns=[axes.specialties, [ALL]],
-        n=reference["n_questions"],
-        warned=list(warned),
-    )
     reasons = "; ".join(f"{style.label(name, axes)}: {reason}" for name, reason in warned.items())
     more = f"⚠ An adapter failed a check of its training. {reasons}." if warned else ""
-    words = _Words(words.title, words.row_title, words.column_title, words.bar, words.note, more)
+    title = style.title(key, "transfer")
+    words = _Words(title, "Fine-tuned on", "Tested on", "Change against base (points)", note, more)
     return _heatmap(shown, words, axes, colours, 5, width)
+
+
+def _under_accuracies(points: pd.DataFrame, base: "pd.Series[float]") -> list[pd.DataFrame]:
+    """What may stand in each cell, under a row of the base model's accuracies in percent."""
+    texts = _texts(points, ("change", "change_low", "change_high", "q"), "test_specialty", 0)
+    for i, table in enumerate(texts):
+        table.loc[BASE] = base.map("{:.0f}".format if i == len(texts) - 1 else "{:.0f}%".format)
+    return texts
 
 
 def _warned(checks: pd.DataFrame, key: dict[str, str]) -> dict[str, str]:
@@ -289,7 +274,7 @@ def _panel(
     figure = Figure(figsize=(inches, whole))
     panel = figure.add_axes((layout.left / inches, (bar + 0.2) / whole, wide / inches, high / whole), xlim=x, ylim=y)
     below = figure.add_axes((layout.left / inches, bar / whole, min(2.4, wide) / inches, 0.08 / whole))
-    figure.text(0.01, 1, "\n".join(titles), va="top", fontsize=8, fontweight="bold", linespacing=style._LINE)
+    figure.text(0.01, 1, "\n".join(titles), va="top", fontsize=8, fontweight="bold", linespacing=style.LINE_SPACING)
     look: Any = {"va": "bottom", "fontsize": style.SMALL, "color": "0.3", "linespacing": 1.2}
     figure.text(0.01, 0, "\n".join(notes), **look)
     return figure, panel, below

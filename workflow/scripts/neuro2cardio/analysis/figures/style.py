@@ -28,7 +28,7 @@ INCHES: dict[Width, float] = {"page": 7.0, "column": 3.3}
 FONT: dict[Width, float] = {"page": 7, "column": 6}
 """Size of labels in points; notes have `SMALL` everywhere."""
 SMALL = 6
-_LINE = 1.25
+LINE_SPACING = 1.25
 """Height of a line of text, in its size."""
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Those of the style file."""
@@ -105,7 +105,7 @@ def text_width(text: str, size: float, weight: str = "normal") -> float:
 
 def line_height(size: float, lines: int = 1) -> float:
     """Inches that so many lines of text take."""
-    return lines * size * _LINE / 72
+    return lines * size * LINE_SPACING / 72
 
 
 def wrap(text: str, inches: float, size: float, weight: str = "normal") -> list[str]:
@@ -175,7 +175,7 @@ def add_title_and_note(figure: "Figure", title: str, note: str) -> None:
     inches = 0.98 * figure.get_figwidth()
     figure.suptitle("\n".join(wrap(title, inches, 8, "bold")), x=0.01, ha="left")
     lines = wrap(note, inches, SMALL)
-    figure.supxlabel("\n".join(lines), x=0.01, ha="left", fontsize=SMALL, color="0.3", linespacing=_LINE)
+    figure.supxlabel("\n".join(lines), x=0.01, ha="left", fontsize=SMALL, color="0.3", linespacing=LINE_SPACING)
 
 
 def legend_above(figure: "Figure", panels: Sequence["Panel"], titles: Sequence[str], width: Width) -> None:
