@@ -26,7 +26,7 @@ LETTERS = "ABCD"
 
 
 def main() -> None:
-    """Print a row for the base model and each adapter: accuracy, mass on the letters, ties, distance from float32."""
+    """Print a row for the base model and each adapter: accuracy, ties, answers that are float32's, mass, distance."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("results", type=Path)
     parser.add_argument("model")
@@ -53,6 +53,7 @@ def _rows(results: Path, model: str, adapters: list[str]) -> Iterator[dict[str, 
                 "accuracy": round(100 * float((right[:, 0] / tied).mean()), 1),
                 "first_of_ties": round(100 * float((mean.argmax(axis=1) == questions["answer"]).mean()), 1),
                 "ties": int((tied > 1).sum()),
+                "as_float32": int((mean.argmax(axis=1) == read["float32"][0].mean(axis=1).argmax(axis=1)).sum()),
                 "mass": round(float(mass.mean()), 3),
                 "off_float32": round(float(np.abs(logprobs - read["float32"][0]).mean()), 3),
             }

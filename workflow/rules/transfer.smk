@@ -288,4 +288,5 @@ rule verdict:
     shell:
         'python "$NEURO2CARDIO_SCRIPTS"/verdict.py --settings {params.settings:q} --effects {input.effects:q}'
         " --diagonal {input.diagonal:q} --term-shift {input.term_shift:q} --checks {input.checks:q}"
-        " --answer-mass {input.answer_mass:q} {params.probes} {params.dose} --json {output.json:q} --out {output.text:q} > {log:q} 2>&1"
+        " --answer-mass {input.answer_mass:q} {params.probes} {params.dose} --json {output.json:q}"
+        " --out {output.text:q} > {log:q} 2>&1"
