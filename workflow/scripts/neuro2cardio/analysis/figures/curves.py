@@ -50,6 +50,7 @@ def training_curves(curves: Curves, axes: Axes, key: dict[str, str], width: Widt
             panel.set_axis_off()
         for panel in panels.flat[max(n - columns, 0) : n]:
             panel.tick_params(labelbottom=True)
+            panel.set_xlabel("Step", fontsize=font)
         figure.supylabel("Training loss (nats per token)", fontsize=font)
         if len(axes.seed) > 1:
             place: Any = {"loc": "outside right upper", "fontsize": font, "title_fontsize": font}

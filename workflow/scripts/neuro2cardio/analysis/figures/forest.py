@@ -108,7 +108,7 @@ def diagonal_forest(diagonal: pd.DataFrame, axes: Axes, key: dict[str, str], wid
         note = (
             "All: specialty knowledge, with the error of train sets and questions "
             f"({style.count(rows['n_seeds'].iloc[0], 'seed')}); none for a single specialty where there are too few. "
-            "Own the best: against the best of the others, by multiple comparisons with the best."
+            "Own the best: against the best of the others; not by the margin: by less than what matters, if at all."
         )
         style.add_title_and_note(figure, style.title(key, "own adapter"), note)
     return figure
