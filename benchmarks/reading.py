@@ -76,7 +76,7 @@ def _read(folder: Path, adapter: Path | None, questions: pd.DataFrame, kind: str
             )
             with torch.inference_mode():
                 logits = model(input_ids=prompt["input_ids"]).logits[0, -1]
-            found.append(logits.log_softmax(-1)[ids].float().numpy()[[(i + order) % 4 for i in range(4)]])
+            found.append(logits.float().log_softmax(-1)[ids].numpy()[[(i + order) % 4 for i in range(4)]])
     logprobs = np.array(found).reshape(len(questions), 4, 4)
     return logprobs, np.exp(logprobs).sum(axis=2)
 
