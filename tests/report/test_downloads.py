@@ -53,7 +53,7 @@ def opened(browser: Browser, report: Path, tmp_path: Path) -> Browser:
     return browser
 
 
-def arrived(path: Path, seconds: float = 30) -> Path:
+def arrived(path: Path, seconds: float = 120) -> Path:
     end = time.monotonic() + seconds
     while not path.is_file():
         assert time.monotonic() < end, f"no {path.name}; there are {[p.name for p in path.parent.iterdir()]}"
@@ -61,7 +61,7 @@ def arrived(path: Path, seconds: float = 30) -> Path:
     return path
 
 
-def test_each_figure_is_downloaded_as_png_svg_and_the_numbers_that_it_shows(opened: Browser, tmp_path: Path):
+def test_each_figure_is_downloaded_as_png_svg_and_its_numbers(opened: Browser, report: Path, tmp_path: Path):
     figures = opened.run("return [...document.querySelectorAll('.plot')].map(p => p.id.slice('plot-'.length))")
     assert set(figures) == set(PLOTTED)
     button = "//*[@id='plot-{}']/following-sibling::*//button[text()='{}']"
@@ -70,8 +70,9 @@ def test_each_figure_is_downloaded_as_png_svg_and_the_numbers_that_it_shows(open
         ".flatMap(t => [...t[arguments[1]]].flat())"
     )
     for name, (columns, axis, times) in PLOTTED.items():
+        # Of more than ten downloads from an open page, the browser now and then drops one.
+        opened.open(report)
         for kind in ("PNG", "SVG", "CSV"):
-            # A reader's click: the browser allows no more than ten downloads without one.
             opened.driver.find_element(By.XPATH, button.format(name, kind)).click()
             arrived(tmp_path / f"{name}.{kind.lower()}")
         assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
@@ -79,8 +80,8 @@ def test_each_figure_is_downloaded_as_png_svg_and_the_numbers_that_it_shows(open
         numbers = pd.read_csv(tmp_path / f"{name}.csv")[columns].to_numpy(dtype=float).ravel() * times
         drawn = opened.run(plotted, f"plot-{name}", axis)
         assert sorted(numbers) == pytest.approx(sorted(drawn)), name
-    assert opened.errors() == []
-    assert opened.requests() == []
+        assert opened.errors() == []
+        assert opened.requests() == []
 
 
 def test_no_text_of_the_data_becomes_a_formula_and_numbers_stay_numbers(opened: Browser, tmp_path: Path):
