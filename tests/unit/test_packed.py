@@ -85,6 +85,40 @@ def test_the_same_numbers_come_out_of_passes_of_any_size(tiny_model):
     np.testing.assert_allclose(found[2], found[0], atol=1e-4)
 
 
+TOKEN = st.integers(3, 5)
+STARTS = {0: tuple(range(6, 26)), 1: tuple(range(26, 38)), 2: ()}
+GROUPS = st.lists(
+    st.tuples(
+        st.sampled_from(sorted(STARTS)), st.lists(st.lists(TOKEN, min_size=1, max_size=14), min_size=1, max_size=4)
+    ),
+    min_size=1,
+    max_size=8,
+)
+
+
+@pytest.fixture(scope="module")
+def model(tiny_model):
+    return registry.load(tiny_model(), "float32")
+
+
+@given(groups=GROUPS, budget=st.integers(10, 120))
+@hypothesis_settings(max_examples=100, deadline=None)
+def test_no_pass_is_larger_than_its_budget_unless_a_single_group_is(model, groups, budget):
+    asked = [[logprobs.Query((*STARTS[start], *ids), ()) for ids in rests] for start, rests in groups]
+    batches = list(logprobs._batches(model, asked, budget))
+    assert [group for batch, _ in batches for group in batch] == asked
+    for batch, tree in batches:
+        assert [ids_of(leaf) for leaf in tree.leaves] == [query.ids for group in batch for query in group]
+        assert tree.tokens <= budget or len(batch) == 1
+
+
+def test_groups_that_do_not_start_like_most_count_with_all_their_tokens(model):
+    like_most = [[logprobs.Query((*range(6, 46), i), ())] for i in range(50, 56)]
+    others = [[logprobs.Query(tuple(range(60 + 45 * i, 100 + 45 * i)), ())] for i in range(4)]
+    sizes = [tree.tokens for _, tree in logprobs._batches(model, like_most + others, 90)]
+    assert sizes == [86, 80]
+
+
 def test_all_passes_are_asked_for_before_the_first_is_waited_for(tiny_model, monkeypatch):
     model = registry.load(tiny_model(), "float32")
     queries = [[logprobs.Query(tuple(range(i, i + 9)), (logprobs.Readout(9, (3, 4)),))] for i in range(5)]

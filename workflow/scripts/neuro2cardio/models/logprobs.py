@@ -139,22 +139,29 @@ _Batch = tuple[Sequence[Sequence[Query]], packed.Tree]
 
 
 def _batches(model: LoadedModel, groups: Sequence[Sequence[Query]], budget: int) -> Iterator[_Batch]:
-    """Groups, in order, in batches of at most ``budget`` tokens to compute; what all start with is computed before."""
-    sizes = [packed.tree([q.ids for q in group]).tokens for group in groups]
+    """Groups, in order, in batches of at most ``budget`` tokens to compute; what most start with is computed before."""
     root = None
-    if sum(sizes) > budget:
-        root = _root(model, groups)
-        saved = root.end if root else 0
-        sizes = [size - saved for size in sizes]
+    sizes = [_tree([group]).tokens for group in groups]
+    if sum(sizes) > budget and (root := _root(model, groups)):
+        # A group that starts otherwise saves nothing by it.
+        sizes = [_tree([group], root).tokens for group in groups]
     start = 0
     while start < len(groups):
-        end, total = start, 0
-        while end < len(groups) and (end == start or total + sizes[end] <= budget):
+        end, total = start + 1, sizes[start]
+        while end < len(groups) and total + sizes[end] <= budget:
             total += sizes[end]
             end += 1
-        batch = groups[start:end]
-        yield batch, packed.tree([q.ids for group in batch for q in group], root)
+        tree = _tree(groups[start:end], root)
+        # Short runs that all groups share can keep longer runs of some from being shared.
+        while tree.tokens > budget and end - start > 1:
+            end -= 1
+            tree = _tree(groups[start:end], root)
+        yield groups[start:end], tree
         start = end
+
+
+def _tree(groups: Sequence[Sequence[Query]], root: Run | None = None) -> packed.Tree:
+    return packed.tree([query.ids for group in groups for query in group], root)
 
 
 def _root(model: LoadedModel, groups: Sequence[Sequence[Query]]) -> Run | None:
