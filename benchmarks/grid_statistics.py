@@ -10,7 +10,6 @@ import argparse
 from collections.abc import Callable
 import json
 from pathlib import Path
-import resource
 import subprocess
 import sys
 import tempfile
@@ -31,6 +30,13 @@ SCRIPTS = Path(__file__).parents[1] / "workflow/scripts"
 METHODS = {"letter": 4, "cloze": 1}
 CONTEXTS = ["prompt", "bare"]
 QUESTIONS = 1000
+_LAUNCHER = """
+import resource, subprocess, sys
+status = subprocess.call(sys.argv[1:], stdout=sys.stderr)
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(used.ru_utime + used.ru_stime, used.ru_maxrss)
+sys.exit(status)
+"""
 Draw = Callable[[np.random.Generator], dict[str, Any]]
 
 
@@ -53,11 +59,21 @@ def main() -> None:
 
 def timed(name: str, command: list[str]) -> None:
     """Run a command, and print what it took."""
-    before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    subprocess.run(command, check=True, capture_output=True, text=True)
-    after, wall = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter() - started
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    print(f"{name}: {cpu:.0f} s CPU, {wall:.0f} s, peak so far {after.ru_maxrss / 1e6:.1f} GB", flush=True)
+    started = time.perf_counter()
+    cpu, peak = measured(command)
+    wall = time.perf_counter() - started
+    print(f"{name}: {cpu:.0f} s CPU, {wall:.0f} s, {peak / 1e9:.1f} GB at the peak", flush=True)
+
+
+def measured(command: list[str]) -> tuple[float, int]:
+    """Run a command: CPU seconds and bytes at the peak, of this command alone."""
+    # A process starts with the peak of the one that started it: between the two stands a small one.
+    run = subprocess.run([sys.executable, "-I", "-S", "-c", _LAUNCHER, *command], capture_output=True, text=True)
+    if run.returncode:
+        raise SystemExit(f"{command[1]} failed:\n{run.stderr[-3000:]}")
+    seconds, peak = run.stdout.split()
+    # Bytes on macOS, else KiB.
+    return float(seconds), int(peak) * (1 if sys.platform == "darwin" else 1024)
 
 
 def commands(folder: Path, axes: Axes) -> dict[str, list[str]]:
@@ -89,9 +105,9 @@ def commands(folder: Path, axes: Axes) -> dict[str, list[str]]:
     return found
 
 
-def simulate(folder: Path, axes: Axes) -> int:
+def simulate(folder: Path, axes: Axes, n_questions: int = QUESTIONS) -> int:
     """Write what the commands read; how many mentions there are."""
-    asked = planted.questions(axes, each=QUESTIONS // len(axes.specialties) + 1).head(QUESTIONS)
+    asked = planted.questions(axes, each=-(-n_questions // len(axes.specialties))).head(n_questions)
     found = planted.mentions(axes, asked, each=9)
     tables.write(asked, folder / "questions.parquet", tables.QUESTIONS)
     tables.write(found, folder / "mentions.parquet", tables.MENTIONS)

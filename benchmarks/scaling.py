@@ -1,107 +1,151 @@
-"""How the CPU time of scoring and training grows with the work, and which share of it are the products it needs.
+"""How time and memory grow with the work: scoring, training, jobs of several adapters, and the statistics.
 
-    make demo && PYTHONPATH=workflow/scripts python benchmarks/scaling.py
+    snakemake --configfile demo.yaml --cores 1 resources/models/smollm2-135m/model.json
+    PYTHONPATH=workflow/scripts:tests/unit python benchmarks/scaling.py [--parts scoring training ...]
 
-On the demo's model, one thread, invented questions. CPU seconds (user and system): wall clock says less on a machine
-that others use too. The last column is the time that the matrix products of the needed tokens would take at the
-machine's own rate, by the time that was taken.
+On the demo's model, one thread, invented questions. Prints a table in Markdown for each part, and draws
+docs/scaling.svg if no part was left out. CPU seconds (user and system): wall clock says less on a machine that others
+use too. Each measure has a process of its own; its memory is what it held at the peak beyond what it held before the
+work, or, for whole jobs, in all.
 """
 
-from collections.abc import Callable
+import argparse
+from collections.abc import Callable, Iterator
+import json
+import multiprocessing
 from pathlib import Path
-import random
 import resource
 import tempfile
-from typing import Any
+from typing import Any, NamedTuple
 
+import scaling_jobs
+import scaling_models
+from scaling_models import Base
 import torch
 
-from neuro2cardio.config.inference import Inference, Prompt
-from neuro2cardio.config.models import ModelUsage
-from neuro2cardio.config.recipes import Recipe
-from neuro2cardio.config.terms import TermReading
-from neuro2cardio.models import fine_tuning, packed, prompting, registry, scoring
-from neuro2cardio.models.prompting import Question
-from neuro2cardio.models.term_logprobs import MentionOffsets
+CHECKOUT = Path(__file__).parents[1]
+MACHINE_RATE = (1024, 576, 1536)
+"""Rows, inputs and outputs of the matrix product by which a machine's own rate is measured, as in the model."""
 
-RECORD = Path(__file__).parents[1] / "resources/models/smollm2-135m/model.json"
-WORDS = ("fever", "chest", "pain", "after", "a", "long", "walk", "and", "aspirin", "for", "his", "heart")
-ROUNDS = 2
+
+class Point(NamedTuple):
+    """A measure: where it is on its curve, and the cells of its row behind the label."""
+
+    curve: str
+    label: str
+    x: float
+    seconds: float
+    megabytes: float
+    cells: tuple[str, ...]
+
+
+COLUMNS = {
+    "scoring": ("tokens a question", "CPU s a question", "ms a token", "share of the rate", "MB added"),
+    "vocabulary": ("tokens read", "CPU s a question", "MB added"),
+    "training": ("tokens a question", "CPU s a question", "ms a token", "share of the rate", "MB added"),
+    "adapters": ("CPU s a job", "CPU s an adapter", "GB at the peak"),
+    "statistics": ("rows, thousands", *(f"{name}: CPU s, GB" for name in ("transfer_matrix", "term_shift", "verdict"))),
+}
 
 
 def main() -> None:
-    """Print one line a measurement."""
-    folder = registry.location(RECORD)
-    model, prompter = registry.load(folder, "auto", 1), prompting.for_model(folder, ModelUsage(), Prompt())
-    rate = _rate(model.network.dtype)
-    print(f"{model.network.dtype}, {rate / 1e9:.0f} GFLOP a second")
-    weights = sum(m.weight.numel() for m in model.network.model.modules() if isinstance(m, torch.nn.Linear))
-
-    def score(label: str, n: int = 16, words: int = 100, options: int = 4, terms: Any = (), **more: Any) -> None:
-        inference = Inference(**{"methods": ["letter"], "permutations": 4, "batch_tokens": 1024, **more})
-        scorer = scoring.Scorer(model, prompter, inference, TermReading(contexts=list(terms) or ["prompt"]))
-        asked = _questions(n, words, options)
-        found = {q.question_id: _mentions(q) if terms else [] for q in asked}
-        posed = [scorer._pose(question, found[question.question_id]).queries for question in asked]
-        tokens = sum(packed.tree([q.ids for q in queries]).tokens for queries in posed)
-        _line(label, n, tokens, _least(lambda: scorer.score(asked, found)), 2 * weights / rate)
-
-    for n in (8, 16, 32):
-        score(f"questions {n}", n=n)
-    for words in (50, 200, 400):
-        score(f"words of a stem {words}", words=words)
-    for options in (2, 8):
-        score(f"options {options}, all orders", options=options)
-    score("orders 1", permutations=1)
-    score("option texts", methods=["cloze"])
-    for terms in (["prompt"], ["prompt", "bare"]):
-        score(f"terms: {' and '.join(terms)}", terms=terms)
-    for batch_tokens in (256, 4096):
-        score(f"batch tokens {batch_tokens}", batch_tokens=batch_tokens)
-    for n, words in ((8, 100), (16, 100), (8, 400)):
-        recipe = Recipe(loss="completion", form="letter", epochs=1, batch_size=8, warmup=0)
-        learned = fine_tuning.examples(prompter, _questions(n, words, 4), recipe)
-        tokens = sum(len(e.input_ids) for e in learned)
-        # A forward pass, and a backward pass through the frozen weights.
-        _line(f"training {n}, words {words}", n, tokens, _train(model, learned, recipe), 4 * weights / rate)
-
-
-def _train(model: Any, learned: Any, recipe: Recipe) -> float:
+    """Measure part by part, print a table for each, and draw them all."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--parts", nargs="+", choices=COLUMNS, default=list(COLUMNS))
+    parser.add_argument("--layers", type=int, default=30, help="how many of the model's layers to keep")
+    parser.add_argument("--load", choices=["bfloat16", "float32"], default="bfloat16")
+    parser.add_argument("--kept", type=Path, default=CHECKOUT / "results/scaling.json", help="what was measured before")
+    parser.add_argument("--figure", type=Path, default=CHECKOUT / "docs/scaling.svg")
+    args = parser.parse_args()
+    kept = json.loads(args.kept.read_text(encoding="utf-8")) if args.kept.exists() else {}
     with tempfile.TemporaryDirectory() as scratch:
-        return _seconds(
-            lambda: fine_tuning.train(model, learned, recipe, 1, Path(scratch), show=False).network.unload()
-        )
+        base = Base.shortened(args.layers, args.load, Path(scratch) / "files")
+        for part in args.parts:
+            print(f"\n| {part} | {' | '.join(COLUMNS[part])} |\n{'|---' * (1 + len(COLUMNS[part]))}|")
+            kept[part] = []
+            for point in _PARTS[part](base):
+                print(f"| {point.curve} {point.label} | {' | '.join(point.cells)} |", flush=True)
+                kept[part].append(point)
+                args.kept.write_text(json.dumps(kept), encoding="utf-8")
+    if kept.keys() == COLUMNS.keys():
+        _figure([Point(*point) for part in COLUMNS for point in kept[part]], args.figure)
 
 
-def _line(label: str, n: int, tokens: int, seconds: float, needed: float) -> None:
-    share = tokens * needed / seconds
-    print(
-        f"| {label} | {tokens / n:.0f} | {seconds / n:.3f} | {seconds / tokens * 1e3:.2f} | {share:.0%} |", flush=True
+def _of_models(base: Base, cases: list[scaling_models.Case]) -> Iterator[Point]:
+    for case in cases:
+        found = _apart(case, base)
+        n, tokens, seconds, added = case.n, found["tokens"], found["seconds"], found["bytes"] / 1e6
+        share = found["needed"] / found["rate"] / seconds
+        cells: tuple[str, ...] = (f"{seconds / n:.3f}", f"{added:.0f}")
+        if case.vocabulary:
+            cells = (f"{found['read']}", *cells)
+        else:
+            more = (f"{seconds / tokens * 1e3:.2f}", f"{share:.0%}")
+            cells = (f"{tokens / n:.0f}", cells[0], *more, cells[1])
+        yield Point(case.curve, case.label, case.x, seconds, added, cells)
+
+
+def _of_adapters(base: Base) -> Iterator[Point]:
+    for n, (seconds, peak) in scaling_jobs.adapters(base):
+        cells = (f"{seconds:.1f}", f"{seconds / n:.1f}", f"{peak / 1e9:.2f}")
+        yield Point("adapters", f"{n}", n, seconds, peak / 1e6, cells)
+
+
+def _of_statistics(_: Base) -> Iterator[Point]:
+    for curve, x, rows, took in scaling_jobs.statistics():
+        cells = tuple(f"{seconds:.1f}, {peak / 1e9:.2f}" for seconds, peak in took.values())
+        seconds, peak = sum(s for s, _ in took.values()), max(p for _, p in took.values())
+        yield Point(curve, f"{x}", x, seconds, peak / 1e6, (f"{rows / 1e3:.0f}", *cells))
+
+
+_PARTS: dict[str, Callable[[Base], Iterator[Point]]] = {
+    "scoring": lambda base: _of_models(base, scaling_models.SCORING),
+    "vocabulary": lambda base: _of_models(base, scaling_models.VOCABULARY),
+    "training": lambda base: _of_models(base, scaling_models.TRAINING),
+    "adapters": _of_adapters,
+    "statistics": _of_statistics,
+}
+
+
+def _apart(case: scaling_models.Case, base: Base) -> dict[str, float]:
+    """What a case took, in a process of its own that starts with the model loaded."""
+    scaling_models.loaded(base)
+    context = multiprocessing.get_context("fork")
+    ours, theirs = context.Pipe()
+    child = context.Process(target=_measure, args=(case, base, theirs))
+    child.start()
+    theirs.close()
+    found: dict[str, float] = ours.recv()
+    child.join()
+    return found
+
+
+def _measure(case: scaling_models.Case, base: Base, answer: Any) -> None:
+    work = scaling_models.prepare(case, base)
+    rate = _rate(getattr(torch, base.load))
+    before = _held("VmRSS")
+    # From here on the kernel counts the peak anew.
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+    seconds = _seconds(work.run)
+    added = _held("VmHWM") - before
+    answer.send(
+        {
+            "tokens": work.tokens,
+            "read": work.read,
+            "needed": work.flop,
+            "rate": rate,
+            "seconds": seconds,
+            "bytes": added,
+        }
     )
 
 
-def _questions(n: int, words: int, options: int) -> list[Question]:
-    draw = random.Random(1)
-    texts = [[" ".join(draw.choices(WORDS, k=k)) for k in (words, *[3] * options)] for _ in range(n)]
-    return [Question(f"q{i}", stem, tuple(rest), 0) for i, (stem, *rest) in enumerate(texts)]
-
-
-def _mentions(question: Question) -> list[MentionOffsets]:
-    """Every tenth word, the last word among them: as if each question ended with a term."""
-    ends = [i for i, c in enumerate(f"{question.stem} ") if c == " "][::-10]
-    starts = [question.stem.rfind(" ", 0, end) + 1 for end in ends]
-    return [MentionOffsets(f"{question.question_id}-{a}", a, b) for a, b in zip(starts, ends, strict=True)]
-
-
 def _rate(dtype: torch.dtype) -> float:
-    """FLOP a second of a product of the model's size."""
-    a, b = torch.randn(1024, 576).to(dtype), torch.randn(1536, 576).to(dtype)
-    seconds = _least(lambda: [torch.nn.functional.linear(a, b) for _ in range(50)])
-    return 50 * 2 * 1024 * 576 * 1536 / seconds
-
-
-def _least(work: Callable[[], Any]) -> float:
-    return min(_seconds(work) for _ in range(ROUNDS))
+    """FLOP a second of a product of the model's size, here and now."""
+    n, inputs, outputs = MACHINE_RATE
+    a, b = torch.randn(n, inputs).to(dtype), torch.randn(outputs, inputs).to(dtype)
+    seconds = min(_seconds(lambda: [torch.nn.functional.linear(a, b) for _ in range(5)]) for _ in range(5))
+    return 5 * 2 * n * inputs * outputs / seconds
 
 
 def _seconds(work: Callable[[], Any]) -> float:
@@ -109,6 +153,44 @@ def _seconds(work: Callable[[], Any]) -> float:
     work()
     after = resource.getrusage(resource.RUSAGE_SELF)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def _held(what: str) -> int:
+    """Bytes of this process's memory, now (VmRSS) or at its peak (VmHWM)."""
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    return 1024 * next(int(line.split()[1]) for line in lines if line.startswith(what))
+
+
+def _figure(points: list[Point], path: Path) -> None:
+    """A panel a curve: seconds and memory against the work, both as multiples of the curve's first point."""
+    import matplotlib
+
+    matplotlib.use("svg")
+    matplotlib.rcParams["svg.hashsalt"] = "scaling"
+    from matplotlib import pyplot
+
+    by_curve: dict[str, list[Point]] = {}
+    for point in points:
+        by_curve.setdefault(point.curve, []).append(point)
+    curves = {name: sorted(held, key=lambda p: p.x) for name, held in by_curve.items() if len(held) > 2}
+    rows = -(-len(curves) // 4)
+    figure, axes = pyplot.subplots(rows, 4, figsize=(10, 2.3 * rows), layout="constrained", squeeze=False)
+    for ax in axes.flat:
+        ax.set_axis_off()
+    for ax, (name, held) in zip(axes.flat, curves.items(), strict=False):
+        ax.set_axis_on()
+        x = [p.x for p in held]
+        ax.plot(x, [v / x[0] for v in x], ":", color="grey", label="in proportion")
+        ax.plot(x, [p.seconds / held[0].seconds for p in held], "o-", color="#4477aa", label="CPU time")
+        ax.plot(x, [p.megabytes / held[0].megabytes for p in held], "s--", color="#cc3311", label="memory")
+        ax.set_xscale("log", base=2)
+        ax.set_yscale("log", base=2)
+        ax.set_xticks(x, [f"{v:g}" if v < 1e4 else f"{v / 1e3:.0f}k" for v in x], fontsize=7)
+        ax.yaxis.set_major_formatter(lambda v, _: f"{v:g}")
+        ax.set_title(name, fontsize=8)
+    axes.flat[0].legend(frameon=False, fontsize=7)
+    figure.supylabel("multiples of the first point", fontsize=8)
+    figure.savefig(path, metadata={"Date": None})
 
 
 if __name__ == "__main__":

@@ -2,11 +2,13 @@
 
     make bench QUESTIONS=S-MedQA_validation.json          # about 3 minutes, after the peers were installed
     make bench QUESTIONS=S-MedQA_validation.json LONG=1
+    PYTHONPATH=workflow/scripts python benchmarks/performance/bench.py --notes   # measures nothing: the notes alone
 
 Both sides run in turn, each in a process of its own, several rounds. What is compared is the CPU time (user and system)
 that a round took; wall clock stands beside it. Where the numbers of both sides differ by more than rounding explains,
 there is no ratio but an error. Writes docs/performance.md and docs/performance.svg after each work; of a run that was
-ended early, the page has what was measured, and names what is missing.
+ended early, the page has what was measured, and names what is missing. Behind the figure stands
+docs/performance-notes.md, word for word.
 """
 
 import argparse
@@ -37,6 +39,8 @@ CHECKOUT = HERE.parents[1]
 MEAN_GAP, LARGEST_GAP = 0.15, 1.0
 """Differences of log-probabilities per token, in nats, that bfloat16 logits (steps of 0.125) explain."""
 LOSS_GAP = 0.03
+FIGURE = "![times faster than the peer](performance.svg)"
+"""The last line of the page that is measured."""
 WORKS: dict[str, dict[str, Any]] = {
     "letters, 4 orders": {"methods": ["letter"], "goal": 4.0},
     "option texts": {"methods": ["cloze"], "goal": 4.5},
@@ -52,13 +56,19 @@ WORKS: dict[str, dict[str, Any]] = {
 def main() -> None:
     """Run all comparisons, print a line each, and write the page."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--questions", type=Path, required=True, help="S-MedQA's JSON: Question, Options, Answer")
+    work = parser.add_mutually_exclusive_group(required=True)
+    work.add_argument("--questions", type=Path, help="S-MedQA's JSON: Question, Options, Answer")
+    work.add_argument("--notes", action="store_true", help="put the notes into the page again; measure nothing")
     parser.add_argument("--model", type=Path, default=CHECKOUT / "resources/models/smollm2-135m/model.json")
     parser.add_argument("--peers", type=Path, default=CHECKOUT / ".venv-peers/bin/python")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--long", action="store_true")
     parser.add_argument("--docs", type=Path, default=CHECKOUT / "docs")
     args = parser.parse_args()
+    if args.notes:
+        page = args.docs / "performance.md"
+        page.write_text(with_notes(page.read_text(encoding="utf-8"), args.docs), encoding="utf-8")
+        return
     rounds, scored, trained = (5, 64, 64) if args.long else (2, 6, 8)
     folder = args.model if args.model.is_dir() else registry.location(args.model)
     prompter = prompting.for_model(folder, ModelUsage(), Prompt())
@@ -223,11 +233,16 @@ def _write(rows: list[dict[str, Any]], docs: Path, form: str) -> None:
             f"| {row['name']} | {c[0]:.2f} [{c[1]:.2f}, {c[2]:.2f}] | {c[3]:.3f} | {c[4]:.3f} | {row['wall'][0]:.2f} | "
             f"{m[0]:.2f} | {m[1]:.2f} | {WORKS[row['name']].get('goal', '-')} |"
         )
-    lines += ["", "![times faster than the peer](performance.svg)", ""]
-    notes = docs / "performance-notes.md"
-    page = "\n".join(lines) + (f"\n{notes.read_text(encoding='utf-8')}" if notes.exists() else "")
-    (docs / "performance.md").write_text(page, encoding="utf-8")
+    page = "\n".join([*lines, "", FIGURE, ""])
+    (docs / "performance.md").write_text(with_notes(page, docs), encoding="utf-8")
     _figure(rows, docs / "performance.svg")
+
+
+def with_notes(page: str, docs: Path) -> str:
+    """The page up to its figure, which was measured, and behind it the notes as they are now."""
+    measured, figure, _ = page.partition(FIGURE)
+    notes = docs / "performance-notes.md"
+    return f"{measured}{figure}\n" + (f"\n{notes.read_text(encoding='utf-8')}" if notes.exists() else "")
 
 
 def _figure(rows: list[dict[str, Any]], path: Path) -> None:
