@@ -1,5 +1,6 @@
 """LoRA layers made for scoring give what PEFT's give."""
 
+import copy
 import dataclasses
 
 import pytest
@@ -8,13 +9,13 @@ import torch
 from neuro2cardio.models import adapter_layers, output_head, registry
 
 
-def adapted(folder, **more):
+def adapted(folder, dtype="float32", **more):
     """A PEFT model whose adapter is not zero, as training would leave it."""
     from peft import LoraConfig, get_peft_model
 
     torch.manual_seed(1)
     network = get_peft_model(
-        registry.load(folder, "float32").network,
+        registry.load(folder, dtype).network,
         LoraConfig(r=3, target_modules="all-linear", task_type="CAUSAL_LM", **more),
     )
     with torch.no_grad():
@@ -36,6 +37,53 @@ def test_simplified_layers_give_the_same_logits(tiny_model, architecture):
         found = network(input_ids=IDS).logits
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
     assert output_head.can_isolate(network)
+
+
+def gradients(network, autocast=False):
+    """The logits, and the gradient of their mean for each matrix of the adapter."""
+    network.zero_grad()
+    with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+        logits = network(input_ids=IDS).logits
+    logits.float().square().mean().backward()
+    return logits.detach(), {n: w.grad.clone() for n, w in network.named_parameters() if w.grad is not None}
+
+
+@pytest.mark.parametrize("architecture", ["llama", "gemma2", "qwen2"])
+def test_fused_layers_give_the_same_logits_and_gradients(tiny_model, architecture):
+    network = adapted(tiny_model(architecture), lora_alpha=7).train()
+    expected, of_peft = gradients(network)
+    assert adapter_layers.fuse(network) == 14
+    found, of_fused = gradients(network)
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
+    assert of_fused.keys() == of_peft.keys() and len(of_peft) == 28
+    for name, gradient in of_peft.items():
+        assert (of_fused[name] - gradient).norm() < 1e-4 * gradient.norm(), name
+
+
+def test_in_bfloat16_fused_layers_are_as_near_to_float32_as_peft(tiny_model):
+    network = adapted(tiny_model(), "bfloat16", lora_alpha=7).train()
+    _, exact = gradients(copy.deepcopy(network).float())
+
+    def gap():
+        _, found = gradients(network, autocast=True)
+        return sum((found[name] - gradient).square().sum() for name, gradient in exact.items()).sqrt()
+
+    of_peft = gap()
+    adapter_layers.fuse(network)
+    assert gap() < 1.2 * of_peft
+
+
+def test_a_fused_layer_can_still_be_switched_off(tiny_model):
+    network = adapted(tiny_model())
+    adapter_layers.fuse(network)
+    with torch.inference_mode(), network.disable_adapter():
+        found = network(input_ids=IDS).logits
+        torch.testing.assert_close(found, registry.load(tiny_model(), "float32").network(input_ids=IDS).logits)
+
+
+@pytest.mark.parametrize("more", [{"use_dora": True}, {"lora_bias": True}, {"lora_dropout": 0.1}])
+def test_layers_that_compute_something_else_are_not_fused(tiny_model, more):
+    assert adapter_layers.fuse(adapted(tiny_model(), **more)) == 0
 
 
 @pytest.mark.parametrize("more", [{"use_dora": True}, {"lora_bias": True}])

@@ -1,13 +1,18 @@
-"""LoRA layers for scoring: computed in the base model's number type, and added to its output in place.
+"""LoRA layers as PEFT has them, computed in fewer passes over memory: added to the base layer's output in place.
+
+For scoring, they are made anew (`simplify`), in the base model's number type; for training, PEFT's stay, with another
+forward and backward pass (`fuse`).
 
 PEFT keeps adapters in float32 and converts each layer's input and output. Merged into bfloat16 weights, an adapter
 would lose whatever is smaller than half a step of the weight it changes, which is most of a short fine-tuning; so the
 base weights stay as they are.
 """
 
+from functools import partial
 from typing import Any
 
 import torch
+from torch.autograd.function import once_differentiable
 
 from . import placement
 
@@ -30,13 +35,71 @@ class AdaptedLinear(torch.nn.Module):
         return output
 
 
+class _Update(torch.autograd.Function):
+    """``x W' + b + s x A' B'`` of frozen ``W`` and ``b``: the scaling ``s`` is applied to what has ``A``'s rank."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        x: torch.Tensor,
+        weight: torch.Tensor,
+        bias: torch.Tensor | None,
+        down: torch.Tensor,
+        up: torch.Tensor,
+        scaling: float,
+    ) -> torch.Tensor:
+        """The output of (n, inputs) ``x``: (n, outputs). ``down`` is (rank, inputs), ``up`` (outputs, rank)."""
+        low = torch.nn.functional.linear(x, down).mul_(scaling)
+        output = torch.nn.functional.linear(x, weight, bias)
+        ctx.save_for_backward(x, weight, down, up, low)
+        ctx.scaling = scaling
+        return output.addmm_(low, up.T)
+
+    @staticmethod
+    @once_differentiable  # type: ignore[untyped-decorator]
+    def backward(ctx: Any, *outputs: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        """The gradients for ``x``, ``down`` and ``up``."""
+        (gradient,) = outputs
+        x, weight, down, up, low = ctx.saved_tensors
+        of_low = (gradient @ up).mul_(ctx.scaling)
+        of_x = (gradient @ weight).addmm_(of_low, down) if ctx.needs_input_grad[0] else None
+        return of_x, None, None, of_low.T @ x, gradient.T @ low, None
+
+
+def fuse(network: Any) -> int:
+    """Let plain LoRA layers without dropout of a PEFT model train in fewer passes; returns how many. Others stay."""
+    found = [module for _, module in _lora_layers(network) if _fusible(module)]
+    for module in found:
+        module.forward = partial(_fused, module)
+    return len(found)
+
+
+def _fusible(module: Any) -> bool:
+    base = module.base_layer
+    dropout = module.lora_dropout[module.active_adapters[0]]
+    # Accelerate moves the input of layers that it hooks, of a model on several devices.
+    return type(base) is torch.nn.Linear and isinstance(dropout, torch.nn.Identity) and not hasattr(base, "_hf_hook")
+
+
+def _fused(module: Any, x: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
+    """PEFT's forward pass of a layer, which takes over where something else is wanted of it."""
+    base, kind = module.base_layer, x.device.type
+    dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else x.dtype
+    if args or kwargs or module.disable_adapters or module.merged or base.weight.dtype != dtype:
+        found: torch.Tensor = type(module).forward(module, x, *args, **kwargs)
+        return found
+    adapter = module.active_adapters[0]
+    rows = x.to(dtype).reshape(-1, x.shape[-1])
+    down, up = (matrix[adapter].weight.to(dtype) for matrix in (module.lora_A, module.lora_B))
+    output: torch.Tensor = _Update.apply(  # type: ignore[no-untyped-call]
+        rows, base.weight, base.bias, down, up, module.scaling[adapter]
+    )
+    return output.view(*x.shape[:-1], -1)
+
+
 def simplify(network: Any) -> int:
     """Put `AdaptedLinear` in the place of each plain LoRA layer of a PEFT model; returns how many. Others stay."""
-    from peft.tuners.lora import LoraLayer
-
-    found: list[tuple[str, Any]] = [
-        (name, module) for name, module in network.named_modules() if isinstance(module, LoraLayer) and _plain(module)
-    ]
+    found = _lora_layers(network)
     for name, module in found:
         parent, _, child = name.rpartition(".")
         adapter, base = module.active_adapters[0], module.base_layer
@@ -61,6 +124,13 @@ def restore(network: Any) -> Any:
     # PEFT would warn that the next adapter is a second one.
     del base.peft_config
     return base
+
+
+def _lora_layers(network: Any) -> list[tuple[str, Any]]:
+    """Plain LoRA layers of a PEFT model, with their names."""
+    from peft.tuners.lora import LoraLayer
+
+    return [(name, m) for name, m in network.named_modules() if isinstance(m, LoraLayer) and _plain(m)]
 
 
 def _plain(module: Any) -> bool:

@@ -32,7 +32,7 @@ from ..core.errors import InputError
 from ..core.files import write_json
 from ..core.job_cache import is_whole, mark_whole
 from ..core.signals import on_signal
-from . import lora_targets, output_head, packed_loss
+from . import adapter_layers, lora_targets, output_head, packed_loss
 from .prompting import Prompter, Question, Tokens
 from .registry import LoadedModel
 from .training_checks import require_learning
@@ -301,6 +301,7 @@ def _adapted(network: Any, recipe: Recipe) -> PeftModel:
         if hasattr(module, "lora_A"):
             # PEFT would convert every input to float32, and autocast at once back to bfloat16.
             module.cast_input_dtype_enabled = False  # type: ignore[assignment]
+    adapter_layers.fuse(adapted)
     return adapted
 
 
