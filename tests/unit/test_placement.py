@@ -166,3 +166,8 @@ def test_4_bits_on_the_cpu_are_refused_by_the_configuration():
         settings.load(config)
     entry["resources"] = {"gpu": 1}
     assert settings.load(config).models["m"].load == "4bit"
+
+
+def test_a_tokenizer_that_is_there_is_not_loaded_again(tiny_model):
+    tokenizer = registry.load_tokenizer(tiny_model())
+    assert registry.load(tiny_model(), "float32", tokenizer=tokenizer).tokenizer is tokenizer

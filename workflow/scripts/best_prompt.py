@@ -16,7 +16,10 @@ from neuro2cardio.core import errors, files, gpus, job_cache, provenance, tables
 from neuro2cardio.core.adapters import Adapter
 from neuro2cardio.core.base_rows import BEST_PROMPT
 from neuro2cardio.core.errors import InputError
-from neuro2cardio.models import prompting, registry, scoring, self_check, tokenizer_check
+from neuro2cardio.core.imports import without_collector
+
+with without_collector():
+    from neuro2cardio.models import prompting, registry, scoring, self_check, tokenizer_check
 
 PREDICTIONS, CHOICE = "predictions.parquet", "prompts.csv"
 
@@ -74,7 +77,8 @@ def infer(
     for prompter in prompters:
         tokenizer_check.check(prompter, pd.concat([validation.assign(split="test"), test]), settings.inference, [])
     with gpus.taken(args.gpus):
-        model = registry.load(location, settings.usage.load, args.threads, settings.usage.attention, args.gpus)
+        how = (settings.usage.load, args.threads, settings.usage.attention, args.gpus)
+        model = registry.load(location, *how, prompters[0].tokenizer)
         scorers = [
             scoring.Scorer(model, prompter, settings.inference, TermReading(contexts=["prompt"]))
             for prompter in prompters

@@ -12,7 +12,10 @@ from neuro2cardio.config.models import ModelUsage
 from neuro2cardio.config.recipes import Recipe
 from neuro2cardio.core import errors, files, gpus, job_cache, provenance, tables
 from neuro2cardio.core.adapters import Adapter
-from neuro2cardio.models import adapter_files, fine_tuning, prompting, registry
+from neuro2cardio.core.imports import without_collector
+
+with without_collector():
+    from neuro2cardio.models import adapter_files, fine_tuning, prompting, registry
 
 
 class Settings(JobSettings):
@@ -72,7 +75,8 @@ def finetune(
     print(f"{len(learned)} questions, {sum(len(e.input_ids) for e in learned)} tokens an epoch", flush=True)
     with gpus.taken(args.gpus):
         usage = settings.usage
-        model = registry.load(registry.location(args.record), usage.load, args.threads, usage.attention, args.gpus)
+        folder, tokenizer = registry.location(args.record), prompter.tokenizer
+        model = registry.load(folder, usage.load, args.threads, usage.attention, args.gpus, tokenizer)
         try:
             trained = fine_tuning.train(model, learned, settings.recipe, made_from["seed"], checkpoints)
         except errors.InputError as error:

@@ -17,10 +17,13 @@ from neuro2cardio.config.models import ModelUsage
 from neuro2cardio.config.terms import TermReading
 from neuro2cardio.core import errors, files, gpus, job_cache, provenance, tables
 from neuro2cardio.core.adapters import Adapter
-from neuro2cardio.models import prompting, registry, scoring, self_check, tokenizer_check
-from neuro2cardio.models.registry import LoadedModel
-from neuro2cardio.models.term_logprobs import by_question
+from neuro2cardio.core.imports import without_collector
 from neuro2cardio.questions import few_shot
+
+with without_collector():
+    from neuro2cardio.models import prompting, registry, scoring, self_check, tokenizer_check
+    from neuro2cardio.models.registry import LoadedModel
+    from neuro2cardio.models.term_logprobs import by_question
 
 PREDICTIONS, TERM_LOGPROBS, PROBES = "predictions.parquet", "term_logprobs.parquet", "probes.parquet"
 
@@ -37,6 +40,7 @@ class BaseModel:
     """A base model that is loaded once, when it is first needed, for all adapters of a job."""
 
     folder: Path
+    tokenizer: Any
     settings: Settings
     threads: int
     gpus: int
@@ -52,8 +56,8 @@ class BaseModel:
             self._held.enter_context(gpus.taken(self.gpus))
             self._taken = True
         if self._loaded is None:
-            usage = self.settings.usage
-            self._loaded = registry.load(self.folder, usage.load, self.threads, usage.attention, self.gpus)
+            how = (self.settings.usage.load, self.threads, self.settings.usage.attention, self.gpus)
+            self._loaded = registry.load(self.folder, *how, self.tokenizer)
         base, self._loaded = self._loaded, None
         model = registry.with_adapter(base, adapter) if adapter else base
         yield model
@@ -135,7 +139,8 @@ def main() -> None:
     location = registry.location(args.record)
     prompter = prompting.for_model(location, settings.usage, settings.prompt, shots)
     prompter.show()
-    job = Job(args, settings, prompter, shots, BaseModel(location, settings, args.threads, args.gpus))
+    base = BaseModel(location, prompter.tokenizer, settings, args.threads, args.gpus)
+    job = Job(args, settings, prompter, shots, base)
     tables_of = {PREDICTIONS: args.predictions, TERM_LOGPROBS: args.term_logprobs}
     tables_of |= {PROBES: args.probe_predictions} if args.probes else {}
     for i, (key, adapter, cache) in enumerate(zip(keys, folders, args.job_cache, strict=True)):

@@ -18,7 +18,7 @@ SCRIPTS = Path(__file__).parents[2]
 LIBRARY = Path(__file__).parents[1]
 LEFT_OUT = (
     *("config", "core/errors.py", "core/files.py", "core/provenance.py", "core/code_digest.py"),
-    *("core/job_cache.py", "core/downloads.py", "core/locks.py", "core/gpus.py"),
+    *("core/job_cache.py", "core/downloads.py", "core/locks.py", "core/gpus.py", "core/imports.py"),
 )
 """Files and folders of the library that cannot change a number: settings classes, whose values reach a job as
 parameters; messages, atomic writes, digests, the job cache and downloads, whose bytes are checked."""

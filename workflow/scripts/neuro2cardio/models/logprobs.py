@@ -55,8 +55,9 @@ def read_naive(model: LoadedModel, query: Query) -> Values:
     """The reference: one forward pass over one sequence, all logits, log-softmax in float64."""
     with torch.inference_mode():
         logits = model.network(torch.tensor([query.ids], device=model.device)).logits[0]
-    logprobs = torch.log_softmax(logits.double(), dim=-1).cpu().numpy()
-    return [logprobs[r.at - 1, list(r.tokens)] for r in query.readings]
+    read = logits[[r.at - 1 for r in query.readings]]
+    logprobs = torch.log_softmax(read.double(), dim=-1).cpu().numpy()
+    return [row[list(r.tokens)] for row, r in zip(logprobs, query.readings, strict=True)]
 
 
 def generate_naive(model: LoadedModel, prompt: Ids, continuation: Continuation) -> Ids:

@@ -59,11 +59,17 @@ def load_tokenizer(folder: Path) -> "PreTrainedTokenizerFast":
 
 
 def load(
-    folder: Path, how: Load, threads: int | None = None, attention: Attention = "auto", gpus: int = 0
+    folder: Path,
+    how: Load,
+    threads: int | None = None,
+    attention: Attention = "auto",
+    gpus: int = 0,
+    tokenizer: "PreTrainedTokenizerFast | None" = None,
 ) -> LoadedModel:
     """Load a base model for inference on the best device there is, with one of transformers' attention functions.
 
-    With ``gpus`` above 1, its layers are spread over so many CUDA devices. Raises `InputError` on damaged weights,
+    With ``gpus`` above 1, its layers are spread over so many CUDA devices. Where its ``tokenizer`` was loaded before,
+    it is not loaded again. Raises `InputError` on damaged weights,
     where tensors of the model are missing, left over or of another shape, and as `placement.device` does.
     """
     import torch
@@ -77,7 +83,7 @@ def load(
         network = network.to(device)
     # Where ids go in: of a model on several devices, the first.
     first = network.get_input_embeddings().weight.device
-    return LoadedModel(network.eval(), load_tokenizer(folder), first)
+    return LoadedModel(network.eval(), load_tokenizer(folder) if tokenizer is None else tokenizer, first)
 
 
 def outline(folder: Path) -> Any:
