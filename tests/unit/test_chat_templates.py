@@ -156,6 +156,19 @@ def test_the_date_is_the_same_on_every_day_and_can_be_set(name):
     assert "2024" not in dated.frame.shown
 
 
+@pytest.mark.parametrize(
+    "today",
+    [
+        "{% set form = '%d %B %Y' %}{{ strftime_now(form) }}",
+        'Don\'t {% if true %}{{ strftime_now(format="%d %B %Y") }}{% endif %}',
+        "{% macro head(form='%d %B %Y') %}{{ strftime_now(form) }}{% endmacro %}{{ head() }}",
+    ],
+)
+def test_a_date_stands_still_however_its_format_is_given(today):
+    template = today + "{% for m in messages %}\n{{ m.content }}{% endfor %}"
+    assert broken(template).frame.pieces[0].endswith("26 July 2024")
+
+
 def broken(template: str) -> Prompter:
     words = tokenizer("llama 3")
     return Prompter(type(words)(tokenizer_object=words.backend_tokenizer, chat_template=template), Prompt(), 400)
@@ -171,6 +184,18 @@ def broken(template: str) -> Prompter:
             "{% if messages[0].role != 'system' %}{{ raise_exception('system first') }}{% endif %}"
             "{% for m in messages %}{{ m.content }}\n{% endfor %}",
             "demands a system message: set prompt.system",
+        ),
+        ("{% for m in messages %}{{ m.content | e }}{% endfor %}", "changes the text of messages"),
+        ("{% for m in messages %}{{ m.content | replace('\n', ' ') }}{% endfor %}", "changes the text of messages"),
+        ("{% for m in messages %}{{ m.content | tojson }}{% endfor %}", "changes the text of messages"),
+        ("{% for m in messages %}{{ m.content | truncate(400) }}{% endfor %}", "changes the text of messages"),
+        (
+            "{% for m in messages %}{{ 'Long: ' if m.content | length > 200 }}{{ m.content }}{% endfor %}",
+            "writes other words around some texts than around others",
+        ),
+        (
+            "{{ strftime_now('%d' ~ ' %B') }}{% for m in messages %}{{ m.content }}{% endfor %}",
+            "strftime_now is given a format that the template puts together: %d %B",
         ),
     ],
 )

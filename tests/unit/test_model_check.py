@@ -3,9 +3,12 @@
 import json
 import shutil
 
+import peft
 import pytest
+import safetensors.torch
 from tiny_architectures import network
 import tiny_models
+import torch
 
 from neuro2cardio.config.inference import Prompt
 from neuro2cardio.config.models import ModelUsage, PathModel
@@ -55,11 +58,26 @@ def test_a_model_that_can_be_used_is_described(folder):
         ({"model_type": "whisper"}, r"config\.json"),
         ({"num_attention_heads": 0}, r"config\.json can't be used: .*zero"),
         ({"hidden_size": "big"}, r"config\.json can't be used: .*hidden_size"),
+        ({"max_position_embeddings": "many"}, r"config\.json can't be used: .*'max_position_embeddings': \w+"),
         ({"quantization_config": "gptq"}, r"config\.json can't be used"),
         ({"model_type": "unheard-of"}, r"config\.json.*unheard-of"),
         ({"model_type": "unheard-of", "auto_map": {"AutoConfig": "own.Own"}}, "auto_map .*never run"),
     ],
-    ids=["gptq", "awq", "fp8", "t5", "gemma3", "bert", "whisper", "heads", "size", "words", "unknown", "code"],
+    ids=[
+        "gptq",
+        "awq",
+        "fp8",
+        "t5",
+        "gemma3",
+        "bert",
+        "whisper",
+        "heads",
+        "size",
+        "window",
+        "words",
+        "unknown",
+        "code",
+    ],
 )
 def test_models_of_other_kinds_are_refused_when_they_are_fetched(folder, tmp_path, values, said):
     change(folder / "config.json", **values)
@@ -103,12 +121,58 @@ def test_tensors_of_another_shape_are_named_with_both_shapes(folder):
         ("model.safetensors", "version https://git-lfs.github.com/spec/v1\n", "pointer of Git LFS"),
         ("model.safetensors", "", r"model\.safetensors: damaged weights"),
         ("generation_config.json", "{", r"generation_config\.json is not JSON"),
+        ("config.json", "null", r"config\.json holds no settings, only a NoneType"),
+        ("tokenizer_config.json", "[]", r"tokenizer_config\.json holds no settings, only a list"),
     ],
 )
 def test_damaged_files_are_named(folder, tmp_path, name, content, said):
     (folder / name).write_text(content)
     with pytest.raises(InputError, match=said):
         fetching.fetch(PathModel(source="path", path=folder), tmp_path / "fetched")
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "said"),
+    [
+        ("config.json", {"pad_token_id": 99_999}, "the model can't be loaded: Padding_idx must be within"),
+        ("config.json", {"hidden_act": "wobble"}, "the model can't be loaded: KeyError 'wobble'"),
+        ("tokenizer.json", {"model": {}}, "its tokenizer can't be loaded"),
+        ("tokenizer_config.json", {"chat_template": 7}, "chat_template is a int, not text; correct tokenizer_config"),
+    ],
+)
+def test_settings_that_no_model_can_have_are_refused(folder, name, values, said):
+    (folder / "chat_template.jinja").unlink()
+    change(folder / name, **values)
+    with pytest.raises(InputError, match=said):
+        check(folder)
+        prompting.for_model(folder, ModelUsage(), Prompt()).show()
+
+
+def test_an_adapter_in_the_models_folder_is_never_put_on_in_silence(folder, tmp_path):
+    network = registry.load(folder, "float32").network
+    adapted = peft.get_peft_model(network, peft.LoraConfig(target_modules=["q_proj"], init_lora_weights=False))
+    adapted.save_pretrained(folder)
+    with pytest.raises(
+        InputError, match=r"adapter_config\.json: an adapter lies in the model's folder.*merge_and_unload"
+    ):
+        fetching.fetch(PathModel(source="path", path=folder), tmp_path / "fetched")
+
+
+@pytest.mark.parametrize("kind", ["int8", "float8_e4m3fn"])
+def test_weights_that_are_quantized_without_a_word_are_refused(folder, tmp_path, kind):
+    weights = safetensors.torch.load_file(folder / "model.safetensors")
+    name = "model.layers.0.mlp.up_proj.weight"
+    weights[name] = weights[name].to(getattr(torch, kind))
+    safetensors.torch.save_file(weights, folder / "model.safetensors")
+    with pytest.raises(InputError, match=rf"{name} is stored as (I8|F8_E4M3), .* unquantized weights"):
+        fetching.fetch(PathModel(source="path", path=folder), tmp_path / "fetched")
+
+
+def test_a_model_whose_outputs_have_no_names_by_its_config_is_read(folder):
+    ids = torch.arange(3, 9)[None]
+    before = registry.load(folder, "float32").network(ids).logits
+    change(folder / "config.json", return_dict=False)
+    assert torch.equal(registry.load(folder, "float32").network(ids).logits, before)
 
 
 def test_an_index_without_files_is_refused(folder, tmp_path):

@@ -1,5 +1,6 @@
 """Sequences share what they start with: every token is computed once, and none for nothing."""
 
+from full_memory import each_full_memory
 from hypothesis import given, settings as hypothesis_settings, strategies as st
 import numpy as np
 import pytest
@@ -166,14 +167,15 @@ def test_plain_attention_of_a_processor_gives_the_numbers_of_each_sequence_alone
         np.testing.assert_allclose(values[0], logprobs.read_naive(model, query)[0], atol=0.05)
 
 
-def test_a_full_memory_does_not_pass_for_a_model_that_cannot_be_packed(tiny_model, monkeypatch):
+@each_full_memory
+def test_a_full_memory_does_not_pass_for_a_model_that_cannot_be_packed(tiny_model, monkeypatch, full):
     model = registry.load(tiny_model(), "float32")
 
-    def full(*_, **__):
-        raise torch.OutOfMemoryError("CUDA out of memory")
+    def too_large(*_, **__):
+        raise full
 
-    monkeypatch.setattr(packed, "compute", full)
-    with pytest.raises(torch.OutOfMemoryError):
+    monkeypatch.setattr(packed, "compute", too_large)
+    with pytest.raises(type(full)):
         packed.can_pack(model)
     monkeypatch.undo()
     assert packed.can_pack(model)

@@ -4,6 +4,7 @@ from collections import Counter
 import os
 from pathlib import Path
 
+from full_memory import each_full_memory
 from hypothesis import given, settings as hypothesis_settings, strategies as st
 import numpy as np
 import pytest
@@ -125,16 +126,17 @@ def test_gradient_checkpointing_changes_nothing_that_is_learned(train, monkeypat
     assert computed[1] == 2 * computed[0] > 0
 
 
-def test_out_of_memory_halves_the_micro_batch_and_goes_on(train, monkeypatch):
+@each_full_memory
+def test_out_of_memory_halves_the_micro_batch_and_goes_on(train, monkeypatch, full):
     undisturbed, _ = train(RECIPE.model_copy(update={"micro_batch_size": 1}), name="one")
     real = fine_tuning._Trainer.compute_loss
 
-    def small_gpu(self, model, inputs, *args, **more):
+    def small(self, model, inputs, *args, **more):
         if len(inputs["input_ids"]) > 1:
-            raise torch.OutOfMemoryError("CUDA out of memory")
+            raise full
         return real(self, model, inputs, *args, **more)
 
-    monkeypatch.setattr(fine_tuning._Trainer, "compute_loss", small_gpu)
+    monkeypatch.setattr(fine_tuning._Trainer, "compute_loss", small)
     files, trained = train(RECIPE.model_copy(update={"micro_batch_size": 4}), name="small")
     assert trained.record["micro_batch_size"] == 1
     assert files["adapter_model.safetensors"] == undisturbed["adapter_model.safetensors"]
@@ -145,7 +147,7 @@ def test_one_question_that_does_not_fit_says_what_to_do(train, monkeypatch):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr(fine_tuning._Trainer, "compute_loss", no_memory)
-    with pytest.raises(InputError, match="larger GPU, or lower max_tokens"):
+    with pytest.raises(InputError, match=r"larger GPU .*resources.mem_mb.*lower max_tokens"):
         train()
 
 

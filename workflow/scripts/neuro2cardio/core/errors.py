@@ -35,12 +35,8 @@ def run(main: Callable[[], None]) -> None:
     except KeyboardInterrupt:
         print("interrupted; the same command goes on from here", file=sys.stderr)
         sys.exit(128 + signal.SIGINT)
-    except MemoryError as error:
-        sys.exit(f"error: {_memory_is_full(error)}")
-    except RuntimeError as error:
-        if "can't allocate memory" in str(error):
-            sys.exit(f"error: {_memory_is_full(error)}")
-        if not (problem := gpu_problem(error)):
+    except (RuntimeError, MemoryError) as error:
+        if not (problem := device_problem(error)):
             raise
         sys.exit(f"error: {problem}")
     except OSError as error:
@@ -54,18 +50,25 @@ def run(main: Callable[[], None]) -> None:
         sys.exit(f"error: {_FULL[error.errno]}{where}; free some space, and the same command goes on from here")
 
 
-def _memory_is_full(error: Exception) -> str:
-    said = (str(error).strip() or type(error).__name__).splitlines()[0]
-    return (
-        f"the machine's memory is full ({said}); give the job more (resources.mem_mb), let fewer jobs run at once, or "
-        "lower inference.batch_tokens, recipes.<name>.micro_batch_size or max_tokens"
-    )
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that the memory of a GPU or of the machine is full; less at once may then go on."""
+    return type(error).__name__ == "OutOfMemoryError" or "CUDA out of memory" in str(error) or _machine_is_full(error)
 
 
-def gpu_problem(error: RuntimeError) -> str | None:
-    """What to do about an error of PyTorch that a full or lost GPU explains, as a sentence; None for any other."""
+def _machine_is_full(error: BaseException) -> bool:
+    # PyTorch's allocator for the CPU raises a plain RuntimeError, with other words on each system.
+    return isinstance(error, MemoryError) or "DefaultCPUAllocator" in str(error) or "bad_alloc" in str(error)
+
+
+def device_problem(error: BaseException) -> str | None:
+    """What to do about an error that a full memory or a lost GPU explains, as a sentence; None for any other."""
     said = (str(error).strip() or type(error).__name__).splitlines()[0]
-    if type(error).__name__ == "OutOfMemoryError" or "CUDA out of memory" in said:
+    if _machine_is_full(error):
+        return (
+            f"the machine's memory is full ({said}); give the job more (resources.mem_mb), let fewer jobs run at once, "
+            "or lower inference.batch_tokens, recipes.<name>.micro_batch_size or max_tokens"
+        )
+    if out_of_memory(error):
         return (
             f"the GPU's memory is full ({said}); lower inference.batch_tokens or max_tokens, set load: 4bit, or use a "
             "larger GPU; nvidia-smi shows whether other programs have a part of it"

@@ -27,6 +27,16 @@ _THOUGHTS = (
 )
 _USER, _ANSWER = "Xq{}usertextqX", "Xa{}answertextaX"
 _SENTINEL = re.compile(r"Xq\d+usertextqX|Xa\d+answertextaX")
+_LIFELIKE = ' & <b>"it\'s 5%"</b>:\n\nA.  [x_1]\tß\nB. {y} \\n\n' * 40 + "so"
+"""Marks, white space and length that texts have: templates may escape them, squeeze them or cut them off."""
+_LITERAL = re.compile(r"(?=(['\"])([^'\"\n]*%[^'\"\n]*)\1)")
+"""Texts between quotes that may be the format of a date."""
+_CLOCK = (
+    "{%- macro strftime_now(format) -%}{{- fixed_dates[format] if format in fixed_dates else "
+    "raise_exception('strftime_now is given a format that the template puts together: ' ~ format) -}}{%- endmacro %}"
+    "{{ '' }}"
+)
+"""A macro in the place of the function that asks the clock; values that are functions reach no template."""
 
 Message = dict[str, Any]
 
@@ -96,15 +106,18 @@ class _Renderer:
                 f"the tokenizer has {len(names)} chat templates ({', '.join(names)}) and none is called default; leave "
                 "the one to use as chat_template.jinja in the model's folder, or set chat_template: false"
             ) from None
+        if not isinstance(template, str):
+            raise InputError(
+                f"the tokenizer's chat_template is a {type(template).__name__}, not text; correct "
+                "tokenizer_config.json in the model's folder, or set chat_template: false"
+            )
         self._kwargs = {**_NOT_THINKING, "date_string": today.strftime("%d %b %Y"), **kwargs}
         if "strftime_now" in template:
-            # A macro takes the place of the function that asks the clock.
-            formats = re.findall(r"strftime_now\(\s*(?:'([^']*)'|\"([^\"]*)\")", template)
-            self._kwargs["fixed_dates"] = {f: today.strftime(f) for pair in formats for f in pair if f}
-            macro = "{%- macro strftime_now(format) -%}{{- fixed_dates[format] -}}{%- endmacro %}{{ '' }}"
-            template = macro + template
+            self._kwargs["fixed_dates"] = {form: today.strftime(form) for _, form in _LITERAL.findall(template)}
+            template = _CLOCK + template
         self._template = template
         self.error: Exception | None = None
+        self.changes_text = False
 
     def __call__(self, messages: list[Message], prompt: bool) -> str | None:
         """The rendered text; None where the template refuses, for the reason in ``error``."""
@@ -141,13 +154,20 @@ def _parts(render: _Renderer, system: str, turns: int, answered: bool) -> list[s
             if text is None or (system and system.strip() not in text):
                 continue
             wanted = [s.format(i) for i in range(turns) for s in (_USER, _ANSWER)]
-            if _SENTINEL.findall(text) == (wanted if answered else wanted[:-1]):
+            if _SENTINEL.findall(text) != (wanted if answered else wanted[:-1]):
+                continue
+            lifelike = render(_messages(system, role, turns, as_parts, answered, _LIFELIKE), not answered)
+            if lifelike == _SENTINEL.sub(lambda found: found[0] + _LIFELIKE, text):
                 return _SENTINEL.split(text)
+            render.changes_text = True
     return None
 
 
-def _messages(system: str, role: bool, turns: int, as_parts: bool, answered: bool) -> list[Message]:
-    """A conversation of sentinels. Without a system ``role``, its words stand before the first question."""
+def _messages(system: str, role: bool, turns: int, as_parts: bool, answered: bool, tail: str = "") -> list[Message]:
+    """A conversation of sentinels, each followed by ``tail``.
+
+    Without a system ``role``, its words stand before the first question.
+    """
 
     def content(text: str) -> Any:
         return [{"type": "text", "text": text}] if as_parts else text
@@ -155,8 +175,8 @@ def _messages(system: str, role: bool, turns: int, as_parts: bool, answered: boo
     found: list[Message] = [{"role": "system", "content": content(system)}] if system and role else []
     for i in range(turns):
         before = f"{system}\n\n" if system and not role and i == 0 else ""
-        found.append({"role": "user", "content": content(before + _USER.format(i))})
-        found.append({"role": "assistant", "content": content(_ANSWER.format(i))})
+        found.append({"role": "user", "content": content(before + _USER.format(i) + tail)})
+        found.append({"role": "assistant", "content": content(_ANSWER.format(i) + tail)})
     return found if answered else found[:-1]
 
 
@@ -184,6 +204,8 @@ def _is_empty_thought(text: str) -> bool:
 def _reason(render: _Renderer, system: str, turns: int) -> str:
     if not system and _parts(render, "Be brief.", turns, answered=False):
         return "it demands a system message: set prompt.system,"
+    if render.changes_text:
+        return "it changes the text of messages, or writes other words around some texts than around others;"
     if render.error is not None:
         return f"it fails with {type(render.error).__name__}: {render.error};"
     return "it does not write each message of a conversation once;"

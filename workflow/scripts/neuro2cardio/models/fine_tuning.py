@@ -28,7 +28,7 @@ from transformers import (
 )
 
 from ..config.recipes import Recipe
-from ..core.errors import InputError
+from ..core.errors import InputError, out_of_memory
 from ..core.files import write_json
 from ..core.job_cache import is_whole, mark_whole
 from ..core.signals import on_signal
@@ -103,8 +103,8 @@ def train(
 ) -> Trained:
     """Fine-tune a LoRA adapter, going on from the newest whole checkpoint in ``checkpoints``.
 
-    On a GPU that runs out of memory the micro-batch is halved and accumulation doubled, which leaves the optimiser's
-    steps what they were. Raises `InputError` where a single question does not fit.
+    Where the memory of a GPU or of the machine is full, the micro-batch is halved and accumulation doubled, which
+    leaves the optimiser's steps what they were. Raises `InputError` where a single question does not fit.
     """
     micro = recipe.micro_batch_size
     # Tried before the adapter and its dropout exist.
@@ -120,10 +120,13 @@ def train(
     while True:
         try:
             return _train(model, network, learned, recipe, seed, checkpoints, micro, show)
-        except torch.OutOfMemoryError as error:
+        except (RuntimeError, MemoryError) as error:
+            if not out_of_memory(error):
+                raise
             if micro == 1:
                 raise InputError(
-                    "out of memory with one question at a time; use a larger GPU, or lower max_tokens"
+                    "out of memory with one question at a time; use a larger GPU (or, on a CPU, raise "
+                    "resources.mem_mb), or lower max_tokens"
                 ) from error
             # Half, or the next smaller number that still divides the batch.
             micro = next(n for n in range(micro // 2, 0, -1) if recipe.batch_size % n == 0)

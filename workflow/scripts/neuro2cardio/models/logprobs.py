@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch.nn.utils.rnn import pad_sequence
 
+from ..core.errors import out_of_memory
 from . import attention, output_head, packed
 from .packed import Ids, Run
 from .registry import LoadedModel
@@ -91,13 +92,13 @@ def read_and_continue(
 ) -> tuple[list[list[Values]], list[list[Ids]]]:
     """As `read`; also, by group, the greedy continuations of those of its queries that are ``continued``.
 
-    On a GPU that runs out of memory, halves of the groups are read one after the other, and at last halves of one
-    group's queries. Raises `torch.OutOfMemoryError` where a single query does not fit.
+    Where the memory of a GPU or of the machine is full, halves of the groups are read one after the other, and at last
+    halves of one group's queries. Raises what the allocator raised where a single query does not fit.
     """
     try:
         return _read_and_continue(model, groups, continuation, batch_tokens)
-    except torch.OutOfMemoryError:
-        if sum(len(group) for group in groups) < 2:
+    except (RuntimeError, MemoryError) as error:
+        if not out_of_memory(error) or sum(len(group) for group in groups) < 2:
             raise
     # Out of the handler: there, the failed pass still holds its memory.
     torch.cuda.empty_cache()

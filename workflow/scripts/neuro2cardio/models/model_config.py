@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import InputError
+from . import adapter_files
 
 _NO_ANSWERS = (
     "ForMaskedLM",
@@ -17,10 +18,19 @@ _OTHER_SENSES = ("vision_config", "audio_config", "vision_tower_config", "speech
 
 
 def load_config(folder: Path) -> Any:
-    """The configuration of a model's folder. Raises `InputError` where it needs code that is not in transformers."""
+    """The configuration of a model's folder.
+
+    Raises `InputError` where it needs code that is not in transformers, or brings an adapter along.
+    """
     from transformers import AutoConfig
 
     refuse_code(folder)
+    if (folder / adapter_files.CONFIG).is_file():
+        raise InputError(
+            f"{folder / adapter_files.CONFIG}: an adapter lies in the model's folder, and would be put on the "
+            "base model without a word; take its files out, or merge it (peft: merge_and_unload) and save "
+            "the merged model by itself"
+        )
     try:
         return AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except Exception as error:  # Configurations check themselves, each in its own way.
@@ -65,6 +75,8 @@ def refuse_code(folder: Path) -> None:
             said = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
         except ValueError as error:
             raise InputError(f"{path} is not JSON ({error}); fetch the model again") from None
+        if not isinstance(said, dict):
+            raise InputError(f"{path} holds no settings, only a {type(said).__name__}; fetch the model again")
         if "auto_map" in said and not _known(said):
             raise InputError(
                 f"{path}: auto_map names Python code that comes with the model ({_first(said['auto_map'])}), which is "
@@ -90,5 +102,6 @@ def _first(value: Any) -> str:
 
 def first_line(error: Exception) -> str:
     """What an error says first, for a message of ours."""
-    said = (str(error).strip() or type(error).__name__).splitlines()[0]
+    said, *more = (str(error).strip() or type(error).__name__).splitlines()
+    said = f"{said} {more[0].strip()}" if more and said.endswith(":") else said
     return f"{type(error).__name__} {said}" if isinstance(error, KeyError) else said

@@ -15,6 +15,8 @@ RECORD = "model.json"
 SEEN = "seen.json"
 """Beside it, when each file was changed last. Where that is still so, its digest is not taken again."""
 SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
+_NUMBERS = ("BF16", "F16", "F32", "F64")
+"""Types of weights that are numbers as they stand, as safetensors calls them."""
 _LFS = b"version https://git-lfs"
 _DECIDING = (
     "config.json",
@@ -144,18 +146,32 @@ def _described(folder: Path, paths: Iterable[Path]) -> dict[str, dict[str, Any]]
     return {_name(folder, path): {"sha256": sha256(path), "bytes": path.stat().st_size} for path in paths}
 
 
-def _parameters(tensors: list[Path]) -> int:
-    """Parameters stored in safetensors files, read from their headers alone. Raises `InputError` on damaged ones."""
+def _refuse_quantized(path: Path, types: dict[str, str]) -> None:
+    # Masks and positions among the buffers may be whole numbers.
+    for name, kind in types.items():
+        if name.endswith(".weight") and kind not in _NUMBERS:
+            raise InputError(
+                f"{path}: {name} is stored as {kind}, and nothing says by what it was scaled; take the model's "
+                f"unquantized weights ({', '.join(_NUMBERS)})"
+            )
+
+
+def _parameters(files: list[Path]) -> int:
+    """Parameters stored in safetensors files, read from their headers alone.
+
+    Raises `InputError` on damaged ones, and on weights that are stored quantized.
+    """
     from math import prod
 
     from safetensors import SafetensorError, safe_open
 
     total = 0
-    for path in tensors:
+    for path in files:
         try:
             with safe_open(path, framework="np") as opened:
-                names = opened.keys()
-                total += sum(prod(opened.get_slice(name).get_shape()) for name in names)
+                tensors = {name: opened.get_slice(name) for name in opened.keys()}  # noqa: SIM118
+                _refuse_quantized(path, {name: tensor.get_dtype() for name, tensor in tensors.items()})
+                total += sum(prod(tensor.get_shape()) for tensor in tensors.values())
         except SafetensorError as error:
             with path.open("rb") as opened:
                 if opened.read(len(_LFS)) == _LFS:

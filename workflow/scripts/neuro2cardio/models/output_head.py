@@ -11,6 +11,8 @@ from weakref import WeakKeyDictionary
 
 import torch
 
+from ..core.errors import out_of_memory
+
 _VOCABULARY_CHUNK = 8192
 """Rows of the head's weight converted to float32 at once, to bound the memory of the copy."""
 _ROUNDING = 0.08
@@ -99,9 +101,9 @@ def _try(network: Any) -> bool:
         try:
             with _selecting(head, rows, columns):
                 found = network(input_ids=ids, use_cache=False).logits
-        except torch.OutOfMemoryError:
-            raise
-        except (RuntimeError, IndexError, ValueError, TypeError):
+        except (RuntimeError, IndexError, ValueError, TypeError) as error:
+            if out_of_memory(error):
+                raise
             return False
     return found.shape == (1, *expected.shape) and close(found[0].float(), expected, network.dtype)
 

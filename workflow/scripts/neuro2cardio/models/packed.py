@@ -17,6 +17,7 @@ from weakref import WeakKeyDictionary
 import torch
 from transformers import AttentionInterface
 
+from ..core.errors import out_of_memory
 from . import attention, output_head
 from .registry import LoadedModel
 
@@ -199,9 +200,9 @@ def _try(model: LoadedModel) -> bool:
             alone = [model.network(torch.tensor([s], device=model.device)).logits[0, -1] for s in sequences]
             places = [(leaf, leaf.end - 1) for leaf in planned.leaves]
             packed = compute(model, planned.runs, places)
-    except torch.OutOfMemoryError:
-        raise
-    except (RuntimeError, ValueError, TypeError, IndexError, AttributeError, KeyError):
+    except (RuntimeError, ValueError, TypeError, IndexError, AttributeError, KeyError) as error:
+        if out_of_memory(error):
+            raise
         return False
     return output_head.close(packed, torch.stack(alone).float(), model.network.dtype)
 

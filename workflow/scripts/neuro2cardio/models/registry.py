@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from ..config.models import Load
-from ..core.errors import InputError, gpu_problem
+from ..core.errors import InputError, device_problem
 from . import adapter_files, model_config, placement
 from .adapter_files import WEIGHTS as WEIGHTS
 from .model_files import ModelRecord
@@ -49,7 +49,7 @@ def load_tokenizer(folder: Path) -> "PreTrainedTokenizerFast":
     model_config.refuse_code(folder)
     try:
         tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    except (OSError, ValueError, ImportError, KeyError, TypeError, AttributeError) as error:
+    except Exception as error:  # The package tokenizers raises plain exceptions.
         raise InputError(
             f"{folder}: its tokenizer can't be loaded ({model_config.first_line(error)}); {_TOKENIZER}"
         ) from error
@@ -109,11 +109,13 @@ def _network(folder: Path, **how: Any) -> Any:
         )
     except SafetensorError as error:
         raise InputError(f"{folder}: damaged weights ({error}); delete the folder and run again") from error
-    except (OSError, ValueError, RuntimeError, KeyError, ImportError, AttributeError, TypeError) as error:
-        if isinstance(error, RuntimeError) and gpu_problem(error):
+    except Exception as error:  # Architectures check their configurations, each in its own way.
+        if device_problem(error):
             raise
         raise InputError(f"{folder}: the model can't be loaded: {model_config.first_line(error)}") from error
     network, found = loaded
+    # A setting of the days before PyTorch 2, with which outputs have no names.
+    network.config.return_dict = True
     for kind in ("missing", "unexpected", "mismatched"):
         # Transformers would draw what is missing at random, and go on with a warning.
         if keys := sorted(map(_named, found[f"{kind}_keys"])):
