@@ -61,6 +61,12 @@ def test_a_version_that_is_not_there_is_named(index, tmp_path):
         downloads.fetch_wheel_file(index.model_copy(update={"version": "9.9"}), "x", tmp_path / "x")
 
 
+def test_a_package_that_is_source_code_alone_says_so(index, tmp_path):
+    (tmp_path / "index/blarf-1.0-py3-none-any.whl").rename(tmp_path / "index/blarf-1.0.tar.gz")
+    with pytest.raises(InputError, match=r"blarf==1.0: .* has no wheel .* \(\.tar\.gz\) are not read"):
+        downloads.fetch_wheel_file(index, "blarf/data.txt", tmp_path / "data.txt")
+
+
 @pytest.mark.parametrize(
     ("package", "version"),
     [

