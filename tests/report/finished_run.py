@@ -14,6 +14,7 @@ from neuro2cardio.analysis import (
     effect_tables,
     position_bias,
     power,
+    references,
     term_shift,
     transfer,
     verdict,
@@ -122,7 +123,9 @@ def _tables(folder: Path, axes: Axes, exam: TestSet, methods: list[str]) -> None
             curve = pd.read_csv(adapter.path(folder / "adapters", "") / "training.csv")
             trained.append(adapter_checks.of_training(adapter, curve, {"vocabulary": 49152}))
     blocks = transfer.scores(marked, axes, methods)
+    compared = references.by_method(marked, methods)
     made = {
+        "changes_against": references.table(compared, axes, exam.members, STATISTICS.confidence),
         "transfer_matrix": transfer.matrix(blocks, axes, exam, STATISTICS),
         "diagonal": effect_tables.diagonal(blocks, axes, exam, STATISTICS),
         "effects": effect_tables.effects_table(blocks, axes, exam, STATISTICS),

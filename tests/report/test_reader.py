@@ -4,6 +4,7 @@ from pathlib import Path
 
 from browser import Browser
 import finished_run
+import pandas as pd
 import planted
 import pytest
 from selenium.webdriver.common.by import By
@@ -74,6 +75,13 @@ def test_the_choice_of_a_method_reaches_the_tables_and_the_verdict(browser: Brow
     opened = [d.text.split("\n")[0] for d in browser.driver.find_elements(By.CSS_SELECTOR, "#verdict > details[open]")]
     assert opened == ["small · completion · letter", "small · completion"]
     assert "small, completion, letter" in browser.driver.find_element(By.ID, "controls").text
+
+
+def test_changes_against_other_references_are_those_of_the_table(run, collected):
+    table = pd.read_csv(run[0] / "tables/changes_against.csv")
+    shown = pd.DataFrame(collected.data["against"]["rows"], columns=collected.data["against"]["columns"])
+    assert set(table["against"]) == {"few-shot", "shuffled-answers", "general"}
+    pd.testing.assert_frame_equal(shown.infer_objects(), table, atol=1e-5)
 
 
 def test_every_column_of_a_table_is_defined(browser: Browser, report: Path, collected):

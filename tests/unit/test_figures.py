@@ -9,19 +9,27 @@ import pandas as pd
 import planted
 import pytest
 
-from neuro2cardio.analysis import effect_tables, figures, transfer
+from neuro2cardio.analysis import effect_tables, figures, references, transfer
 from neuro2cardio.analysis.figures import design
 from neuro2cardio.analysis.formatting import signed
 from neuro2cardio.annotation import quorum_figure, votes
 from neuro2cardio.config.analysis import Statistics
 from neuro2cardio.core import specialties
+from neuro2cardio.core.adapters import Adapter
 from neuro2cardio.core.errors import InputError
 from neuro2cardio.operations import cost_figure
 from neuro2cardio.questions.test_set import TestSet
 
 ALL_SLUGS = [specialties.slug(name) for name in specialties.SPECIALTIES]
 KEY = {"model": "small", "recipe": "completion"}
-KINDS = ["transfer-letter", "diagonal-letter", "position-bias-letter", "term-shift-prompt", "term-shift-grid-prompt"]
+KINDS = [
+    "transfer-letter",
+    "transfer-against-mixed-letter",
+    "diagonal-letter",
+    "position-bias-letter",
+    "term-shift-prompt",
+    "term-shift-grid-prompt",
+]
 
 
 def tables_of(axes, seed=0):
@@ -32,7 +40,13 @@ def tables_of(axes, seed=0):
     marks = (rng.random((len(axes.train_set), len(axes.seed), len(asked))) < 0.6).astype(float)
     block = transfer.Scores(*KEY.values(), "letter", (rng.random(len(asked)) < 0.4).astype(float), marks)
     statistics = Statistics()
+    right = {
+        Adapter(*KEY.values(), name, seed): {"letter": marks[i, j]}
+        for i, name in enumerate(axes.train_set)
+        for j, seed in enumerate(axes.seed)
+    }
     return {
+        "changes_against": references.table(right, axes, test_set.members, 0.95),
         "transfer_matrix": transfer.matrix([block], axes, test_set, statistics),
         "diagonal": effect_tables.diagonal([block], axes, test_set, statistics),
         "position_bias": letters_of(axes, rng),
@@ -162,6 +176,24 @@ def test_every_cell_of_the_heatmap_is_written_and_base_comes_first(grid_and_tabl
     assert any(word.split()[0].rstrip("*") == signed(100 * row["change"]) for word in words)
     stars = sum("*" in word for word in words)
     assert stars == ((matrix["change_low"] > 0) | (matrix["change_high"] < 0)).sum() > 0
+
+
+def test_a_heatmap_against_a_control_has_its_accuracies_on_top_and_no_other_row_of_it(grid_and_tables):
+    axes, tables = grid_and_tables
+    figure = draw("transfer-against-mixed-letter", axes, tables)
+    labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert labels == ["Mixed", *axes.specialties]
+    words = [text.get_text() for text in figure.axes[0].texts]
+    matrix = tables["transfer_matrix"].query("train_set == 'mixed'").set_index("test_specialty")
+    accuracies = [f"{100 * matrix.loc[name, 'accuracy']:.0f}%" for name in (*axes.specialties, "all")]
+    assert [word for word in words if word.endswith("%")] == accuracies
+    written = [word.split()[0].rstrip("*") for word in words if word and word[0] in "+\N{MINUS SIGN}0"]
+    changes = tables["changes_against"].query("against == 'mixed'").set_index(["train_set", "test_specialty"])["change"]
+    rows = [name for name in axes.train_set if name != "mixed"]
+    for row in (signed(100 * changes[name, test]) for name in rows for test in (*axes.specialties, "all")):
+        assert row in written
+    said = " ".join(text.get_text().replace("\n", " ") for text in figure.findobj(Text))
+    assert "lost against the adapters of mixed" in said
 
 
 def test_colours_are_centred_on_zero(grid_and_tables):

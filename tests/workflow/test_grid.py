@@ -103,6 +103,7 @@ def test_figures_and_summary_are_there(finished_grid: Checkout):
     figures = {p.stem for p in (finished_grid / "results/tiny/figures/tiny/completion").glob("*.png")}
     assert {
         "transfer-cloze",
+        "transfer-against-mixed-cloze",
         "diagonal-cloze",
         "term-shift-prompt",
         "term-shift-grid-prompt",

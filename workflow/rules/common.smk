@@ -132,6 +132,7 @@ TABLE_NAMES = [
     "placebo_balance",
     "training_checks",
     "answer_mass",
+    *(["changes_against"] if SETTINGS.references else []),
     *(["probes", "probe_facts"] if SETTINGS.dataset.probes else []),
     *(["dose"] if SETTINGS.dose_series else []),
     *(["base_prompts"] if SETTINGS.inference.base_prompts else []),
@@ -350,6 +351,7 @@ def figure_names():
     """File names, without suffix, of the figures that each model and recipe has."""
     kinds = {
         "transfer": METHODS,
+        **{f"transfer-against-{reference}": METHODS for reference in SETTINGS.references},
         "diagonal": METHODS if len(SETTINGS.grid.specialties) > 1 else [],
         "position-bias": POSITIONED,
         "term-shift": SETTINGS.terms.contexts,
@@ -374,9 +376,10 @@ def report_figure(name):
     """A figure in the first of the formats, which is the one that the report shows."""
     kind, variant = name.rsplit("-", 1)
     path = expand(FIGURE, figure=name, format=SETTINGS.figures.formats[0], allow_missing=True)
+    caption = "transfer-against" if kind.startswith("transfer-against-") else kind
     return report(
         *path,
-        caption=f"../report/{kind}.rst",
+        caption=f"../report/{caption}.rst",
         category="Figures",
         subcategory="{model}, {recipe}",
         labels={"figure": kind.replace("-", " "), "variant": variant},

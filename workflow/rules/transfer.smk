@@ -17,6 +17,7 @@ rule transfer_matrix:
         answer_mass=report_table("answer_mass", "answer-mass"),
         checks=report_table("training_checks", "training"),
         base_prompts=[report_table("base_prompts", "base-prompts")] if SETTINGS.inference.base_prompts else [],
+        changes_against=[report_table("changes_against", "changes-against")] if SETTINGS.references else [],
     log:
         f"{LOGS}/tables/transfer_matrix.log",
     benchmark:
@@ -38,12 +39,13 @@ rule transfer_matrix:
         predictions=lambda wildcards: PREDICTIONS,
         adapters=lambda wildcards: ADAPTERS,
         base_prompts=f"--base-prompts {TABLES}/base_prompts.csv" if SETTINGS.inference.base_prompts else "",
+        changes_against=f"--changes-against {TABLES}/changes_against.csv" if SETTINGS.references else "",
         code=code_digest("transfer_matrix"),
     shell:
         'python "$NEURO2CARDIO_SCRIPTS"/transfer_matrix.py --settings {params.settings:q} --questions {input.questions:q}'
         " --predictions {params.predictions:q} --adapters {params.adapters:q} --matrix {output.matrix:q}"
         " --diagonal {output.diagonal:q} --effects {output.effects:q} --position-bias {output.position_bias:q} --answer-mass {output.answer_mass:q}"
-        " --checks {output.checks:q} {params.base_prompts} > {log:q} 2>&1"
+        " --checks {output.checks:q} {params.base_prompts} {params.changes_against} > {log:q} 2>&1"
 
 
 rule term_shift:
@@ -180,6 +182,7 @@ rule figures:
             f"{TABLES}/{{table}}.csv",
             table=[
                 *("transfer_matrix", "training_checks", "diagonal", "position_bias", "term_shift", "term_shift_grid"),
+                *(["changes_against"] if SETTINGS.references else []),
                 *(["probes"] if SETTINGS.dataset.probes else []),
             ],
         ),

@@ -15,6 +15,7 @@ from neuro2cardio.core import adapters, errors, tables
 
 TABLES = (
     "transfer_matrix",
+    "changes_against",
     "training_checks",
     "diagonal",
     "position_bias",
@@ -22,6 +23,8 @@ TABLES = (
     "term_shift_grid",
     "probes",
 )
+ONLY_FOR = {"probes": "probes-", "changes_against": figures.AGAINST}
+"""Tables that only some runs have, by how the names of their figures begin."""
 
 
 class Settings(JobSettings):
@@ -45,7 +48,7 @@ def main() -> None:
     read = {
         name: tables.read_csv(args.tables / f"{name}.csv", dtype={"seed": str})
         for name in TABLES
-        if name != "probes" or any(figure.startswith("probes-") for figure in args.figures)
+        if name not in ONLY_FOR or any(figure.startswith(ONLY_FOR[name]) for figure in args.figures)
     }
     curves = {
         (adapter.train_set, adapter.seed): pd.read_csv(adapter.path(args.adapters, "") / "training.csv")

@@ -7,7 +7,16 @@ from pathlib import Path
 import pandas as pd
 from tqdm import tqdm
 
-from neuro2cardio.analysis import adapter_checks, answer_mass, answers, effect_tables, origins, position_bias, transfer
+from neuro2cardio.analysis import (
+    adapter_checks,
+    answer_mass,
+    answers,
+    effect_tables,
+    origins,
+    position_bias,
+    references,
+    transfer,
+)
 from neuro2cardio.config.analysis import Statistics
 from neuro2cardio.config.inference import Method
 from neuro2cardio.config.job_settings import JobSettings
@@ -35,6 +44,7 @@ def main() -> None:
     parser.add_argument("--position-bias", type=Path, required=True)
     parser.add_argument("--answer-mass", type=Path, required=True)
     parser.add_argument("--checks", type=Path, required=True)
+    parser.add_argument("--changes-against", type=Path, help="changes against other rows than the base model")
     parser.add_argument(
         "--base-prompts", type=Path, help="how each wording did on validation, where several were tried"
     )
@@ -68,6 +78,11 @@ def main() -> None:
         chosen = [adapters.Adapter.base_row(model, base_rows.BEST_PROMPT) for model in axes.model]
         tried = pd.concat([pd.read_csv(row.path(args.predictions, ".csv")) for row in chosen])
         tables.write_csv(tried, args.base_prompts, sealed=True)
+    if args.changes_against:
+        changes = references.table(
+            references.by_method(marks, settings.methods), axes, test_set.members, statistics.confidence
+        )
+        tables.write_csv(changes, args.changes_against, sealed=True)
     checks = adapter_checks.table(answered, trained)
     tables.write_csv(checks, args.checks, sealed=True)
     print(adapter_checks.sentence(checks), flush=True)

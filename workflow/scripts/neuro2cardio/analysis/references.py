@@ -1,5 +1,6 @@
 """Changes of accuracy against other references than the base model: its rows without training, and control sets."""
 
+from collections.abc import Sequence
 from itertools import product
 from typing import Any
 
@@ -18,8 +19,13 @@ Marked = dict[Adapter, dict[str, Floats]]
 """For each adapter that is there, by method: (questions,), 1.0 where it is right, 1/k of a k-fold tie, else 0.0."""
 
 
-def table(marked: Marked, axes: Axes, specialties: list[list[str]], confidence: float) -> pd.DataFrame:
-    """Rows as those of `transfer_matrix.csv`, with `against` for what each train set is compared with.
+def by_method(marks: dict[Adapter, Floats], methods: Sequence[str]) -> Marked:
+    """What `table` reads, from `answers.marks` of each adapter: (methods, questions), in the order of ``methods``."""
+    return {adapter: dict(zip(methods, own, strict=True)) for adapter, own in marks.items()}
+
+
+def table(marked: Marked, axes: Axes, members: dict[str, NDArray[np.bool_]], confidence: float) -> pd.DataFrame:
+    """`changes_against.csv`: rows as those of `transfer_matrix.csv`, and in `against` what they are compared with.
 
     Paired by question, seeds averaged, as `paired.change`; `q` is Benjamini-Hochberg's over the cells of one model,
     recipe, method and reference, `all` being a family of its own. Train sets and references that lack a seed have no
@@ -28,13 +34,9 @@ def table(marked: Marked, axes: Axes, specialties: list[list[str]], confidence: 
     Args:
         marked: Answers of all adapters that are there.
         axes: The grid.
-        specialties: Those of each test question.
+        members: For each test specialty that has a question, and `all`: (questions,) bool, the questions of it.
         confidence: Of the intervals.
     """
-    members = {
-        name: mask for name in axes.specialties if (mask := np.array([name in held for held in specialties])).any()
-    }
-    members[ALL] = np.ones(len(specialties), dtype=bool)
     controls = [name for name in axes.train_set if name not in map(slug, axes.specialties)]
     rows: list[dict[str, Any]] = []
     for model, recipe in product(axes.model, axes.recipe):

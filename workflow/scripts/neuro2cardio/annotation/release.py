@@ -44,7 +44,7 @@ anything; it is whole here, and in `specialties` only where it is small enough."
 COLUMNS = Columns(specialty="specialties", votes="votes")
 """How the `table` source reads a release with all its specialties; with its defaults it reads the primary one."""
 _HELD = {"primary": "the primary specialty", "all": "all specialties"}
-_DROPPED = ("question_id", "status", "winner", "agreement")
+DROPPED = ("question_id", "status", "winner", "agreement")
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def assemble(
     joined = table.drop(columns="votes").merge(about, on="question_id", validate="many_to_one")
     joined["question"], joined["decided_by"] = joined["stem"], [decided[i].decided_by for i in joined["question_id"]]
     joined["answer"] = [options[i] for options, i in zip(joined["options"], joined["answer"], strict=True)]
-    dropped = votes[~votes["question_id"].isin(decided.keys())][list(_DROPPED)]
+    dropped = votes[~votes["question_id"].isin(decided.keys())][list(DROPPED)]
     return Release(joined[["split", *RELEASE.names]], dropped, built.rejected, built.leaked)
 
 

@@ -11,7 +11,7 @@ from ..core.errors import InputError, nearest
 from .analysis import Figures, Statistics
 from .annotation import ModelAnnotator
 from .dataset import Dataset
-from .grid import Grid
+from .grid import CONTROLS, Grid
 from .inference import Inference, Method, Prompt
 from .messages import explain
 from .models import Model
@@ -90,6 +90,11 @@ class Settings(Section):
     def train_sets(self) -> list[str]:
         """Slugs of the grid's specialties, then its controls: the rows of the transfer matrix."""
         return [specialties.slug(s) for s in self.grid.specialties] + list(self.grid.controls)
+
+    @property
+    def references(self) -> list[str]:
+        """Rows beside the base model that heatmaps show changes against: its other rows, and controls of `CONTROLS`."""
+        return [*self.base_rows, *(name for name in self.grid.controls if name in CONTROLS)]
 
     @property
     def dose_series(self) -> dict[str, list[str]]:

@@ -12,6 +12,9 @@ from . import duplicates, leakage, limits, splits, validation
 from .sources import SPLITS, UNSPLIT, RawQuestion
 from .validation import ValidQuestion
 
+REJECTED = ("source", "source_row", "reason", "excerpt")
+"""Columns of `QuestionTable.rejected`."""
+
 
 @dataclass(frozen=True)
 class QuestionTable:
@@ -20,7 +23,7 @@ class QuestionTable:
     questions: pd.DataFrame
     """Rows of `tables.QUESTIONS`, by split, then id. Ids are unique."""
     rejected: pd.DataFrame
-    """source, source_row, reason, excerpt: every row of the source that did not become a question."""
+    """Columns of `REJECTED`: every row of the source that did not become a question."""
     leaked: pd.DataFrame
     """The questions dropped because they are also in another split; see `leakage.COLUMNS`."""
     similar: pd.DataFrame
@@ -68,7 +71,7 @@ def build(raw: Iterable[RawQuestion], dataset: Dataset, grid: Sequence[str]) -> 
         flow[f"rows with HTML entities ({what})"] = entities
     return QuestionTable(
         questions=pd.DataFrame([_row(q) for q in kept], columns=QUESTIONS.names),
-        rejected=pd.DataFrame(refused + doubles, columns=["source", "source_row", "reason", "excerpt"]),
+        rejected=pd.DataFrame(refused + doubles, columns=list(REJECTED)),
         leaked=pd.DataFrame(leaked, columns=list(leakage.COLUMNS)),
         similar=similar,
         flow=pd.DataFrame(flow.items(), columns=["step", "n"]),
@@ -90,7 +93,7 @@ def unlabelled(raw: Iterable[RawQuestion], dataset: Dataset) -> tuple[pd.DataFra
     limits.check_rejected(refused, len(rows), dataset)
     distinct, doubles = duplicates.merge_duplicates(replace(q, split=UNSPLIT) for q in checked)
     kept = pd.DataFrame([_row(q) for q in sorted(distinct, key=_id)], columns=QUESTIONS.names)
-    return kept, pd.DataFrame(refused + doubles, columns=["source", "source_row", "reason", "excerpt"])
+    return kept, pd.DataFrame(refused + doubles, columns=list(REJECTED))
 
 
 def _summary(questions: Iterable[ValidQuestion], grid: Sequence[str]) -> pd.DataFrame:

@@ -15,6 +15,7 @@ from ..core import tables
 from ..core.adapters import Adapter, Axes
 from ..core.base_rows import BASE, BASE_ROWS
 from ..core.errors import InputError
+from ..questions.test_set import ALL
 from . import columns, packed_answers
 
 RESULT_TABLES = (
@@ -256,7 +257,9 @@ def _add_answers(page: Collected, results: Path, axes: Axes, budget: int) -> Non
             + _ALL_OF_THEM
         )
     confidence = (page.data["settings"].get("statistics") or {}).get("confidence", 0.95)
-    against = references.table(marked, axes, [q["specialties"] for q in questions], confidence)
+    asked = {name: np.array([name in q["specialties"] for q in questions]) for name in axes.specialties}
+    members = {name: mask for name, mask in asked.items() if mask.any()} | {ALL: np.ones(len(questions), dtype=bool)}
+    against = references.table(marked, axes, members, confidence)
     page.data["against"] = _columns(_cut(page, "comparisons with other references", against))
 
 

@@ -73,6 +73,12 @@ _COST = {
     "rule": Column("step", "text", "The kind of job."),
     "jobs": Column("jobs", "count", "Jobs that the grid needs."),
 }
+_REJECTED = {
+    "source": Column("source", "text", "The data source."),
+    "source_row": Column("row", "text", "The row of the source."),
+    "reason": Column("reason", "text", "Why the row was rejected."),
+    "excerpt": Column("excerpt", "text", "How the row starts."),
+}
 _CONFUSED = "Questions of the true specialty (row) for which the vote said this (column)."
 _OF_TABLE = {
     "transfer_matrix": _CHANGE,
@@ -209,12 +215,8 @@ _OF_TABLE = {
         "validation": Column("validation", "count", "Questions of the split."),
         "test": Column("test", "count", "Questions of the split; those of several specialties count in each."),
     },
-    "rejected": {
-        "source": Column("source", "text", "The data source."),
-        "source_row": Column("row", "text", "The row of the source."),
-        "reason": Column("reason", "text", "Why the row was rejected."),
-        "excerpt": Column("excerpt", "text", "How the row starts."),
-    },
+    "rejected": _REJECTED,
+    "doubles": _REJECTED,
     "leakage": {
         "split": Column("split", "text", "The split that the row was left out of."),
         "source_row": Column("row", "text", "The row that was left out."),
@@ -276,7 +278,8 @@ _OF_TABLE = {
     "problems": {
         "prompt": Column("prompt", "text", "The annotator's prompt."),
         "problem": Column("problem", "text", "Why its answer gave no label."),
-        "n": Column("answers", "count", "Such answers."),
+        "n": Column("such answers", "count", "Answers with this problem."),
+        "answers": Column("of answers", "count", "All answers to the prompt."),
     },
     "agreement": {
         "statistic": Column("statistic", "text", "Krippendorff's alpha of all, Cohen's kappa of each pair."),
@@ -320,6 +323,12 @@ _OF_TABLE = {
         "experts": Column("by", "text", "Who rated it."),
         "agreeing": Column("agree", "count", "Experts who gave that specialty."),
         "ratings": Column("ratings", "count", "Experts who rated it."),
+    },
+    "dropped": {
+        "question_id": Column("question", "text", "Its id."),
+        "status": Column("status", "text", "Why the vote gave it no specialty."),
+        "winner": Column("winner", "text", "The specialty with most votes."),
+        "agreement": Column("votes", "count", "Votes for it."),
     },
     "overlap": {
         "other": Column("also in", "train", "Another train set."),
@@ -387,6 +396,8 @@ CAPTIONS = {
     "confusion": "True specialty and what the vote said",
     "conformal": "Sets of specialties on questions that did not calibrate them",
     "trail": "What experts changed",
+    "dropped": "Questions that are not released",
+    "doubles": "Questions of the release that were merged or contradict each other",
 }
 """What each table is called on the page."""
 

@@ -18,8 +18,10 @@ from .style import Width, save
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["dose_figure", "draw", "save", "save_widths"]
+__all__ = ["AGAINST", "dose_figure", "draw", "save", "save_widths"]
 
+AGAINST = "transfer-against-"
+"""Begins the name of a heatmap whose reference, which comes after it, is not the base model."""
 _KINDS = ("transfer", "diagonal", "position-bias", "term-shift", "term-shift-grid", "probes", "training")
 
 
@@ -54,6 +56,10 @@ def draw(
         case "transfer":
             matrix, checks = tables["transfer_matrix"], tables["training_checks"]
             return heatmap.transfer_heatmap(matrix, checks, axes, by_method, colours, width)
+        case against if against.startswith(AGAINST):
+            changes, reference = tables["changes_against"], against.removeprefix(AGAINST)
+            compared = tables["transfer_matrix"], changes, tables["training_checks"]
+            return heatmap.against_heatmap(*compared, axes, by_method, reference, colours, width)
         case "diagonal":
             return forest.diagonal_forest(tables["diagonal"], axes, by_method, width)
         case "position-bias":

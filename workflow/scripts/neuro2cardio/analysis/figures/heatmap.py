@@ -8,7 +8,7 @@ import pandas as pd
 
 from ...core import specialties
 from ...core.adapters import Axes
-from ...core.base_rows import BASE, BASE_ROWS
+from ...core.base_rows import BASE, BASE_ROWS, BEST_PROMPT, FEW_SHOT
 from ...questions.test_set import ALL
 from ..adapter_checks import FLAGS
 from ..formatting import signed
@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 
 _STARS_NOTE = "* the interval excludes zero; ** and q < 0.05 over the grid. Outlined: own specialty."
 _SIGNS_NOTE = "+ or −: the interval excludes zero; with *: and q < 0.05 over the grid. Outlined: own specialty."
+
+_REFERENCES = {
+    BASE: "the base model",
+    FEW_SHOT: "the few-shot base model",
+    BEST_PROMPT: "the base model with its best prompt",
+}
 
 
 @dataclass(frozen=True)
@@ -72,35 +78,85 @@ def transfer_heatmap(
         width: Of the figure.
     """
     held = matrix[(matrix["model"] == key["model"]) & (matrix["method"] == key["method"])]
-    base = held[held["train_set"] == BASE].set_index("test_specialty")
-    asked = [row for row in BASE_ROWS if (held["train_set"] == row).any()]
-    cells = held[(held["recipe"] == key["recipe"]) | held["train_set"].isin(asked)]
-    rows, warned = [[BASE, *asked], *style.own_and_controls(axes)], _warned(checks, key)
+    cells = held[(held["recipe"] == key["recipe"]) | held["train_set"].isin(BASE_ROWS)]
+    return _changes(cells, _accuracies(matrix, key, BASE), checks, axes, key, BASE, colours, width)
+
+
+def against_heatmap(
+    matrix: pd.DataFrame,
+    changes: pd.DataFrame,
+    checks: pd.DataFrame,
+    axes: Axes,
+    key: dict[str, str],
+    reference: str,
+    colours: str,
+    width: Width = "page",
+) -> "Figure":
+    """Change of accuracy against a control or a base row, as `transfer_heatmap`; on top, the reference's accuracy.
+
+    Args:
+        matrix: `transfer.matrix`, for accuracies.
+        changes: `references.table`.
+        checks: `adapter_checks.table`: broken adapters carry a warning.
+        axes: The grid, for the order of rows and columns.
+        key: `model`, `recipe` and `method` to draw.
+        reference: What all rows are compared with.
+        colours: A diverging colour map.
+        width: Of the figure.
+    """
+    cells = style.select(changes, {**key, "against": reference})
+    seeds = style.select(matrix, key)["n_seeds"].max()
+    own = _accuracies(matrix, key, reference)
+    return _changes(cells.assign(n_seeds=seeds), own, checks, axes, key, reference, colours, width)
+
+
+def _accuracies(matrix: pd.DataFrame, key: dict[str, str], row: str) -> pd.DataFrame:
+    """The rows of the transfer matrix of a train set or base row, by test specialty."""
+    recipe = BASE if row in (BASE, *BASE_ROWS) else key["recipe"]
+    return style.select(matrix, {**key, "recipe": recipe, "train_set": row}).set_index("test_specialty")
+
+
+def _changes(
+    cells: pd.DataFrame,
+    own: pd.DataFrame,
+    checks: pd.DataFrame,
+    axes: Axes,
+    key: dict[str, str],
+    reference: str,
+    colours: str,
+    width: Width,
+) -> "Figure":
+    """Changes against one row, under the accuracies of that row itself (`own`)."""
+    asked = [row for row in BASE_ROWS if row != reference and (cells["train_set"] == row).any()]
+    trained = [[name for name in group if name != reference] for group in style.own_and_controls(axes)]
+    rows, warned = [[reference, *asked], *trained], _warned(checks, key)
     scaled = cells.assign(**{name: 100 * cells[name] for name in ("change", "change_low", "change_high")})
     shown = _Cells(
         values=_wide(scaled, "change", "test_specialty").reindex([name for group in rows for name in group]),
-        texts=_under_accuracies(scaled, 100 * base["accuracy"]),
+        texts=_under_accuracies(scaled, reference, 100 * own["accuracy"]),
         rows=rows,
         columns=[axes.specialties, [ALL]],
-        n=base["n_questions"],
+        n=own["n_questions"],
         warned=list(warned),
     )
+    what = _REFERENCES.get(reference, f"the adapters of {reference}")
     note = (
-        "Points of accuracy gained or lost against the base model, whose own accuracy in % is the top row; brackets: "
-        f"interval. n: test questions. Mean of {style.count(cells['n_seeds'].max(), 'seed')}."
+        f"Points of accuracy gained or lost against {what}, whose own accuracy in % is the top row; brackets: "
+        "interval. n: test questions. Mean of "
+        f"{style.count(cells['n_seeds'].max(), 'seed')}."
     )
     reasons = "; ".join(f"{style.label(name, axes)}: {reason}" for name, reason in warned.items())
     more = f"⚠ An adapter failed a check of its training. {reasons}." if warned else ""
-    title = style.title(key, "transfer")
-    words = _Words(title, "Fine-tuned on", "Tested on", "Change against base (points)", note, more)
+    title = style.title(key, "transfer" if reference == BASE else f"transfer against {reference}")
+    words = _Words(title, "Fine-tuned on", "Tested on", f"Change against {reference} (points)", note, more)
     return _heatmap(shown, words, axes, colours, 5, width)
 
 
-def _under_accuracies(points: pd.DataFrame, base: "pd.Series[float]") -> list[pd.DataFrame]:
-    """What may stand in each cell, under a row of the base model's accuracies in percent."""
+def _under_accuracies(points: pd.DataFrame, reference: str, accuracies: "pd.Series[float]") -> list[pd.DataFrame]:
+    """What may stand in each cell, under a row of the reference's accuracies in percent."""
     texts = _texts(points, ("change", "change_low", "change_high", "q"), "test_specialty", 0)
     for i, table in enumerate(texts):
-        table.loc[BASE] = base.map("{:.0f}".format if i == len(texts) - 1 else "{:.0f}%".format)
+        table.loc[reference] = accuracies.map("{:.0f}".format if i == len(texts) - 1 else "{:.0f}%".format)
     return texts
 
 
