@@ -51,7 +51,7 @@ class Browser:
         self.wait("return document.body.dataset.ready === 'yes'")
         return time.monotonic() - start
 
-    def wait(self, script: str, seconds: float = 30) -> object:
+    def wait(self, script: str, seconds: float = 180) -> object:
         """The first true value of a script."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
@@ -91,7 +91,8 @@ def launch(profile: Path) -> webdriver.Chrome:
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     driver = webdriver.Chrome(options=options, service=Service(program))
     # axe-core goes over a whole page, on machines that do other things too.
-    driver.set_script_timeout(120)
+    driver.set_script_timeout(300)
+    driver.command_executor.client_config.timeout = 400
     return driver
 
 

@@ -97,7 +97,7 @@ def test_no_text_runs_is_read_as_markup_or_asks_a_network(opened: Browser):
         point = f"[{{curveNumber: {int(name == 'controls')}, pointNumber: 0}}]"
         hover = "" if name == "transfer" else f"Plotly.Fx.hover('plot-{name}', {point});"
         text = f"{hover} return document.querySelector('#plot-{name} .hoverlayer').textContent"
-        assert "<img src=x onerror=" in str(opened.wait(text, 5)), name
+        assert "<img src=x onerror=" in str(opened.wait(text)), name
     assert opened.run("return document.body.dataset.evil ?? null") is None
     read = "main :is(img, iframe, b, object, base, form), svg a, main a[href*=evil], [onerror], tspan[style*=weight]"
     assert opened.run("return [...document.querySelectorAll(arguments[0])].map(e => e.outerHTML)", read) == []

@@ -71,8 +71,8 @@ def collect(results: Path, axes: Axes, settings: dict[str, Any], budget: int = 2
         results: The folder of one experiment.
         axes: The grid's axes.
         settings: The configuration as run.
-        budget: Bytes of adapters' answers, and as many of term shifts, before compression, above which the page shows
-            less of them (`packed_answers.Room`).
+        budget: Bytes of adapters' answers before compression, and ten times those of term shifts, which hardly can be
+            compressed, above which the page shows less of the answers (`packed_answers.Room`), or no shifts.
     """
     page = Collected({"axes": axes.model_dump(), "specialties": axes.specialties, "settings": settings})
     page.data["verdict"] = _json(page, results / "tables/verdict.json", "the verdict")
@@ -289,7 +289,9 @@ def _add_term_shifts(page: Collected, results: Path, axes: Axes, budget: int) ->
     order = [mention.pop() for q in page.data["questions"] for mention in q["mentions"]]
     if not order:
         return
-    used = 0
+    if 10 * len(order) * len(axes.model) * len(axes.recipe) * len(axes.train_set) > budget:
+        page.left_out.append("shifts of single words, by which stems are coloured; term_logprobs/ has all")
+        return
     context = (page.data["settings"].get("terms") or {}).get("contexts", ["prompt"])[0]
     index = pd.Index(order)
     for model in axes.model:
@@ -299,10 +301,6 @@ def _add_term_shifts(page: Collected, results: Path, axes: Axes, budget: int) ->
                 paths = [Adapter(model, recipe, train_set, s).path(results / "term_logprobs") for s in axes.seed]
                 own = [t for path in paths if path.is_file() and (t := _per_token(page, path, context)) is not None]
                 if not own or base is None:
-                    continue
-                used += len(order)
-                if used > budget:
-                    page.left_out.append(f"shifts of single words under {model}/{recipe}/{train_set}")
                     continue
                 shift = (sum(own[1:], own[0]) / len(own) - base).reindex(index).to_numpy(dtype=float)
                 coded = np.where(np.isnan(shift), 0, np.clip(np.round(128 + 50 * shift), 1, 255)).astype(np.uint8)

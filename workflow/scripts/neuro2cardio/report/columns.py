@@ -307,7 +307,9 @@ _OF_TABLE = {
         "coverage": Column("coverage", "percent", "Sets that hold a true specialty."),
         "coverage_low": Column("from", "percent", "Lower bound of coverage."),
         "coverage_high": Column("to", "percent", "Upper bound."),
-        "lowest_expected": Column("by chance as low as", "percent", "Coverage falls below once in forty calibrations."),
+        "lowest_expected": Column(
+            "by chance as low as", "percent", "By chance, coverage falls below in one of 40 calibrations."
+        ),
         "size": Column("size", "number", "Mean number of specialties in a set."),
         "median_size": Column("median size", "number", "Median number of specialties in a set."),
         "empty": Column("empty", "percent", "Sets without any specialty."),

@@ -35,7 +35,7 @@ const kit = (() => {
       return found;
     } catch (error) {
       byId("sections").replaceChildren(make("p", { class: "warning" },
-        "This browser could not open the page's data (" + error.message + "). Any browser since 2023 can."));
+        "This browser could not open the page's data (" + error.message + "). Browsers released since 2023 can."));
       byId("sections").removeAttribute("aria-busy");
       return null;
     }
@@ -92,7 +92,7 @@ const kit = (() => {
   function save(name, type, text) {
     const link = make("a", { href: URL.createObjectURL(new Blob([text], { type })), download: name });
     link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 5000);
+    setTimeout(() => URL.revokeObjectURL(link.href), 60000);
   }
   function csvCell(value) {
     let text = known(value) ? String(value) : "";
@@ -215,6 +215,7 @@ const kit = (() => {
     const fill = (wanted) => {
       const found = wanted ? mine.filter(([row]) => order.some((i) => String(row[i] ?? "").toLowerCase().includes(wanted))) : mine;
       const shown = found.slice(0, MOST_SHOWN);
+      if (!mine.length) return void scroll.replaceChildren(make("p", { class: "soft" }, caption + ": there are no rows" + ofWhat + "."));
       scroll.replaceChildren(grid(columns, shown.map(([row]) => order.map((i) => row[i])), caption, about, nameOf, shown.map(([, i]) => i)));
       note.textContent = `${shown.length} of ${table.rows.length} rows${ofWhat}; the CSV has them all.`;
       note.hidden = shown.length === table.rows.length;

@@ -252,6 +252,8 @@
     return order;
   }
 
+  // White under black: seen on pale and on dark cells, in both themes.
+  const OUTLINE = [{ color: "#ffffff", width: 5 }, { color: "#000000", width: 2 }];
   (function transfer() {
     if (!matrix.length) return void section("transfer", "Transfer", make("p", { class: "soft" }, "The transfer matrix is not made yet."));
     const draw = () => {
@@ -259,15 +261,15 @@
       const broken = new Map(checked.map((row) => [row.train_set, row.flags]));
       const { trains, tests, cell } = transferCells();
       if (!trains.length) return null;
-      const absolute = state.against === "absolute";
+      const absolute = state.against === "absolute", level = Number((100 * (D.settings.statistics?.confidence ?? 0.95)).toFixed(1)) + "%";
       const cells = trains.map((train) => tests.map((test) => cell(train, test)));
       const z = cells.map((row) => row.map((c) => (known(c.shown) ? 100 * c.shown : null)));
       const text = cells.map((row) => row.map((c) => (known(c.shown) ? (absolute ? fixed(100 * c.shown, 0) : signed(100 * c.shown, 0)) : "")));
       const hover = cells.map((row, i) => row.map((c, j) => {
         const r = c.row, parts = [plain(trainName(trains[i])) + " → " + plain(testName(tests[j]))];
         parts.push(absolute ? "accuracy " + percent(c.shown) : "change " + points(c.shown) + " points");
-        if (c.exact && known(r.change_low)) parts.push(`95% interval ${points(r.change_low)} to ${points(r.change_high)}`);
-        if (absolute && known(r.accuracy_low)) parts.push(`95% interval ${percent(r.accuracy_low)} to ${percent(r.accuracy_high)}`);
+        if (c.exact && known(r.change_low)) parts.push(`${level} interval ${points(r.change_low)} to ${points(r.change_high)}`);
+        if (absolute && known(r.accuracy_low)) parts.push(`${level} interval ${percent(r.accuracy_low)} to ${percent(r.accuracy_high)}`);
         if (c.exact && !known(r.change_low)) parts.push("too few questions for an interval");
         if (c.exact) parts.push("p " + pvalue(r.p) + ", q " + pvalue(r.q));
         if (c.exact && r.n_discordant === 0) parts.push("all answers equal");
@@ -279,7 +281,7 @@
       const labels = (names, name) => names.map((n) => (broken.has(n) ? "⚠ " : "") + plain(clip(name(n), isNarrow() ? 18 : 34)));
       const narrow = isNarrow();
       const y = labels(trains, trainName), x = labels(tests, testName);
-      const outlines = trains.flatMap((train, i) => tests.map((test, j) => (slug(test) === train ? { type: "rect", x0: j - 0.5, x1: j + 0.5, y0: i - 0.5, y1: i + 0.5, line: { color: colour("--ink"), width: 2 } } : null))).filter(Boolean);
+      const outlines = trains.flatMap((train, i) => tests.map((test, j) => (slug(test) === train ? OUTLINE.map((line) => ({ type: "rect", x0: j - 0.5, x1: j + 0.5, y0: i - 0.5, y1: i + 0.5, line })) : []))).flat();
       return {
         traces: [{
           type: "heatmap", z, x, y, text, texttemplate: tests.length > 9 && narrow ? "" : "%{text}", hovertext: hover, hoverinfo: "text", xgap: 1, ygap: 1,
@@ -353,7 +355,7 @@
         columns: ["effect", "of", "estimate", "low", "high", "p", "n_questions"], cells: here.map((r) => [r.effect, r.of, r.estimate, r.low, r.high, r.p, r.n_questions]) };
     };
     const [shown, redraw] = figure("controls", "Common gain, what each control gains, and what the specialties' adapters gain beyond it", "effects", draw);
-    section("controls", "Controls", make("p", { class: "soft" }, "A control lacks something that the specialties' train sets have. Where the specialties' adapters gain nothing beyond it (orange, around zero), what it lacks does not matter."), shown, tableOf("effects"));
+    section("controls", "Controls", make("p", { class: "soft" }, "A control lacks something that the specialties' train sets have. Where the specialties' adapters surely gain little beyond it (the whole orange interval is near zero), what it lacks does not explain the common gain."), shown, tableOf("effects"));
     redraw();
   })();
 
@@ -490,7 +492,7 @@
       heading.setAttribute("tabindex", "-1");
       heading.focus({ preventScroll: true });
     };
-    section("questions", "Questions", make("p", { class: "soft" }, "Blue: clinical terms. Grey, dotted: placebo words. Coloured by shift: orange words became more probable under the adapter, blue ones less; hover says by how much. ● marks the chosen option, ✓ the right one; percentages are the probabilities of the options among each other."),
+    section("questions", "Questions", make("p", { class: "soft" }, "Blue: clinical terms. Grey, dotted: placebo words. Coloured by shift: orange words became more probable under the adapter, blue ones less; hover says by how much. ● marks the chosen option, ✓ the right one; percentages are the options' probabilities, which add up to 100%."),
       make("div", { class: "controls" }, make("label", {}, "Search", search), specialtyLabel, trainLabel, kindLabel, wordsLabel), list);
     redraws.push(show);
     show();
@@ -524,7 +526,7 @@
 
 
   // ---------------------------------------------------------------- probes
-  tablesSection("probes", "Probes", "Facts trained on and facts never trained on, asked another way: the difference that the own adapter makes on them is knowledge injection. Then every probe, fact by fact.", ["probes", "probe_facts"]);
+  tablesSection("probes", "Probes", "Facts that were trained on and facts that never were, both asked in another way than in training. How much further the own adapter is ahead of the others on the first than on the second is knowledge injection. Below: every probe, fact by fact.", ["probes", "probe_facts"]);
 
   // ---------------------------------------------------------------- dose
   (function dose() {
@@ -534,7 +536,7 @@
     const draw = () => {
       const here = all.filter((r) => r.model === state.model && r.method === state.method && names[r.measure]);
       const lines = [...new Set(here.map((r) => r.series + "\t" + r.measure))].map((key) => here.filter((r) => r.series + "\t" + r.measure === key));
-      const several = new Set(here.map((r) => r.series)).size > 1;
+      const several = new Set(here.map((r) => r.series)).size > 1, doses = [...new Set(here.map((r) => r.seen))];
       if (!here.length) return null;
       const traces = lines.map((own) => {
         const [name, fill] = names[own[0].measure], y = own.map((r) => 100 * r.estimate);
@@ -542,16 +544,16 @@
           error_y: { type: "data", symmetric: false, array: own.map((r, i) => (known(r.high) ? 100 * r.high - y[i] : 0)), arrayminus: own.map((r, i) => (known(r.low) ? y[i] - 100 * r.low : 0)), color: fill, thickness: 1.5 },
           hovertext: own.map((r, i) => `${plain(r.recipe)}: ${r.questions} questions × ${r.epochs}<br>${name} ${signed(y[i])} points ${known(r.low) ? `[${signed(100 * r.low)}, ${signed(100 * r.high)}]` : "(no interval)"}`), hoverinfo: "text" };
       });
-      return { traces, layout: { height: 420, legend: { orientation: "h", y: 1.02, yanchor: "bottom" }, xaxis: { type: "log", title: { text: "train questions seen" } }, yaxis: { title: { text: "points of accuracy" } } },
+      return { traces, layout: { height: 420, legend: { orientation: "h", y: 1.02, yanchor: "bottom" }, xaxis: { type: "log", tickmode: "array", tickvals: doses, ticktext: doses.map(String), title: { text: "train questions seen" } }, yaxis: { title: { text: "points of accuracy" } } },
         columns: ["recipe", "series", "seen", "measure", "estimate", "low", "high"], cells: here.map((r) => [r.recipe, r.series, r.seen, r.measure, r.estimate, r.low, r.high]) };
     };
     const [shown, redraw] = figure("dose", "Common gain, specialty knowledge and facts learned over the train questions seen", "dose", draw);
-    section("dose", "Dose", make("p", { class: "soft" }, "Recipes that differ in train questions and epochs alone. Open symbols: an adapter failed its checks of training."), shown);
+    section("dose", "Dose", make("p", { class: "soft" }, "Recipes that differ in train questions and epochs alone. Open symbols: an adapter failed a check of its training."), shown);
     redraw();
   })();
 
   // ---------------------------------------------------------------- format: position bias, mass
-  tablesSection("format", "Position bias and probability on the answers", "A model without position bias recalls every letter alike. Base prompts: how each wording did on the validation questions. Where little probability is on the offered answers, accuracy is read where the model does not answer.", ["position_bias", "answer_mass", "base_prompts"]);
+  tablesSection("format", "Position bias and probability on the answers", "A model without position bias has the same recall at every letter. Where little of the probability falls on the offered letters, the model would rather say something else, and its accuracy says little.", ["position_bias", "answer_mass", "base_prompts"]);
 
   // ---------------------------------------------------------------- calibration of probabilities
   (function calibration() {
@@ -571,7 +573,7 @@
         columns: ["train_set", "seed", "n", "confidence", "accuracy", "ece"], cells: own.flatMap((r) => filled(r).map((i) => [r.train_set, r.seed, r.n[i], r.confidence[i], r.accuracy[i], r.ece[0]])) };
     };
     const [shown, redraw] = figure("calibration", "Reliability of option probabilities", "calibration-of-option-probabilities", draw);
-    section("calibration", "Calibration of option probabilities", make("p", { class: "soft" }, `On the diagonal, options chosen with 60% are right in 60% of questions. Adapters of one seed (${seedsShown()[0]}, or the one chosen under Transfer). ECE: expected calibration error, ten bins of equal width.`), shown);
+    section("calibration", "Calibration of option probabilities", make("p", { class: "soft" }, `On the diagonal, options chosen with a probability of 60% are right in 60% of questions. Adapters of one seed (${seedsShown()[0]}, or the one chosen under Transfer). ECE: expected calibration error, ten bins of equal width.`), shown);
     redraw();
   })();
 
@@ -593,9 +595,9 @@
   // ---------------------------------------------------------------- cost and plan
   (function cost() {
     const there = ["cost", "plan"].filter((name) => D.tables[name] && D.tables[name].rows.length);
-    const how = { plan: "snakemake plan says what the grid needs", cost: "snakemake cost sets what it needed beside it" };
+    const how = { plan: "snakemake plan estimates what the grid needs", cost: "snakemake cost compares what it took with the plan" };
     const lacks = Object.keys(how).filter((name) => !there.includes(name)).map((name) => how[name]);
-    section("cost", "Cost and plan", lacks.length ? make("p", { class: "soft" }, `Not there: ${lacks.join("; ")}. After that, snakemake report --nolock makes this page with it.`) : null, ...there.map((name) => tableOf(name)));
+    section("cost", "Cost and plan", lacks.length ? make("p", { class: "soft" }, `Not made yet: ${lacks.join("; ")}. Then snakemake report --nolock makes this page again, with the tables.`) : null, ...there.map((name) => tableOf(name)));
   })();
 
   // ---------------------------------------------------------------- data, annotation, provenance
