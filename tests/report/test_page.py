@@ -16,7 +16,7 @@ from selenium.webdriver import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from neuro2cardio.analysis import answers, paired, transfer
+from neuro2cardio.analysis import answers, paired, references, transfer
 from neuro2cardio.config.analysis import Statistics
 from neuro2cardio.core import files, tables
 from neuro2cardio.core.adapters import Adapter, Axes
@@ -39,7 +39,7 @@ def results(folder: Path, axes: Axes, each: int = 20, stem: str = "A patient wit
     planted.predictions(folder / "predictions", axes, asked, lambda *_: 0.1, methods=("cloze", "letter"))
     planted.term_logprobs(folder / "term_logprobs", axes, found, lambda *_: 0.2, contexts=["prompt"])
     planted.training_curves(folder / "adapters", axes)
-    _write_matrix(folder, axes, asked)
+    _write_tables(folder, axes, asked)
     files.write_json(folder / "tables/verdict.json", _verdict(stem))
     return folder
 
@@ -59,13 +59,15 @@ def _verdict(text: str) -> dict:
     return {"version": 1, "broken": "", "combinations": [entry], "over_models": [], "terms": []}
 
 
-def _write_matrix(folder: Path, axes: Axes, asked) -> None:
+def _write_tables(folder: Path, axes: Axes, asked) -> None:
     test_set = TestSet.of(asked, axes.specialties)
     read = {a: tables.read(a.path(folder / "predictions"), tables.PREDICTIONS) for a in axes.everything()}
     marked = {a: answers.marks(answers.answers(frame), test_set, ["cloze", "letter"]) for a, frame in read.items()}
     blocks = transfer.scores(marked, axes, ["cloze", "letter"])
-    table = transfer.matrix(blocks, axes, test_set, Statistics())
-    tables.write_csv(table, folder / "tables/transfer_matrix.csv")
+    tables.write_csv(transfer.matrix(blocks, axes, test_set, Statistics()), folder / "tables/transfer_matrix.csv")
+    compared = references.by_method(marked, ["cloze", "letter"])
+    changes = references.table(compared, axes, test_set.members, 0.95)
+    tables.write_csv(changes, folder / "tables/changes_against.csv")
 
 
 def written(folder: Path, axes: Axes, to: Path, **more) -> Path:

@@ -122,6 +122,8 @@ wildcard_constraints:
 
 
 # The grid's tables.
+# Rows beside the base model that others can be compared with.
+COMPARED = SETTINGS.base_rows + SETTINGS.grid.controls
 TABLE_NAMES = [
     "transfer_matrix",
     "diagonal",
@@ -132,7 +134,7 @@ TABLE_NAMES = [
     "placebo_balance",
     "training_checks",
     "answer_mass",
-    *(["changes_against"] if SETTINGS.references else []),
+    *(["changes_against"] if COMPARED else []),
     *(["probes", "probe_facts"] if SETTINGS.dataset.probes else []),
     *(["dose"] if SETTINGS.dose_series else []),
     *(["base_prompts"] if SETTINGS.inference.base_prompts else []),

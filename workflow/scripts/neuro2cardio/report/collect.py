@@ -7,15 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 import pandas as pd
 
-from ..analysis import references
 from ..core import tables
 from ..core.adapters import Adapter, Axes
 from ..core.base_rows import BASE, BASE_ROWS
 from ..core.errors import InputError
-from ..questions.test_set import ALL
 from . import columns, packed_answers
 
 RESULT_TABLES = (
@@ -78,6 +75,7 @@ def collect(results: Path, axes: Axes, settings: dict[str, Any], budget: int = 2
     page.data["verdict"] = _json(page, results / "tables/verdict.json", "the verdict")
     page.data["summary"] = _text(results / "tables/summary.txt")
     page.data["tables"] = {n: t for n in RESULT_TABLES if (t := _csv(page, results / f"tables/{n}.csv")) is not None}
+    page.data["against"] = _csv(page, results / "tables/changes_against.csv")
     for name in PLAN_TABLES:
         if (table := _csv(page, results / f"plan/{name}.csv")) is not None:
             page.data["tables"][name] = table
@@ -231,21 +229,19 @@ def _scored(results: Path, axes: Axes, stage: str) -> Iterator[tuple[Adapter, Pa
 
 
 def _add_answers(page: Collected, results: Path, axes: Axes, budget: int) -> None:
-    """Answers of each adapter, cut down as far as there is no room; reliability and comparisons always."""
+    """Answers of each adapter, cut down as far as there is no room; reliability always."""
     questions = page.data["questions"]
     page.data["answers"], page.data["reliability"] = [], []
-    page.data["against"] = None
     if not questions:
         return
     there = list(_scored(results, axes, "predictions"))
     if wanted := len(axes.everything()) - sum(adapter.train_set not in BASE_ROWS for adapter, _ in there):
         page.missing.append(f"{wanted} of the grid's predictions are not made yet")
     page.data["most_options"] = max(len(q["options"]) for q in questions)
-    marked: references.Marked = {}
     room = packed_answers.Room(budget)
     for adapter, path in there:
         if (frame := _table(page, path, tables.PREDICTIONS)) is not None:
-            marked[adapter] = _read_adapter(page, adapter, frame, room)
+            _read_adapter(page, adapter, frame, room)
     for key, own in room.entries:
         size = {"offset": page.add(own.packed()), "width": own.width, "orders": own.orders.shape[1]}
         page.data["answers"].append({**key, **size})
@@ -256,21 +252,13 @@ def _add_answers(page: Collected, results: Path, axes: Axes, budget: int) -> Non
             "option probabilities and single orders of adapters: the page has the options that they chose; "
             + _ALL_OF_THEM
         )
-    confidence = (page.data["settings"].get("statistics") or {}).get("confidence", 0.95)
-    asked = {name: np.array([name in q["specialties"] for q in questions]) for name in axes.specialties}
-    members = {name: mask for name, mask in asked.items() if mask.any()} | {ALL: np.ones(len(questions), dtype=bool)}
-    against = references.table(marked, axes, members, confidence)
-    page.data["against"] = _columns(_cut(page, "comparisons with other references", against))
 
 
-def _read_adapter(
-    page: Collected, adapter: Adapter, frame: pd.DataFrame, room: packed_answers.Room
-) -> dict[str, NDArray[np.float64]]:
-    """Keep one adapter's answers. Returns how they are marked, by method; none where they are to other questions."""
+def _read_adapter(page: Collected, adapter: Adapter, frame: pd.DataFrame, room: packed_answers.Room) -> None:
+    """Keep one adapter's answers, and say where some are missing."""
     questions = page.data["questions"]
     right = np.array([q["answer"] for q in questions])
     read = packed_answers.by_method(frame, [q["id"] for q in questions], right, page.data["most_options"])
-    marked: dict[str, NDArray[np.float64]] = {}
     for method, own in read:
         key = {**adapter._asdict(), "method": method}
         page.data["reliability"].append({**key, **packed_answers.reliability(own.answers, right)})
@@ -278,9 +266,6 @@ def _read_adapter(
         if unanswered := int(np.isnan(own.right).sum()):
             name = "/".join(map(str, adapter))
             page.missing.append(f"{name}, method {method}: {unanswered} of {len(right)} questions are not answered")
-        else:
-            marked[method] = own.right
-    return marked
 
 
 def _add_term_shifts(page: Collected, results: Path, axes: Axes, budget: int) -> None:
