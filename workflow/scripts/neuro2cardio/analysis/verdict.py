@@ -230,8 +230,8 @@ def _best_own(named: Mapping[str, str], rows: pd.DataFrame, statistics: Statisti
     sentence = (
         f"Claim 1, is the own adapter the best: of {len(each)} specialties, it is better than every other in {better} "
         f"({surely} when corrected for asking of {len(each)}), "
-        f"not better by more than {margin:g} points in {not_better}, undecided in {len(each) - better - not_better}; "
-        "of these train sets, not of others from the same specialties. "
+        f"not better by more than {margin:g} points in {not_better}, undecided in {len(each) - better - not_better}. "
+        "This is about these train sets, not about others from the same specialties. "
         f"With {int(each['n_questions'].median())} questions a specialty, a lead of "
         f"{100 * each['smallest_detectable'].median():.0f} points over all others would have been found with 80%."
     )
