@@ -55,6 +55,15 @@ def test_a_script_with_the_name_of_a_module_serves_that_module():
                 assert ".".join(path.relative_to(SCRIPTS).with_suffix("").parts) in imported, (script, path)
 
 
+def test_rule_files_share_one_namespace_and_give_each_name_once():
+    files = [CHECKOUT / "Snakefile", *sorted((CHECKOUT / "workflow/rules").glob("*.smk"))]
+    assert len(files) > 5
+    name = re.compile(r"^ *(?:([A-Z_]{2,}) = |def (\w+)\()", re.MULTILINE)
+    given = ["".join(found) for file in files for found in name.findall(file.read_text())]
+    assert {"SETTINGS", "per_attempt"} <= set(given)
+    assert {name for name in given if given.count(name) > 1} == set()
+
+
 def test_the_readme_names_every_folder():
     table = (CHECKOUT / "README.md").read_text(encoding="utf-8").split("## Where things are")[1]
     named = set(re.findall(r"`(?:workflow/|\.\.\./)?([\w.]+)/(?:scripts/|neuro2cardio/)*`", table))

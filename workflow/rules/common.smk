@@ -57,9 +57,9 @@ if not GIVEN_CONFIG and not workflow.overwrite_configfiles:
 
 
 # What `snakemake compare --config runs=results/a,results/b` compares: no part of any run's configuration.
-COMPARED = config.pop("runs", [])
-COMPARED = COMPARED.split(",") if isinstance(COMPARED, str) else COMPARED
-if "compare" in sys.argv and len(COMPARED) < 2:
+RUNS_GIVEN = config.pop("runs", [])
+RUNS_TO_COMPARE = RUNS_GIVEN.split(",") if isinstance(RUNS_GIVEN, str) else RUNS_GIVEN
+if "compare" in sys.argv and len(RUNS_TO_COMPARE) < 2:
     stop("compare needs two results folders or more: snakemake compare --config runs=results/a,results/b")
 
 try:
@@ -121,9 +121,9 @@ wildcard_constraints:
     seed=r"\d+",
 
 
-# The grid's tables.
 # Rows beside the base model that others can be compared with.
-COMPARED = SETTINGS.base_rows + SETTINGS.grid.controls
+REFERENCE_ROWS = SETTINGS.base_rows + SETTINGS.grid.controls
+# The grid's tables.
 TABLE_NAMES = [
     "transfer_matrix",
     "diagonal",
@@ -134,7 +134,7 @@ TABLE_NAMES = [
     "placebo_balance",
     "training_checks",
     "answer_mass",
-    *(["changes_against"] if COMPARED else []),
+    *(["changes_against"] if REFERENCE_ROWS else []),
     *(["probes", "probe_facts"] if SETTINGS.dataset.probes else []),
     *(["dose"] if SETTINGS.dose_series else []),
     *(["base_prompts"] if SETTINGS.inference.base_prompts else []),

@@ -151,8 +151,8 @@ rule compare:
         mem_mb=per_attempt(4000),
         runtime=per_attempt(20),
     params:
-        runs=COMPARED,
-        folder="results/comparisons/" + "-".join(Path(run).name for run in COMPARED),
+        runs=RUNS_TO_COMPARE,
+        folder="results/comparisons/" + "-".join(Path(run).name for run in RUNS_TO_COMPARE),
     shell:
         'python "$NEURO2CARDIO_SCRIPTS"/compare.py {params.runs:q} --out {params.folder:q} 2>&1 | tee {log:q}'
 

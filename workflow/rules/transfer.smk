@@ -17,7 +17,7 @@ rule transfer_matrix:
         answer_mass=report_table("answer_mass", "answer-mass"),
         checks=report_table("training_checks", "training"),
         base_prompts=[report_table("base_prompts", "base-prompts")] if SETTINGS.inference.base_prompts else [],
-        changes_against=[report_table("changes_against", "changes-against")] if COMPARED else [],
+        changes_against=[report_table("changes_against", "changes-against")] if REFERENCE_ROWS else [],
     log:
         f"{LOGS}/tables/transfer_matrix.log",
     benchmark:
@@ -39,7 +39,7 @@ rule transfer_matrix:
         predictions=lambda wildcards: PREDICTIONS,
         adapters=lambda wildcards: ADAPTERS,
         base_prompts=f"--base-prompts {TABLES}/base_prompts.csv" if SETTINGS.inference.base_prompts else "",
-        changes_against=f"--changes-against {TABLES}/changes_against.csv" if COMPARED else "",
+        changes_against=f"--changes-against {TABLES}/changes_against.csv" if REFERENCE_ROWS else "",
         code=code_digest("transfer_matrix"),
     shell:
         'python "$NEURO2CARDIO_SCRIPTS"/transfer_matrix.py --settings {params.settings:q} --questions {input.questions:q}'
