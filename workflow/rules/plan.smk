@@ -65,6 +65,7 @@ rule power:
     """Print which effects the grid can find with 80%, before any GPU is used."""
     input:
         questions=QUESTIONS,
+        mentions=f"{TERMS}/mentions.parquet",
     output:
         f"{PLAN}/power.csv",
     log:
@@ -81,8 +82,10 @@ rule power:
     params:
         settings=lambda wildcards: settings_file("power", SETTINGS),
         predictions=lambda wildcards: PREDICTIONS,
+        term_shift=lambda wildcards: f"{TABLES}/term_shift.csv",
         pilot=lambda wildcards: benchmarks_digest(),
         code=code_digest("power"),
     shell:
         'python "$NEURO2CARDIO_SCRIPTS"/power.py --settings {params.settings:q} --questions {input.questions:q}'
-        " --predictions {params.predictions:q} --out {output:q} 2>&1 | tee {log:q}"
+        " --mentions {input.mentions:q} --predictions {params.predictions:q} --term-shift {params.term_shift:q}"
+        " --out {output:q} 2>&1 | tee {log:q}"

@@ -17,6 +17,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--settings", type=Path, required=True, help="the job's settings (JSON)")
     parser.add_argument("--questions", type=Path, required=True)
+    parser.add_argument("--mentions", type=Path, required=True)
+    parser.add_argument("--term-shift", type=Path, required=True, help="the table of a pilot, where there is one")
     parser.add_argument("--predictions", type=Path, required=True, help="of a pilot, where there are any")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
@@ -36,9 +38,13 @@ def main() -> None:
     rows = power.table(sizes, len(grid.seeds), families, statistics.smallest_effect, given, statistics.confidence)
     if given.several_seeds:
         rows["seeds_needed"] = power.seeds_needed(rows, sizes, statistics.smallest_effect, given, statistics.confidence)
-    rows = pd.concat([rows, power.of_terms(sizes, len(grid.seeds), statistics.confidence)], ignore_index=True)
+    of_terms, basis = pilot_terms(args.term_shift, settings)
+    if of_terms.empty:
+        mentions = tables.read(args.mentions, tables.MENTIONS)
+        of_terms, basis = assumed_terms(mentions, test_set, settings)
+    rows = pd.concat([rows, of_terms], ignore_index=True)
     tables.write_csv(rows, args.out)
-    print(power.text(rows, sizes, len(grid.seeds), given), end="")
+    print(power.text(rows, sizes, len(grid.seeds), given, basis), end="")
 
 
 def pilot(folder: Path, axes: adapters.Axes, test_set: TestSet, method: str) -> power.Assumptions:
@@ -49,6 +55,35 @@ def pilot(folder: Path, axes: adapters.Axes, test_set: TestSet, method: str) -> 
     read = (answers.answers(adapters.read(folder, adapter, tables.PREDICTIONS)) for adapter in own)
     right = np.array([answers.marks(found, test_set, [method])[0] for found in read])
     return power.measured(right.reshape(len(axes.specialties), len(axes.seed), -1))
+
+
+def pilot_terms(file: Path, settings: Settings) -> tuple[pd.DataFrame, str]:
+    """What the intervals of the first model and recipe say about terms; no rows where there is no pilot."""
+    if not file.is_file():
+        return pd.DataFrame(), ""
+    shifts = pd.read_csv(file, dtype={"seed": str})
+    for name, value in {
+        "model": settings.grid.models[0],
+        "recipe": next(iter(settings.grid.recipes)),
+        "context": settings.terms.contexts[0],
+        "scope": settings.terms.scope,
+    }.items():
+        shifts = shifts[shifts[name] == value]
+    found = power.of_measured_terms(shifts, settings.statistics.confidence)
+    return found, f"Terms: from the intervals of {file}."
+
+
+def assumed_terms(mentions: pd.DataFrame, test_set: TestSet, settings: Settings) -> tuple[pd.DataFrame, str]:
+    """What is found with the mentions of the test questions and the effects that they had in the demo."""
+    grid, confidence, scope = settings.grid, settings.statistics.confidence, settings.terms.scope
+    found = power.of_terms(mentions, test_set, grid.specialties, len(grid.seeds), confidence, scope)
+    terms = mentions[mentions["question_id"].isin(test_set.question_ids) & (mentions["kind"] != "placebo")]
+    if scope == "strict":
+        terms = terms[terms["scope"] == "strict"]
+    return found, (
+        f"Terms: the {len(terms):,} mentions in {terms['question_id'].nunique():,} of the test questions; how much "
+        "words, questions and mentions shift by themselves is assumed as in the demo; no pilot was found."
+    )
 
 
 def _own(axes: adapters.Axes) -> set[str]:

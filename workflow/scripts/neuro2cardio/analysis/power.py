@@ -1,7 +1,7 @@
 """What a grid can find, before any GPU is used: smallest effects with 80%, from sizes, seeds and agreement."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, inf, sqrt
 from typing import Any
 
@@ -11,8 +11,8 @@ from scipy import stats
 from scipy.optimize import brentq
 
 from ..config.analysis import SmallestEffect
-from ..questions.test_set import ALL
-from . import term_worlds
+from ..questions.test_set import ALL, TestSet
+from . import formatting, term_worlds
 
 POWER = 0.8
 OVER_ALL = "specialty knowledge, over all"
@@ -23,6 +23,8 @@ _TERMS = {
     "terms_minus_placebo": "clinical terms rise more than placebo words (claim 2)",
     "own_by_own": "own terms rise more under the own adapter (claim 2)",
 }
+EFFECTS = term_worlds.TermWorld(word=0.5, question=0.23, mention=0.44, adapter_word=0.21, noise=0.21)
+"""Of the demo's three adapters (nats per token, standard deviations): `benchmarks/term_effects.py results/demo ...`."""
 _SEEDS = (1, 2, 3, 4, 5, 7, 10, 15, 20, 30)
 """Numbers of seeds that are tried for `seeds_needed`."""
 
@@ -178,23 +180,43 @@ def seeds_needed(
     return pd.Series(needed, index=rows.index, dtype="Int64")
 
 
-def of_terms(sizes: Sequence[int], seeds: int, confidence: float) -> pd.DataFrame:
+def of_terms(
+    mentions: pd.DataFrame, test_set: TestSet, names: list[str], seeds: int, confidence: float, scope: str
+) -> pd.DataFrame:
     """What contrasts of terms find with 80%, over all train sets, in nats per token: rows as those of `table`.
 
-    From the intervals of made-up grids (`term_worlds`) with these sizes, 8 terms a question, and effects of words,
-    questions and single mentions of sd 0.33, 0.2 and 0.3, about as they were found with a small model.
+    From the intervals of made-up shifts of the real mentions, with effects of words, questions and single mentions as
+    they were in the demo (`EFFECTS`).
+
+    Args:
+        mentions: `tables.MENTIONS`.
+        test_set: The test questions.
+        names: The specialties that have a train set.
+        seeds: Adapters of each train set.
+        confidence: Of the intervals.
+        scope: `strict`, or `broad` for the terms of both lexicons.
     """
-    world = term_worlds.TermWorld(len(sizes), int(np.median(sizes)), seeds=seeds, word=0.33, question=0.2)
-    made = term_worlds.simulate(world, 20, 0, confidence)
-    made = made[made["train_set"] == ALL].assign(half=(made["high"] - made["low"]) / 2)
-    half = made.groupby("group")["half"].mean()
+    world = replace(EFFECTS, seeds=seeds)
+    made = term_worlds.on_mentions(world, names, mentions, test_set, 20, np.random.default_rng(0), confidence, scope)
+    return _found_by_terms(made[made["train_set"] == ALL], confidence)
+
+
+def of_measured_terms(shifts: pd.DataFrame, confidence: float) -> pd.DataFrame:
+    """The same from a pilot's own intervals: rows of `term_shift.csv` of one model, recipe, context and scope."""
+    pooled = (shifts["train_set"] == ALL) & (shifts["seed"].astype(str) == ALL) & (shifts["measure"] == "mean")
+    return _found_by_terms(shifts[pooled], confidence)
+
+
+def _found_by_terms(intervals: pd.DataFrame, confidence: float) -> pd.DataFrame:
+    half = ((intervals["high"] - intervals["low"]) / 2).groupby(intervals["group"]).mean()
     times = 1 + stats.norm.ppf(POWER) / stats.norm.ppf((1 + confidence) / 2)
     return pd.DataFrame(
         [
             {"statement": statement, "found": round(times * half[group], 3), "unit": "nats per token"}
             for group, statement in _TERMS.items()
             if group in half and np.isfinite(half[group])
-        ]
+        ],
+        columns=["statement", "found", "unit"],
     )
 
 
@@ -214,10 +236,18 @@ def _numbers(
     return name, round(100 * found, 1), round(100 * corrected, 1), matters, needed
 
 
-def text(rows: pd.DataFrame, sizes: Sequence[int], seeds: int, given: Assumptions) -> str:
-    """The table in words, with a warning for each statement that the grid cannot decide."""
+def text(rows: pd.DataFrame, sizes: Sequence[int], seeds: int, given: Assumptions, of_terms: str) -> str:
+    """The table in words, with a warning for each statement that the grid cannot decide.
+
+    Args:
+        rows: `table`, with `seeds_needed` where it is known, and the rows of terms.
+        sizes: Test questions of each specialty.
+        seeds: Adapters of each train set.
+        given: The noise.
+        of_terms: What the rows of terms rest on, as a sentence.
+    """
     head = (
-        f"{len(sizes)} specialties of {min(sizes)} to {max(sizes)} test questions, {seeds} "
+        f"{len(sizes)} specialties of {formatting.span(sizes)} test questions, {seeds} "
         f"{'seed' if seeds == 1 else 'seeds'}; {given.basis} ({given.accuracy:.0%}, {given.between:.2f} between and "
         f"{given.within:.2f} within train sets). What is found with 80%:\n\n"
     )
@@ -231,9 +261,7 @@ def text(rows: pd.DataFrame, sizes: Sequence[int], seeds: int, given: Assumption
     )
     ending = warnings or "What matters can be found.\n"
     if (rows["unit"] != "points").any():
-        ending += (
-            "Terms: 8 a question, and effects of words, questions and mentions as with a small model, are assumed.\n"
-        )
+        ending += f"{of_terms}\n"
     return f"{head}{shown.where(shown.notna(), '').to_string(index=False)}\n\n{ending}"
 
 

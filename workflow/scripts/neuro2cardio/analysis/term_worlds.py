@@ -30,6 +30,7 @@ class TermWorld:
         word: Of effects of words, the same under every adapter.
         question: Of effects of questions, likewise.
         adapter: Of effects of train sets on all mentions.
+        mention: Of effects of single mentions, likewise.
         adapter_word: Of effects of words that differ from train set to train set.
         noise: Of single mentions under single adapters.
         medicine: Added to terms, not to placebos.
@@ -43,6 +44,7 @@ class TermWorld:
     seeds: int = 1
     word: float = 0.0
     question: float = 0.0
+    mention: float = 0.0
     adapter: float = 0.0
     adapter_word: float = 0.0
     noise: float = 0.3
@@ -78,9 +80,38 @@ def simulate(world: TermWorld, draws: int, seed: int, confidence: float = 0.95) 
     """
     rng = np.random.default_rng(seed)
     names = list(specialties.SPECIALTIES[: world.specialties])
+    mentions, test_set = made_up(world, names, rng)
+    return on_mentions(world, names, mentions, test_set, draws, rng, confidence)
+
+
+def on_mentions(
+    world: TermWorld,
+    names: list[str],
+    mentions: pd.DataFrame,
+    test_set: TestSet,
+    draws: int,
+    rng: np.random.Generator,
+    confidence: float = 0.95,
+    scope: str = "strict",
+) -> pd.DataFrame:
+    """The same with effects drawn for given mentions, in place of `world`'s questions, terms and words.
+
+    Args:
+        world: What is planted.
+        names: The specialties that have a train set.
+        mentions: `tables.MENTIONS`, placebos among them.
+        test_set: The test questions.
+        draws: How many grids.
+        rng: Of all that is drawn.
+        confidence: Of the intervals.
+        scope: `strict`, or `broad` for the terms of both lexicons.
+
+    Returns:
+        As `simulate`.
+    """
     axes = Axes(model=["m"], recipe=["r"], train_set=[specialties.slug(n) for n in names], seed=[1])
-    mentions, test_set = _mentions(world, names, rng)
-    laid_out = term_shift.design(_base(mentions, rng), mentions, test_set, names, "prompt", "strict")
+    mentions = mentions[mentions["question_id"].isin(test_set.question_ids)].reset_index(drop=True)
+    laid_out = term_shift.design(_base(mentions, rng), mentions, test_set, names, "prompt", scope)
     frames = []
     for start in range(0, draws, _CHUNK):
         values, truth = _values(world, names, mentions, min(_CHUNK, draws - start), rng)
@@ -95,8 +126,8 @@ def simulate(world: TermWorld, draws: int, seed: int, confidence: float = 0.95) 
     return pd.concat(frames, ignore_index=True)
 
 
-def _mentions(world: TermWorld, names: list[str], rng: np.random.Generator) -> tuple[pd.DataFrame, TestSet]:
-    """Terms (seven in ten of the question's own specialty) with a placebo beside each, and the questions."""
+def made_up(world: TermWorld, names: list[str], rng: np.random.Generator) -> tuple[pd.DataFrame, TestSet]:
+    """`tables.MENTIONS`, seven terms in ten of the question's specialty, a placebo beside each; and the questions."""
     primary = np.repeat(names, world.questions)
     question_ids = [f"q{i}" for i in range(len(primary))]
     often = 1 / (10 + np.arange(world.words))
@@ -126,7 +157,7 @@ def _values(
     world: TermWorld, names: list[str], mentions: pd.DataFrame, draws: int, rng: np.random.Generator
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """(train sets, mentions, draws) shifts, and what is expected of them given the adapters."""
-    word, question = (pd.factorize(mentions[name])[0] for name in ("text", "question_id"))
+    word, question = (pd.factorize(mentions[name].str.casefold())[0] for name in ("text", "question_id"))
     n_words, n_questions, t = word.max() + 1, question.max() + 1, len(names)
     is_term = (mentions["kind"] != "placebo").to_numpy()[None, :, None]
     is_own = np.array([[name in held for held in mentions["specialties"]] for name in names])[..., None]
@@ -134,5 +165,6 @@ def _values(
     values = truth + world.word * rng.standard_normal((n_words, draws))[word]
     values += world.adapter_word * rng.standard_normal((t, n_words, draws))[:, word]
     values += world.question * rng.standard_normal((n_questions, draws))[question]
+    values += world.mention * rng.standard_normal(values.shape[1:])
     values += world.noise / np.sqrt(world.seeds) * rng.standard_normal(values.shape)
     return values.astype(np.float32), truth.astype(np.float32)

@@ -10,7 +10,7 @@ from statistics import median
 
 import pandas as pd
 
-from ..analysis import power
+from ..analysis import formatting, power
 from ..config.dataset import Dataset
 from ..config.inference import Method
 from ..config.models import Model
@@ -344,8 +344,8 @@ def findable(settings: Settings, lengths: Lengths) -> str:
     ).set_index("statement")["found"]
     said = [f"{words} of {rows[name]:.1f} points" for name, words in _FOUND.items() if name in rows]
     return (
-        f"What {len(lengths.asked)} specialties of {min(lengths.asked)} to {max(lengths.asked)} test questions find "
-        f"with 80%: {'; '.join(said)} (more, and after a pilot nearer: snakemake power --cores 1).\n"
+        f"What {len(lengths.asked)} specialties of {formatting.span(lengths.asked)} test questions find with 80%: "
+        f"{'; '.join(said)} (more, and after a pilot nearer: snakemake power --cores 1).\n"
     )
 
 
