@@ -155,9 +155,9 @@ def _terms(folder: Path, axes: Axes, exam: TestSet, mentions: pd.DataFrame) -> N
 
 
 def _verdict(folder: Path) -> None:
-    found = {name: pd.read_csv(folder / f"tables/{name}.csv") for name in ("effects", "diagonal", "training_checks")}
+    found = {name: pd.read_csv(folder / f"tables/{name}.csv") for name in ("effects", "diagonal")}
     shifts = pd.read_csv(folder / "tables/term_shift.csv", dtype={"seed": str})
-    checks = found["training_checks"].fillna({"flags": ""})
+    checks = pd.read_csv(folder / "tables/training_checks.csv", dtype={"flags": str}).fillna({"flags": ""})
     said = verdict.verdict(found["effects"], found["diagonal"], shifts, checks, STATISTICS, "prompt", "strict", None)
     files.write_json(folder / "tables/verdict.json", said)
     files.write_text(folder / "tables/summary.txt", verdict.text(said))

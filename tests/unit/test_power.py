@@ -53,7 +53,7 @@ def test_term_contrasts_are_found_as_often_as_said(per_question):
     for group, planted, said in zip(("terms_minus_placebo", "own_by_own"), ("medicine", "own"), found, strict=True):
 
         def simulated(effect: float, draws: int, group=group, planted=planted) -> pd.DataFrame:
-            world = replace(power.EFFECTS, **{planted: effect})
+            world = replace(term_worlds.DEMO, **{planted: effect})
             made = term_worlds.on_mentions(world, names, mentions, asked, draws, rng)
             return made[(made["train_set"] == "all") & (made["group"] == group)]
 

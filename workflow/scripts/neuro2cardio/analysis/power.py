@@ -23,8 +23,6 @@ _TERMS = {
     "terms_minus_placebo": "clinical terms rise more than placebo words (claim 2)",
     "own_by_own": "own terms rise more under the own adapter (claim 2)",
 }
-EFFECTS = term_worlds.TermWorld(word=0.5, question=0.23, mention=0.44, adapter_word=0.21, noise=0.21)
-"""Of the demo's three adapters (nats per token, standard deviations): `benchmarks/term_effects.py results/demo ...`."""
 _SEEDS = (1, 2, 3, 4, 5, 7, 10, 15, 20, 30)
 """Numbers of seeds that are tried for `seeds_needed`."""
 
@@ -186,7 +184,7 @@ def of_terms(
     """What contrasts of terms find with 80%, over all train sets, in nats per token: rows as those of `table`.
 
     From the intervals of made-up shifts of the real mentions, with effects of words, questions and single mentions as
-    they were in the demo (`EFFECTS`).
+    they were in the demo.
 
     Args:
         mentions: `tables.MENTIONS`.
@@ -196,7 +194,7 @@ def of_terms(
         confidence: Of the intervals.
         scope: `strict`, or `broad` for the terms of both lexicons.
     """
-    world = replace(EFFECTS, seeds=seeds)
+    world = replace(term_worlds.DEMO, seeds=seeds)
     made = term_worlds.on_mentions(world, names, mentions, test_set, 20, np.random.default_rng(0), confidence, scope)
     return _found_by_terms(made[made["train_set"] == ALL], confidence)
 

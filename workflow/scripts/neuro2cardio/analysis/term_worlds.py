@@ -1,6 +1,6 @@
 """Made-up grids of term log-probabilities whose truth is known: how often the tests of `term_shift` are wrong."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,6 +52,8 @@ class TermWorld:
     own: float = 0.0
 
 
+DEMO = TermWorld(word=0.5, question=0.23, mention=0.44, adapter_word=0.21, noise=0.21)
+"""What shifts log-probabilities in the demo, by `benchmarks/term_effects.py`."""
 NULLS = {
     "nothing": TermWorld(),
     "words": TermWorld(word=0.33),
@@ -59,6 +61,7 @@ NULLS = {
     "words by train set": TermWorld(word=0.33, adapter_word=0.2),
     "train sets": TermWorld(word=0.33, adapter=0.3),
     "few questions": TermWorld(questions=15, word=0.33, question=0.2),
+    "few terms, as in the demo": replace(DEMO, terms=2),
 }
 """Worlds without effect on terms, or on own terms."""
 
@@ -165,6 +168,7 @@ def _values(
     values = truth + world.word * rng.standard_normal((n_words, draws))[word]
     values += world.adapter_word * rng.standard_normal((t, n_words, draws))[:, word]
     values += world.question * rng.standard_normal((n_questions, draws))[question]
-    values += world.mention * rng.standard_normal(values.shape[1:])
+    if world.mention:
+        values += world.mention * rng.standard_normal(values.shape[1:])
     values += world.noise / np.sqrt(world.seeds) * rng.standard_normal(values.shape)
     return values.astype(np.float32), truth.astype(np.float32)
