@@ -32,6 +32,10 @@ ROUNDS = 3
 """Processes a measure of a model; odd."""
 
 
+SAME_WORK = ("batch tokens", "training micro-batch")
+"""Curves along which the work does not grow."""
+
+
 class Point(NamedTuple):
     """A measure: where it is on its curve, and the cells of its row behind the label."""
 
@@ -79,7 +83,7 @@ def _of_models(base: Base, cases: list[scaling_models.Case]) -> Iterator[Point]:
     for case in cases:
         rounds = sorted((_apart(case, base) for _ in range(ROUNDS)), key=lambda found: found["seconds"])
         found = rounds[ROUNDS // 2]
-        n, tokens, seconds, added = case.n, found["tokens"], found["seconds"], found["bytes"] / 1e6
+        n, tokens, seconds, added = case.n, found["tokens"], found["seconds"], found["added"] / 1e6
         share = found["needed"] / found["rate"] / seconds
         cells: tuple[str, ...] = (f"{seconds / n:.3f}", f"{added:.0f}")
         if case.vocabulary:
@@ -87,7 +91,7 @@ def _of_models(base: Base, cases: list[scaling_models.Case]) -> Iterator[Point]:
         else:
             more = (f"{seconds / tokens * 1e3:.2f}", f"{share:.0%}")
             cells = (f"{tokens / n:.0f}", cells[0], *more, cells[1])
-        yield Point(case.curve, case.label, case.x, seconds, added, cells)
+        yield Point(case.curve, case.label, case.x, seconds, found["peak"] / 1e6, cells)
 
 
 def _of_adapters(base: Base) -> Iterator[Point]:
@@ -132,7 +136,7 @@ def _measure(case: scaling_models.Case, base: Base, answer: Any) -> None:
     # From here on the kernel counts the peak anew.
     Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
     seconds = _seconds(work.run)
-    added = _held("VmHWM") - before
+    peak = _held("VmHWM")
     answer.send(
         {
             "tokens": work.tokens,
@@ -140,7 +144,8 @@ def _measure(case: scaling_models.Case, base: Base, answer: Any) -> None:
             "needed": work.flop,
             "rate": rate,
             "seconds": seconds,
-            "bytes": added,
+            "peak": peak,
+            "added": max(peak - before, 0),
         }
     )
 
@@ -167,7 +172,7 @@ def _held(what: str) -> int:
 
 
 def _figure(points: list[Point], path: Path) -> None:
-    """A panel a curve: seconds and memory against the work, both as multiples of the curve's first point."""
+    """A panel a curve: seconds and peak memory against the work, both as multiples of the curve's first point."""
     import matplotlib
 
     matplotlib.use("svg")
@@ -185,14 +190,20 @@ def _figure(points: list[Point], path: Path) -> None:
     for ax, (name, held) in zip(axes.flat, curves.items(), strict=False):
         ax.set_axis_on()
         x = [p.x for p in held]
-        ax.plot(x, [v / x[0] for v in x], ":", color="grey", label="in proportion")
+        if name in SAME_WORK:
+            ax.set_ylim(0.45, 2.2)
+        else:
+            ax.plot(x, [v / x[0] for v in x], ":", color="grey", label="in proportion")
         ax.plot(x, [p.seconds / held[0].seconds for p in held], "o-", color="#4477aa", label="CPU time")
-        ax.plot(x, [p.megabytes / held[0].megabytes for p in held], "s--", color="#cc3311", label="memory")
+        ax.plot(
+            x, [p.megabytes / held[0].megabytes for p in held], "s--", color="#cc3311", label="memory of the process"
+        )
         ax.set_xscale("log", base=2)
         ax.set_yscale("log", base=2)
-        ax.set_xticks(x, [f"{v:g}" if v < 1e4 else f"{v / 1e3:.0f}k" for v in x], fontsize=7)
+        ax.set_xticks(x, [f"{v:g}" if v < 1e4 else f"{v / 1e3:.0f}k" for v in x])
         ax.yaxis.set_major_formatter(lambda v, _: f"{v:g}")
-        ax.set_title(name, fontsize=8)
+        ax.tick_params(labelsize=7)
+        ax.set_title(name.rstrip(","), fontsize=8)
     axes.flat[0].legend(frameon=False, fontsize=7)
     figure.supylabel("multiples of the first point", fontsize=8)
     figure.savefig(path, metadata={"Date": None})

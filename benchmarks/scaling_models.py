@@ -114,6 +114,9 @@ def loaded(base: Base) -> tuple[LoadedModel, Prompter]:
 def prepare(case: Case, base: Base) -> Work:
     """All that comes before what is measured."""
     model, prompter = loaded(base)
+    for weight in model.network.parameters():
+        # A fork maps a file's pages anew: weights that nobody touched yet would count as memory of the work.
+        weight.sum()
     asked = _questions(case.n, case.words, case.options)
     modules = model.network.model.modules()
     weights = sum(m.weight.numel() for m in modules if isinstance(m, torch.nn.Linear))
