@@ -115,6 +115,22 @@ def test_figures_and_summary_are_there(finished_grid: Checkout):
     assert summary in finished_grid.said()
 
 
+def test_what_only_looks_runs_on_a_finished_grid_and_computes_nothing_of_it_again(grid: Checkout):
+    said = grid.snakemake("--cores", "1", "plan", "power", "cost", "settings", "design", "questions")
+    assert "specialties of 12 test questions" in said and "accuracy and agreement measured" in said
+    assert "rule finetune" not in said and "rule infer" not in said
+    assert {path.name for path in (grid / "results/tiny/plan").glob("*.csv")} == {"plan.csv", "power.csv", "cost.csv"}
+    found = pd.read_csv(grid / "results/tiny/plan/power.csv").set_index("statement")
+    shifts = pd.read_csv(grid / "results/tiny/tables/term_shift.csv", dtype={"seed": str})
+    pooled = shifts.query("train_set == 'all' and seed == 'all' and measure == 'mean' and scope == 'strict'")
+    pilot = pooled[pooled["context"] == "prompt"].set_index("group").loc["terms_minus_placebo"]
+    by_pilot = (pilot["high"] - pilot["low"]) / 2 * 2.802 / 1.96
+    assert found.loc["clinical terms rise more than placebo words (claim 2)", "found"] == pytest.approx(by_pilot, 0.01)
+    (grid / "results/tiny/tables/term_shift.csv").unlink()
+    said = grid.snakemake("--cores", "1", "--force", "power")
+    assert "no pilot was found" in said and "mentions in 48 of the test questions" in said
+
+
 def test_plain_peft_gives_the_predictions_of_the_workflow(finished_grid: Checkout):
     """What a reader of the README would write, with nothing of ours but the prompt's text."""
     from peft import PeftModel

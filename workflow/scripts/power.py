@@ -61,7 +61,7 @@ def pilot_terms(file: Path, settings: Settings) -> tuple[pd.DataFrame, str]:
     """What the intervals of the first model and recipe say about terms; no rows where there is no pilot."""
     if not file.is_file():
         return pd.DataFrame(), ""
-    shifts = pd.read_csv(file, dtype={"seed": str})
+    shifts = tables.read_csv(file, dtype={"seed": str})
     for name, value in {
         "model": settings.grid.models[0],
         "recipe": next(iter(settings.grid.recipes)),
