@@ -126,9 +126,10 @@ def test_what_only_looks_runs_on_a_finished_grid_and_computes_nothing_of_it_agai
     pilot = pooled[pooled["context"] == "prompt"].set_index("group").loc["terms_minus_placebo"]
     by_pilot = (pilot["high"] - pilot["low"]) / 2 * 2.802 / 1.96
     assert found.loc["clinical terms rise more than placebo words (claim 2)", "found"] == pytest.approx(by_pilot, 0.01)
-    (grid / "results/tiny/tables/term_shift.csv").unlink()
-    said = grid.snakemake("--cores", "1", "--force", "power")
-    assert "no pilot was found" in said and "mentions in 48 of the test questions" in said
+    # What a pilot of one seed found is not what two will find.
+    grid.configure({"grid.seeds": [1, 2]})
+    said = grid.snakemake("--cores", "1", "power")
+    assert said.count("no pilot was found") == 2 and "mentions in 48 of the test questions" in said
 
 
 def test_plain_peft_gives_the_predictions_of_the_workflow(finished_grid: Checkout):

@@ -38,7 +38,7 @@ def main() -> None:
     rows = power.table(sizes, len(grid.seeds), families, statistics.smallest_effect, given, statistics.confidence)
     if given.several_seeds:
         rows["seeds_needed"] = power.seeds_needed(rows, sizes, statistics.smallest_effect, given, statistics.confidence)
-    of_terms, basis = pilot_terms(args.term_shift, settings)
+    of_terms, basis = pilot_terms(args.term_shift, settings, _own(axes))
     if of_terms.empty:
         mentions = tables.read(args.mentions, tables.MENTIONS)
         of_terms, basis = assumed_terms(mentions, test_set, settings)
@@ -57,8 +57,8 @@ def pilot(folder: Path, axes: adapters.Axes, test_set: TestSet, method: str) -> 
     return power.measured(right.reshape(len(axes.specialties), len(axes.seed), -1))
 
 
-def pilot_terms(file: Path, settings: Settings) -> tuple[pd.DataFrame, str]:
-    """What the intervals of the first model and recipe say about terms; no rows where there is no pilot."""
+def pilot_terms(file: Path, settings: Settings, own: set[str]) -> tuple[pd.DataFrame, str]:
+    """What the intervals of the first model and recipe say about terms; no rows without a pilot of all specialties."""
     if not file.is_file():
         return pd.DataFrame(), ""
     shifts = tables.read_csv(file, dtype={"seed": str})
@@ -69,6 +69,8 @@ def pilot_terms(file: Path, settings: Settings) -> tuple[pd.DataFrame, str]:
         "scope": settings.terms.scope,
     }.items():
         shifts = shifts[shifts[name] == value]
+    if not own <= set(shifts["train_set"]) or shifts["n_seeds"].max() != len(settings.grid.seeds):
+        return pd.DataFrame(), ""
     found = power.of_measured_terms(shifts, settings.statistics.confidence)
     return found, f"Terms: from the intervals of {file}."
 

@@ -29,8 +29,8 @@ class TermWorld:
         seeds: Adapters of each train set; only noise differs between them.
         word: Of effects of words, the same under every adapter.
         question: Of effects of questions, likewise.
-        adapter: Of effects of train sets on all mentions.
         mention: Of effects of single mentions, likewise.
+        adapter: Of effects of train sets on all mentions.
         adapter_word: Of effects of words that differ from train set to train set.
         noise: Of single mentions under single adapters.
         medicine: Added to terms, not to placebos.
