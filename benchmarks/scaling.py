@@ -26,12 +26,8 @@ import torch
 CHECKOUT = Path(__file__).parents[1]
 MACHINE_RATE = (1024, 576, 1536)
 """Rows, inputs and outputs of the matrix product by which a machine's own rate is measured, as in the model."""
-
-
 ROUNDS = 3
 """Processes a measure of a model; odd."""
-
-
 SAME_WORK = ("batch tokens", "training micro-batch")
 """Curves along which the work does not grow."""
 

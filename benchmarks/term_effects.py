@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from neuro2cardio.analysis import term_shift
 from neuro2cardio.core import specialties, tables
 
 
@@ -24,28 +25,26 @@ def main() -> None:
     parser.add_argument("model")
     parser.add_argument("recipe")
     asked = parser.parse_args()
-    mentions = tables.read(asked.results / "test_split/mentions.parquet", tables.MENTIONS).set_index("mention_id")
-    shifts = _shifts(asked.results / "term_logprobs" / asked.model, asked.recipe)
-    shifts = shifts[shifts.index.isin(mentions.index[mentions["scope"] == "strict"])].dropna()
-    for name, value in _parts(shifts, mentions.loc[shifts.index]).items():
+    mentions = tables.read(asked.results / "test_split/mentions.parquet", tables.MENTIONS)
+    shifts = _shifts(asked.results / "term_logprobs" / asked.model, asked.recipe, pd.Index(mentions["mention_id"]))
+    mentions = mentions[(mentions["scope"] == "strict").to_numpy() & shifts.notna().all(axis=1).to_numpy()]
+    mentions = mentions.set_index("mention_id")
+    shifts = shifts.loc[mentions.index]
+    for name, value in _parts(shifts, mentions).items():
         print(f"{name} {value:.2f}")
-    print(
-        f"of {len(shifts)} mentions under {shifts.shape[1]} adapters, {len(mentions['question_id'].unique())} questions"
-    )
+    questions = mentions["question_id"].nunique()
+    print(f"of {len(shifts)} mentions in {questions} questions, under {shifts.shape[1]} adapters")
 
 
-def _shifts(folder: Path, recipe: str) -> pd.DataFrame:
-    """(mentions, adapters) changes per token."""
+def _shifts(folder: Path, recipe: str, mention_ids: pd.Index) -> pd.DataFrame:
+    """(mentions, adapters) changes per token; NaN where a mention was cut off."""
     names = {specialties.slug(name) for name in specialties.SPECIALTIES}
     files = [f for f in sorted((folder / recipe).glob("*/seed-*.parquet")) if f.parent.name in names]
-    base = _per_token(folder / "base.parquet")
-    return pd.DataFrame({"/".join(file.parts[-2:]): _per_token(file) - base for file in files})
-
-
-def _per_token(file: Path) -> pd.Series:
-    read = tables.read(file, tables.TERM_LOGPROBS)
-    read = read[(read["context"] == "prompt") & (read["n_tokens"] > 0)].set_index("mention_id")
-    return read["logprob_sum"] / read["n_tokens"]
+    base, *found = (
+        term_shift.readings(tables.read(file, tables.TERM_LOGPROBS), mention_ids, "prompt")[:, 0]
+        for file in (folder / "base.parquet", *files)
+    )
+    return pd.DataFrame(np.stack(found, axis=1) - base[:, None], index=mention_ids)
 
 
 def _parts(shifts: pd.DataFrame, mentions: pd.DataFrame) -> dict[str, float]:
@@ -53,11 +52,8 @@ def _parts(shifts: pd.DataFrame, mentions: pd.DataFrame) -> dict[str, float]:
     centred = shifts - shifts.groupby(kind).transform("mean")
     shared = centred.mean(axis=1)
     word, question = mentions["text"].str.casefold(), mentions["question_id"]
-    total, within, by_question = (
-        float((shared**2).mean()),
-        _within(shared, word, kind),
-        _product(shared, question, word),
-    )
+    total, within = float((shared**2).mean()), _within(shared, word, kind)
+    by_question = _product(shared, question, word)
     # Deviations from the mean of n adapters vary by (n - 1) / n of what adapters do.
     own = centred.sub(shared, axis=0) * np.sqrt(n / (n - 1))
     noise = float(np.mean([_within(own[name], word, kind) for name in own]))
