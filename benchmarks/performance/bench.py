@@ -39,6 +39,8 @@ CHECKOUT = HERE.parents[1]
 MEAN_GAP, LARGEST_GAP = 0.15, 1.0
 """Differences of log-probabilities per token, in nats, that bfloat16 logits (steps of 0.125) explain."""
 LOSS_GAP = 0.03
+"""Difference of mean losses, as a share. Of few labels, three standard errors of what `MEAN_GAP` makes of each count:
+of 8 letters and their ends, the peer's network gave 2.93 with one question a pass in bfloat16 and 2.89 in float32."""
 FIGURE = "![times faster than the peer](performance.svg)"
 """The last line of the page that is measured."""
 WORKS: dict[str, dict[str, Any]] = {
@@ -181,7 +183,8 @@ def _same(job: dict[str, Any], ours: dict[str, Any], peer: dict[str, Any]) -> fl
     """Mean difference per token, in nats. Ends the program where it is more than rounding explains."""
     if job["work"] == "train":
         gap = abs(ours["loss"][0] - peer["loss"][0])
-        if gap > LOSS_GAP * max(1.0, peer["loss"][0]):
+        labels = sum(label != -100 for example in job["examples"] for label in example["labels"])
+        if gap > max(LOSS_GAP * max(1.0, peer["loss"][0]), 3 * MEAN_GAP * (2 / labels) ** 0.5):
             raise SystemExit(
                 f"not the same work: our mean loss is {ours['loss'][0]:.3f}, the peer's {peer['loss'][0]:.3f}"
             )
