@@ -1,5 +1,6 @@
 from itertools import combinations
 
+from hypothesis import given, settings as hypothesis_settings, strategies as st
 from matplotlib.axes import Axes as Panel
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.image import imread
@@ -10,7 +11,7 @@ import planted
 import pytest
 
 from neuro2cardio.analysis import effect_tables, figures, references, transfer
-from neuro2cardio.analysis.figures import design
+from neuro2cardio.analysis.figures import design, style
 from neuro2cardio.analysis.formatting import signed
 from neuro2cardio.annotation import quorum_figure, votes
 from neuro2cardio.config.analysis import Statistics
@@ -266,3 +267,16 @@ def test_a_pdf_embeds_its_fonts_as_outlines_that_journals_take(tmp_path):
     figures.save(draw("transfer-letter", axes, tables_of(axes)), tmp_path / "figure", ["pdf"])
     content = (tmp_path / "figure.pdf").read_bytes()
     assert b"/FontFile2" in content and b"/Type3" not in content
+
+
+NAMES = st.lists(st.text("aWi.", min_size=1, max_size=12), min_size=1, max_size=6)
+
+
+@given(NAMES, st.sampled_from([" ", "-"]), st.floats(0.05, 2))
+@hypothesis_settings(max_examples=60, deadline=None)
+def test_names_are_broken_into_full_lines_that_fit(names, between, inches):
+    lines = style.wrap(between.join(names), inches, 7)
+    assert "".join(lines).replace(" ", "") == between.join(names).replace(" ", "")
+    assert all(lines)
+    for line in lines:
+        assert style.text_width(line, 7) <= inches or len(line.rstrip("-").split(between)) == 1

@@ -110,7 +110,8 @@ def line_height(size: float, lines: int = 1) -> float:
 def wrap(text: str, inches: float, size: float, weight: str = "normal") -> list[str]:
     """A text in lines of at most this width, broken at blanks and hyphens; only a longer word is wider."""
     lines = [""]
-    for part in re.findall(r"[^\s-]*-?\s*", text):
+    # The pattern also matches nothing, at the end.
+    for part in filter(None, re.findall(r"[^\s-]*-?\s*", text)):
         if lines[-1] and text_width((lines[-1] + part).rstrip(), size, weight) > inches:
             lines.append("")
         lines[-1] += part
