@@ -2,9 +2,9 @@
 
 Sequences that start alike form a tree of runs of tokens. The runs of a pass stand one after the other in a single row;
 all layers but attention treat a token by itself, and attention is called for each run with the keys and values of the
-runs before it on its own branch; short runs behind the same one are called together, behind a mask that hides them from
-each other. The model's own attention function does the rest, so soft-capping, sinks and sliding windows are as the
-model has them.
+runs before it on its own branch. In scoring, short runs behind the same one are called together, behind a mask that
+hides them from each other. The model's own attention function does the rest, so soft-capping, sinks and sliding windows
+are as the model has them.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -195,7 +195,8 @@ def compute(
     """
     column = 0
     kept: _Kept = {}
-    together = families(runs)
+    # In training, what is computed in vain would have to be kept for the backward pass.
+    together = [Family((run,)) for run in runs] if torch.is_grad_enabled() else families(runs)
     for index, family in enumerate(together):
         start = column
         for run in family.runs:
