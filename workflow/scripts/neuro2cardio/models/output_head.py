@@ -156,6 +156,7 @@ def _project(head: Any, hidden: torch.Tensor) -> torch.Tensor:
     exact = hidden.dtype == head.weight.dtype == torch.bfloat16
     hidden = hidden.float()
     logits = hidden.new_empty(*hidden.shape[:-1], head.weight.shape[0])
+    # A pass over a shared start alone reads nothing, and converts nothing.
     if not logits.numel():
         return logits
     with torch.autocast(hidden.device.type, enabled=False), _bfloat16_products(exact):

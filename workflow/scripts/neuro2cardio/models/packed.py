@@ -31,7 +31,7 @@ _WEIGHTS = range(2**11, 2**20)
 _WEIGHTS_KEPT = range(2**17)
 """Likewise, where the backward pass needs them again."""
 _START = "The heart pumps blood through the body. Which of these carries it back?"
-_HIDDEN = 2**12
+_IN_VAIN = 2**12
 """Attention weights of a head that may be computed in vain for one call less."""
 SAVED_TOKENS = 8
 """Tokens that a shared run must save: one more run costs as much time as computing a few tokens."""
@@ -167,7 +167,7 @@ def families(runs: Sequence[Run]) -> list[Family]:
         alone = Family((run,))
         if found and found[-1].runs[0].parent is run.parent:
             together = Family((*found[-1].runs, run))
-            if together.weights - found[-1].weights - alone.weights <= _HIDDEN:
+            if together.weights - found[-1].weights - alone.weights <= _IN_VAIN:
                 found[-1] = together
                 continue
         found.append(alone)
@@ -373,6 +373,7 @@ def _of_run(run: Run, module: Any) -> tuple[torch.Tensor, torch.Tensor]:
     """Keys and values of one run, of those of its family."""
     assert run.kept is not None
     keys, values = run.kept[module][run.family]
+    # Not narrowed where it is alone: as above.
     if keys.shape[2] == len(run.ids):
         return keys, values
     return keys.narrow(2, run.start, len(run.ids)), values.narrow(2, run.start, len(run.ids))
