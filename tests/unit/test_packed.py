@@ -40,39 +40,6 @@ def test_what_was_computed_before_is_not_computed_again(sequences, start):
     assert tree.tokens <= sum(map(len, sequences)) + 1 + len(start)
 
 
-@given(SEQUENCES)
-@hypothesis_settings(max_examples=100, deadline=None)
-def test_runs_of_one_attention_call_stand_together_behind_the_same_run(sequences):
-    runs = packed.tree(sequences).runs
-    families = packed.families(runs)
-    assert [run for family in families for run in family.runs] == runs
-    for family in families:
-        assert len({id(run.parent) for run in family.runs}) == 1
-        assert family.weights <= sum(packed.Family((run,)).weights for run in family.runs) + 2**12 * len(family.runs)
-
-
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-@pytest.mark.parametrize("window", [None, 5, 16])
-def test_short_rests_behind_one_stem_do_not_see_each_other(window, dtype):
-    from transformers import MistralConfig, MistralForCausalLM
-
-    torch.manual_seed(0)
-    sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
-    config = MistralConfig(vocab_size=64, num_key_value_heads=2, sliding_window=window, **sizes)
-    network = MistralForCausalLM(config).eval().to(getattr(torch, dtype))
-    model = registry.LoadedModel(network, None, torch.device("cpu"))
-    stems = [tuple(range(3, 3 + 12 * n)) for n in (1, 4)]
-    rests = [(7, 8, 9), (7, 8), (40, 41, 42, 43), (2,)]
-    sequences = [(*stem, *rest) for stem in stems for rest in rests]
-    planned = packed.tree(sequences)
-    assert max(len(family.runs) for family in packed.families(planned.runs)) > 2
-    places = [(leaf, leaf.end - 1) for leaf in planned.leaves]
-    with torch.inference_mode():
-        alone = torch.stack([network(torch.tensor([ids])).logits[0, -1] for ids in sequences]).float()
-        together = packed.compute(model, planned.runs, places)
-    np.testing.assert_allclose(together, alone, atol=1e-5 if dtype == "float32" else 0.02)
-
-
 def computed(model, scorer: Scorer, asked, mentions=None) -> int:
     """Tokens that go through the network while questions are scored."""
     scorer.score(asked[:1], {})

@@ -2,9 +2,8 @@
 
 Sequences that start alike form a tree of runs of tokens. The runs of a pass stand one after the other in a single row;
 all layers but attention treat a token by itself, and attention is called for each run with the keys and values of the
-runs before it on its own branch. In scoring, short runs behind the same one are called together, behind a mask that
-hides them from each other. The model's own attention function does the rest, so soft-capping, sinks and sliding windows
-are as the model has them.
+runs before it on its own branch. The model's own attention function does the rest, so soft-capping, sinks and sliding
+windows are as the model has them.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -31,12 +30,10 @@ _WEIGHTS = range(2**11, 2**20)
 _WEIGHTS_KEPT = range(2**17)
 """Likewise, where the backward pass needs them again."""
 _START = "The heart pumps blood through the body. Which of these carries it back?"
-_IN_VAIN = 2**12
-"""Attention weights of a head that may be computed in vain for one call less."""
 SAVED_TOKENS = 8
 """Tokens that a shared run must save: one more run costs as much time as computing a few tokens."""
 _Kept = dict[Any, list[tuple[torch.Tensor, torch.Tensor]]]
-"""Keys and values of each family of a pass, by attention module."""
+"""Keys and values of each run of a pass, by attention module."""
 Forward = Callable[..., tuple[Any, torch.Tensor]]
 _CAN_PACK: WeakKeyDictionary[torch.nn.Module, bool] = WeakKeyDictionary()
 
@@ -49,14 +46,12 @@ class Run:
     parent: "Run | None" = None
     first: int = field(init=False)
     """Position of its first token in the whole sequence."""
-    family: int = field(init=False, default=0)
-    """Which family of its pass it is in."""
-    start: int = field(init=False, default=0)
-    """Where it stands in its family."""
+    index: int = field(init=False, default=0)
+    """Which run of its pass it is."""
     column: int = field(init=False, default=0)
     """Where it stands in the row of its pass."""
     kept: "_Kept | None" = field(init=False, default=None)
-    """Keys and values of all families of its pass, where later passes build upon it."""
+    """Keys and values of all runs of its pass, where later passes build upon it."""
 
     def __post_init__(self) -> None:
         self.first = self.parent.first + len(self.parent.ids) if self.parent else 0
@@ -70,28 +65,6 @@ class Run:
     def end(self) -> int:
         """Tokens of the sequence up to the end of this run."""
         return self.first + len(self.ids)
-
-
-@dataclass(frozen=True)
-class Family:
-    """Runs behind the same one, next to each other in the row of their pass, whose attention is one call."""
-
-    runs: tuple[Run, ...]
-
-    @property
-    def before(self) -> int:
-        """Tokens of the branch that the runs go on behind."""
-        return self.runs[0].first
-
-    @property
-    def tokens(self) -> int:
-        """Tokens of all of its runs."""
-        return sum(len(run.ids) for run in self.runs)
-
-    @property
-    def weights(self) -> int:
-        """Attention weights of a head: each token against the branch and the whole family."""
-        return self.tokens * (self.before + self.tokens)
 
 
 @dataclass(frozen=True)
@@ -160,20 +133,6 @@ def run_at(branch: Sequence[Run], at: int) -> Run:
     return next(run for run in branch if run.first <= at < run.end)
 
 
-def families(runs: Sequence[Run]) -> list[Family]:
-    """Runs in order, those behind the same one together as long as that hides few enough weights of each other."""
-    found: list[Family] = []
-    for run in runs:
-        alone = Family((run,))
-        if found and found[-1].runs[0].parent is run.parent:
-            together = Family((*found[-1].runs, run))
-            if together.weights - found[-1].weights - alone.weights <= _IN_VAIN:
-                found[-1] = together
-                continue
-        found.append(alone)
-    return found
-
-
 def compute(
     model: LoadedModel,
     runs: Sequence[Run],
@@ -195,20 +154,16 @@ def compute(
     """
     column = 0
     kept: _Kept = {}
-    # In training, what is computed in vain would have to be kept for the backward pass.
-    together = [Family((run,)) for run in runs] if torch.is_grad_enabled() else families(runs)
-    for index, family in enumerate(together):
-        start = column
-        for run in family.runs:
-            run.family, run.start, run.column, run.kept = index, column - start, column, kept
-            column += len(run.ids)
+    for index, run in enumerate(runs):
+        run.index, run.column, run.kept = index, column, kept
+        column += len(run.ids)
     ids = on_device(torch.tensor([[i for run in runs for i in run.ids]]), model.device)
     positions = on_device(torch.tensor([[p for run in runs for p in range(run.first, run.end)]]), model.device)
     columns = torch.tensor([run.column + at - run.first for run, at in places], dtype=torch.long)
     columns = on_device(columns, model.device)
     # Tried before the network's attention is replaced.
     output_head.can_isolate(model.network)
-    with _packed(model.network, _Layout(together, kept)):
+    with _packed(model.network, _Layout(runs, kept)):
         _, read = forward(
             model.network, torch.zeros_like(columns), columns, input_ids=ids, position_ids=positions, use_cache=False
         )
@@ -273,33 +228,29 @@ def _trial(model: LoadedModel) -> list[Ids]:
 class _Layout:
     """What attention has to know of the pass under way."""
 
-    families: Sequence[Family]
+    runs: Sequence[Run]
     kept: _Kept
     masks: dict[Any, torch.Tensor | None] = field(default_factory=dict)
 
-    def mask(self, family: Family, window: int | None, query: torch.Tensor, always: bool) -> torch.Tensor | None:
-        """Additive (1, 1, tokens, tokens of the branch and the family): what each token sees. None: as usual."""
-        key = (family.before, *(len(run.ids) for run in family.runs), window, always, query.device)
+    def mask(self, run: Run, window: int | None, query: torch.Tensor, always: bool) -> torch.Tensor | None:
+        """Additive (1, 1, tokens, tokens of the branch): which tokens each token of a run sees. None: as usual."""
+        key = (run.first, len(run.ids), window, always, query.device)
         if key not in self.masks:
-            self.masks[key] = _mask(family, window, query, always)
+            self.masks[key] = _mask(run, window, query, always)
         return self.masks[key]
 
 
-def _mask(family: Family, window: int | None, query: torch.Tensor, always: bool) -> torch.Tensor | None:
-    window = window if window and max(run.end for run in family.runs) > window else None
-    usual = len(family.runs) == 1 and (family.before == 0 or family.tokens == 1)
-    if window is None and not always and usual:
+def _mask(run: Run, window: int | None, query: torch.Tensor, always: bool) -> torch.Tensor | None:
+    window = window if window and run.end > window else None
+    if window is None and not always and (run.first == 0 or len(run.ids) == 1):
         return None
-    lengths = torch.tensor([len(run.ids) for run in family.runs])
-    of_run = torch.arange(len(lengths)).repeat_interleave(lengths)
-    at = torch.cat([torch.arange(run.first, run.end) for run in family.runs])[:, None]
-    seen = torch.cat([torch.arange(family.before), at[:, 0]])[None]
+    at = torch.arange(run.first, run.end, device=query.device)[:, None]
+    seen = torch.arange(run.end, device=query.device)[None]
     hidden = seen > at
-    hidden[:, family.before :] |= of_run != of_run[:, None]
     if window is not None:
         hidden |= seen <= at - window
-    mask = torch.zeros(hidden.shape, dtype=query.dtype).masked_fill_(hidden, torch.finfo(query.dtype).min)
-    return on_device(mask[None, None], query.device)
+    mask = torch.zeros(hidden.shape, dtype=query.dtype, device=query.device)
+    return mask.masked_fill_(hidden, torch.finfo(query.dtype).min)[None, None]
 
 
 _LAYOUT: ContextVar[tuple[_Layout, str] | None] = ContextVar("layout", default=None)
@@ -329,54 +280,45 @@ def _attend(
     attention_mask: torch.Tensor | None,
     **more: Any,
 ) -> tuple[torch.Tensor, None]:
-    """The attention function of a packed pass: the network's own, a family at a time. Shapes as transformers' own."""
+    """The attention function of a packed pass: the network's own, one run at a time. Shapes as transformers' own."""
     active = _LAYOUT.get()
     assert active is not None
     layout, implementation = active
     # Split, not sliced: the gradients of slices would each be as large as the whole.
-    lengths = [family.tokens for family in layout.families]
+    lengths = [len(run.ids) for run in layout.runs]
     layout.kept[module] = list(zip(key.split(lengths, dim=2), value.split(lengths, dim=2), strict=True))
     window = attention.window(module, more)
     outputs = []
-    for family, part in zip(layout.families, query.split(lengths, dim=2), strict=True):
-        if family.tokens:
-            chosen = "eager" if _short(family, module, part) else implementation
-            mask = layout.mask(family, window, query, always=chosen == "eager")
-            outputs.append(_own(module, chosen)(module, part, *_seen(family, module), mask, **more)[0])
+    for run, part in zip(layout.runs, query.split(lengths, dim=2), strict=True):
+        if run.ids:
+            chosen = "eager" if _short(run, module, part) else implementation
+            mask = layout.mask(run, window, query, always=chosen == "eager")
+            outputs.append(_own(module, chosen)(module, part, *_branch(run, module), mask, **more)[0])
     return torch.cat(outputs, dim=1), None
 
 
-def _short(family: Family, module: Any, query: torch.Tensor) -> bool:
+def _short(run: Run, module: Any, query: torch.Tensor) -> bool:
     """Whether the network's plain attention is the faster one: two matrix products, between them all weights in memory.
 
     PyTorch's fused attention for CPUs makes bfloat16 products at the rate of float32's.
     """
     if query.device.type != "cpu" or query.dtype != torch.bfloat16:
         return False
+    weights = len(run.ids) * run.end
     known = hasattr(sys.modules[type(module).__module__], _EAGER)
-    return known and family.weights in (_WEIGHTS_KEPT if query.requires_grad else _WEIGHTS)
+    return known and weights in (_WEIGHTS_KEPT if query.requires_grad else _WEIGHTS)
 
 
-def _seen(family: Family, module: Any) -> tuple[torch.Tensor, torch.Tensor]:
-    """Keys and values of the branch that a family goes on behind, and of its own tokens."""
-    first = family.runs[0]
-    parts = [_of_run(run, module) for run in first.branch[:-1]]
-    assert first.kept is not None
-    parts.append(first.kept[module][first.family])
+def _branch(run: Run, module: Any) -> tuple[torch.Tensor, torch.Tensor]:
+    """Keys and values of the tokens of a run and of all before it on its branch."""
+    parts = []
+    for part in run.branch:
+        assert part.kept is not None
+        parts.append(part.kept[module][part.index])
     if len(parts) == 1:
         return parts[0]
     keys, values = (torch.cat(tensors, dim=2) for tensors in zip(*parts, strict=True))
     return keys, values
-
-
-def _of_run(run: Run, module: Any) -> tuple[torch.Tensor, torch.Tensor]:
-    """Keys and values of one run, of those of its family."""
-    assert run.kept is not None
-    keys, values = run.kept[module][run.family]
-    # Not narrowed where it is alone: as above.
-    if keys.shape[2] == len(run.ids):
-        return keys, values
-    return keys.narrow(2, run.start, len(run.ids)), values.narrow(2, run.start, len(run.ids))
 
 
 def _own(module: Any, implementation: str) -> Callable[..., Any]:
