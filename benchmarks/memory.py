@@ -45,7 +45,7 @@ def measure(case: str, checkout: Path) -> tuple[float, float]:
     prompter = prompting.for_model(folder, ModelUsage(), Prompt())
     test = checkout / "results/demo/test_split"
     questions = prompting.questions_of(tables.read(test / "questions.parquet", tables.QUESTIONS))
-    questions = sorted(questions, key=lambda q: -len(q.stem))[: scoring.QUESTIONS_AT_ONCE]
+    questions = sorted(questions, key=lambda q: -len(q.stem))[: scoring.QUESTIONS_AT_ONCE["cuda"]]
     mentions = term_logprobs.by_question(tables.read(test / "mentions.parquet", tables.MENTIONS))
     size = memory.measured_size(folder)
     # What PyTorch takes for itself at its first work.

@@ -243,7 +243,7 @@ def test_scoring_needs_memory_for_its_passes_and_no_more_than_they_can_be():
     # No more questions are handed over together than 16.
     assert needed(batch_tokens=10**6) == needed()
     assert (
-        scoring.QUESTIONS_AT_ONCE,
+        scoring.QUESTIONS_AT_ONCE["cuda"],
         logprobs.BATCH_TOKENS["cuda"],
     ) == (memory.QUESTIONS_AT_ONCE, memory.GPU_BATCH_TOKENS)
 

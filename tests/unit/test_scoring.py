@@ -137,7 +137,7 @@ def test_what_stands_before_every_stem_is_computed_once(tiny_model):
         TermReading(contexts=["prompt"]),
     )
     passes: list[int] = []
-    asked = [Question(f"q{i}", f"{i} which?", ("aspirin", "oxygen"), 0) for i in range(8)]
+    asked = [Question(f"q{i}", f"{i} which?", ("aspirin", "oxygen"), 0) for i in range(40)]
     scorer.score(asked[:1], {})
 
     def count(_, positional, named):
@@ -149,7 +149,7 @@ def test_what_stands_before_every_stem_is_computed_once(tiny_model):
     posed = [prompter.pose(question, "letter") for question in asked]
     head = sum(end <= posed[0].stem_at for _, end in posed[0].offsets)
     assert head > 30
-    assert sum(passes) <= sum(len(tokens.ids) for tokens in posed) - 7 * (head - 1)
+    assert sum(passes) <= sum(len(tokens.ids) for tokens in posed) - 39 * (head - 1)
 
 
 def test_no_position_lies_beyond_those_that_the_model_has(tiny_model):
@@ -254,7 +254,7 @@ def test_a_job_checks_itself_on_short_and_long_questions(scorer, monkeypatch, ca
     monkeypatch.setattr(Scorer, "score_naive", lambda s, q, m: scored.append(q.question_id) or naive(s, q, m))
     assert self_check.check(scorer, asked, mentions) < 1e-4
     assert scored == ["q0", "q1", "q5"]
-    assert "fast and naive differ by at most" in capsys.readouterr().out
+    assert "fast and naive differ by" in capsys.readouterr().out
 
 
 def test_a_fast_path_that_is_wrong_stops_the_job_with_the_numbers(scorer, monkeypatch):
@@ -265,8 +265,33 @@ def test_a_fast_path_that_is_wrong_stops_the_job_with_the_numbers(scorer, monkey
 
     monkeypatch.setattr(logprobs, "read_and_continue", off_by_one)
     asked = [Question("q0", "chest pain which?", ("aspirin", "oxygen"), 0)]
-    with pytest.raises(InputError, match=r"differs from the naive one by .* nats a token \(question q0, .*float32"):
+    with pytest.raises(InputError, match=r"differs from the naive one by .* at most \(question q0, .*transformers"):
         self_check.check(scorer, asked, {})
+
+
+@pytest.mark.parametrize(("single", "every", "stops"), [(0.8, 0.0, False), (2.5, 0.0, True), (0.0, 0.2, True)])
+def test_rounding_moves_one_number_by_much_and_a_wrong_layout_all_of_them(
+    tiny_model, monkeypatch, capsys, single, every, stops
+):
+    model = registry.load(tiny_model(), "bfloat16")
+    inference = Inference(methods=["letter"], permutations=4)
+    scorer = Scorer(model, Prompter(model.tokenizer, Prompt(), 400), inference, TermReading(contexts=["prompt"]))
+    read = logprobs.read_and_continue
+
+    def moved(*given):
+        values, texts = read(*given)
+        values = [[[found + every for found in query] for query in group] for group in values]
+        values[0][0][-1][0] += single
+        return values, texts
+
+    monkeypatch.setattr(logprobs, "read_and_continue", moved)
+    asked = [Question(f"q{i}", " ".join(WORDS[: 2 + 3 * i]), ("aspirin", "oxygen", "rest"), 0) for i in range(4)]
+    if stops:
+        with pytest.raises(InputError, match=r"on average and .* at most \(question q.*bfloat16 explains"):
+            self_check.check(scorer, asked, {})
+    else:
+        assert self_check.check(scorer, asked, {}) > 0.7
+        assert "(0.15 and 2 allowed)" in capsys.readouterr().out
 
 
 def test_numbers_that_are_not_finite_stop_the_job(tiny_model):

@@ -103,7 +103,7 @@ def score(
     chosen = scoring.Scorer(
         scorer.model, scorer.prompter, scorer.inference.model_copy(update={"methods": methods}), scorer.terms
     )
-    bar = partial(tqdm, desc=f"batches of {scoring.QUESTIONS_AT_ONCE} questions", unit="batch")
+    bar = partial(tqdm, desc=f"batches of {chosen.questions_at_once} questions", unit="batch")
     found = chosen.score(questions, {}, bar).predictions
     return found.assign(**Adapter.base_row(model, BEST_PROMPT)._asdict())
 

@@ -174,10 +174,10 @@ def worked_examples(questions: Path, n: int) -> list[prompting.Question]:
 
 def infer(job: Job, key: Adapter, adapter: Path | None, made_from: dict[str, str], _: Path, target: Path) -> None:
     """Compute the tables of one adapter, and write them to ``target``."""
-    bar = partial(tqdm, desc=f"batches of {scoring.QUESTIONS_AT_ONCE} questions", unit="batch", mininterval=5)
     questions, probes = job.questions, job.probes
     with job.base.with_adapter(adapter) as model:
         scorer = scoring.Scorer(model, job.prompter, job.settings.inference, job.settings.terms)
+        bar = partial(tqdm, desc=f"batches of {scorer.questions_at_once} questions", unit="batch", mininterval=5)
         self_check.check(scorer, questions, job.mentions)
         scores = scorer.score(questions, job.mentions, bar)
         if probes:

@@ -21,8 +21,13 @@ from .registry import LoadedModel
 from .term_logprobs import MentionOffsets, MentionSpans
 
 Mentions = Mapping[str, Sequence[MentionOffsets]]
-QUESTIONS_AT_ONCE = 16
-"""Questions handed to the model together; they are cut into passes by their tokens."""
+QUESTIONS_AT_ONCE = {"cpu": 64, "cuda": 16}
+"""Questions handed to the model together; they are cut into passes by their tokens.
+
+Many leave no small pass at the end. On a GPU they would be one pass, whose logits take memory.
+"""
+_CONTINUED_AT_ONCE = 16
+"""Likewise, where answers are generated: keys and values of all of them are kept until the last is written."""
 _BRACKETED = re.compile(r"\[\s*([A-Za-z])\s*\]")
 _LONE_LETTER = re.compile(r"^\W*([A-Z])(?![A-Za-z])")
 
@@ -74,7 +79,8 @@ class Scorer:
         in the order of the questions. Raises `InputError` where the model's numbers are not finite.
         """
         order = sorted(range(len(questions)), key=lambda i: (-len(questions[i].stem), i))
-        batches = [order[i : i + QUESTIONS_AT_ONCE] for i in range(0, len(order), QUESTIONS_AT_ONCE)]
+        size = self.questions_at_once
+        batches = [order[i : i + size] for i in range(0, len(order), size)]
         rows: dict[int, _Rows] = {}
         for batch in progress(batches):
             posed = [self._pose(questions[i], mentions.get(questions[i].question_id, ())) for i in batch]
@@ -90,6 +96,13 @@ class Scorer:
         continued = [query for query in posed.queries if query.continued]
         texts = [logprobs.generate_naive(self.model, query.ids, self._continuation) for query in continued]
         return self._prediction_rows(posed, values, texts), self._term_rows(posed, values)
+
+    @property
+    def questions_at_once(self) -> int:
+        """Questions handed to the model together."""
+        if "generate" in self.inference.methods:
+            return _CONTINUED_AT_ONCE
+        return QUESTIONS_AT_ONCE.get(self.model.device.type, QUESTIONS_AT_ONCE["cuda"])
 
     @property
     def _continuation(self) -> Continuation:

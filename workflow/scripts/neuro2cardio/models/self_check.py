@@ -1,7 +1,7 @@
 """Before a test set is scored: the fast path is held against the naive one on a few of its questions."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,29 +10,52 @@ from ..core.errors import InputError
 from .prompting import Question
 from .scoring import Mentions, Scorer
 
-_TOLERANCE = {"float32": 5e-3, "bfloat16": 0.5, "float16": 0.1}
-"""Largest difference of a log-probability per token, in nats, that rounding explains."""
 _SHORT = 2
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """Differences of log-probabilities that rounding explains, in nats a token.
+
+    A wrong layout moves all numbers, rounding now and then one of them by much. Of SmolLM2 in bfloat16, with two
+    adapters and without, 88 numbers differed by 0.031 to 0.038 on average, and one by up to 0.25; where a run did not
+    see the token before it, by 0.43 or more on average (benchmarks/self_check.py).
+    """
+
+    mean: float
+    single: float
+
+
+_ALLOWED = {"float32": Allowed(5e-3, 5e-3), "bfloat16": Allowed(0.15, 2.0), "float16": Allowed(0.02, 0.25)}
+
+_NO_WAY_OUT = "This version of transformers can't be used with it"
+_WAY_OUT = "Set load: float32 for the model; if that does not help, this version of transformers can't be used with it"
 
 
 def check(scorer: Scorer, questions: Sequence[Question], mentions: Mentions) -> float:
     """Compare both paths on the two shortest questions and the longest; returns the largest difference found.
 
-    The difference is one of log-probabilities per token, in nats. Raises `InputError`, with the numbers, where it is
-    more than rounding explains.
+    The difference is one of log-probabilities per token, in nats. Raises `InputError`, with the numbers, where one is,
+    or all on average are, more than rounding explains.
     """
     dtype = str(scorer.model.network.dtype).removeprefix("torch.")
-    allowed = _TOLERANCE.get(dtype, _TOLERANCE["bfloat16"])
-    scorer = _without_generation(scorer)
-    worst = max(_differences(scorer, _chosen(questions), mentions), key=lambda found: found[0], default=(0.0, ""))
-    if worst[0] > allowed:
+    allowed = _ALLOWED.get(dtype, _ALLOWED["bfloat16"])
+    found = list(_differences(_without_generation(scorer), _chosen(questions), mentions))
+    mean = float(np.mean([gap for gap, _ in found] or [0.0]))
+    largest, where = max(found, key=lambda one: one[0], default=(0.0, ""))
+    # Not a number is more than any bound.
+    if not (mean <= allowed.mean and largest <= allowed.single):
         raise InputError(
-            f"the fast way to score this model differs from the naive one by {worst[0]:.3g} nats a token ({worst[1]}), "
-            f"of which rounding in {dtype} explains {allowed:g}: its results would be wrong. Set load: "
-            "float32 for the model; if that does not help, this version of transformers can't be used with it"
+            f"the fast way to score this model differs from the naive one by {mean:.3g} nats a token on average and "
+            f"{largest:.3g} at most ({where}), of which rounding in {dtype} explains {allowed.mean:g} and "
+            f"{allowed.single:g}: its results would be wrong. {_WAY_OUT if dtype != 'float32' else _NO_WAY_OUT}"
         )
-    print(f"self-check: fast and naive differ by at most {worst[0]:.2g} nats a token ({allowed:g} allowed)", flush=True)
-    return worst[0]
+    print(
+        f"self-check: fast and naive differ by {mean:.2g} nats a token on average and {largest:.2g} at most "
+        f"({allowed.mean:g} and {allowed.single:g} allowed)",
+        flush=True,
+    )
+    return largest
 
 
 def _chosen(questions: Sequence[Question]) -> list[Question]:
@@ -57,8 +80,9 @@ def _differences(scorer: Scorer, questions: list[Question], mentions: Mentions) 
     for question in questions:
         answers, term_rows = scorer.score_naive(question, mentions.get(question.question_id, ()))
         for got, row in zip(rows.get_group(question.question_id).to_dict("records"), answers, strict=True):
-            gap = np.abs(np.subtract(got["option_logprobs"], row["option_logprobs"])).max()
-            yield float(gap), f"question {question.question_id}, {row['method']}, order {row['permutation']}"
+            gaps = np.abs(np.subtract(got["option_logprobs"], row["option_logprobs"]))
+            where = f"question {question.question_id}, {row['method']}, order {row['permutation']}"
+            yield from ((gap, where) for gap in gaps.tolist())
         if terms is not None and term_rows:
             found = terms.get_group(question.question_id).to_dict("records")
             yield from (_of_term(got, row) for got, row in zip(found, term_rows, strict=True) if row["n_tokens"])

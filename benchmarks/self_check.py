@@ -1,0 +1,123 @@
+"""What the self-check of a scoring job sees, where all is well and where faults are put in on purpose.
+
+    make demo && PYTHONPATH=workflow/scripts python benchmarks/self_check.py cardiology general
+
+For the base model and the adapters named (train sets of the demo), in the model's own number type: differences of
+log-probabilities between the fast path and the naive one, in nats a token, over ten questions of the demo. A minute.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+import sys
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from neuro2cardio.config.inference import Inference, Prompt
+from neuro2cardio.config.models import ModelUsage
+from neuro2cardio.config.terms import TermReading
+from neuro2cardio.core import tables
+from neuro2cardio.models import packed, prompting, registry, scoring, self_check, term_logprobs
+
+CHECKOUT = Path(__file__).parents[1]
+RESULTS = CHECKOUT / "results/demo"
+RECORD = CHECKOUT / "resources/models/smollm2-135m/model.json"
+QUESTIONS = 10
+
+branch, mask, compute = packed._branch, packed._mask, packed.compute
+
+
+def main() -> None:
+    """Print one line for each model and fault."""
+    test = RESULTS / "test_split"
+    asked = prompting.questions_of(tables.read(test / "questions.parquet", tables.QUESTIONS).query("split == 'test'"))
+    asked.sort(key=lambda question: (len(question.stem), question.question_id))
+    asked = [asked[i] for i in np.linspace(0, len(asked) - 1, QUESTIONS).astype(int)]
+    mentions = term_logprobs.by_question(tables.read(test / "mentions.parquet", tables.MENTIONS))
+    folder = registry.location(RECORD)
+    prompter = prompting.for_model(folder, ModelUsage(), Prompt())
+    base: registry.LoadedModel | None = registry.load(folder, "auto", 1)
+    for train_set in (None, *sys.argv[1:]):
+        assert base is not None
+        adapter = RESULTS / f"adapters/smollm2-135m/completion/{train_set}/seed-1"
+        model = registry.with_adapter(base, adapter) if train_set else base
+        scorer = scoring.Scorer(model, prompter, Inference(methods=["cloze"]), TermReading(contexts=["prompt"]))
+        packed.can_pack(model)
+        for fault, changes in FAULTS.items():
+            with changed(changes):
+                found = list(self_check._differences(scorer, asked, mentions))
+            print(f"{train_set or 'base model':>16}, {fault}: {shown(found)}", flush=True)
+        base = registry.without_adapter(model) if train_set else model
+
+
+def shown(found: list[tuple[float, str]]) -> str:
+    """The mean of all differences, those of single questions, and the largest difference."""
+    table = pd.DataFrame({"gap": [gap for gap, _ in found], "kind": [where.split()[0] for _, where in found]})
+    table["question"] = [where.split()[1] for _, where in found]
+    options = table[table["kind"] == "question"].groupby("question")["gap"].mean()
+    return (
+        f"mean {table['gap'].mean():.3f}, of a question's options {options.min():.3f} to {options.max():.3f}, "
+        f"largest {table['gap'].max():.2f} of {len(table)}"
+    )
+
+
+@contextmanager
+def changed(changes: dict[str, Callable[..., Any]]) -> Iterator[None]:
+    """Put functions in the place of some of `packed`'s, and these back."""
+    before = {name: getattr(packed, name) for name in changes}
+    for name, function in changes.items():
+        setattr(packed, name, function)
+    try:
+        yield
+    finally:
+        for name, function in before.items():
+            setattr(packed, name, function)
+
+
+def hide(at: Callable[[packed.Run], int]) -> Callable[..., Any]:
+    """Keys and values of a run's branch, one token of it replaced by its neighbour."""
+
+    def without(run: packed.Run, module: Any) -> tuple[torch.Tensor, torch.Tensor]:
+        keys, values = (tensor.clone() for tensor in branch(run, module))
+        if run.first > 1:
+            column = at(run)
+            for tensor in (keys, values):
+                tensor[:, :, column] = tensor[:, :, column - 1 if column else 1]
+        return keys, values
+
+    return without
+
+
+def sees_later_tokens(run: packed.Run, window: int | None, query: torch.Tensor, always: bool) -> torch.Tensor | None:
+    """A mask that hides nothing of a run behind another."""
+    made = mask(run, window, query, always)
+    return torch.zeros_like(made) if made is not None and run.parent else made
+
+
+def one_too_high(
+    model: Any, runs: Any, places: Any, keep: bool = False, forward: Any = packed.output_head.forward
+) -> Any:
+    """`packed.compute` with positions behind a shared start that are one too high."""
+
+    def shifted(network: Any, rows: Any, columns: Any, **inputs: Any) -> Any:
+        behind = [int(run.parent is not None) for run in runs for _ in run.ids]
+        inputs["position_ids"] = inputs["position_ids"] + torch.tensor([behind])
+        return forward(network, rows, columns, **inputs)
+
+    return compute(model, runs, places, keep, shifted)
+
+
+FAULTS: dict[str, dict[str, Callable[..., Any]]] = {
+    "as it is": {},
+    "the token before a run is hidden": {"_branch": hide(lambda run: run.first - 1)},
+    "the first token is hidden": {"_branch": hide(lambda run: 0)},
+    "a run sees its own later tokens": {"_mask": sees_later_tokens},
+    "positions behind a shared start are one too high": {"compute": one_too_high},
+}
+
+
+if __name__ == "__main__":
+    main()
