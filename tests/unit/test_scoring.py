@@ -269,7 +269,7 @@ def test_a_fast_path_that_is_wrong_stops_the_job_with_the_numbers(scorer, monkey
         self_check.check(scorer, asked, {})
 
 
-@pytest.mark.parametrize(("single", "every", "stops"), [(0.8, 0.0, False), (2.5, 0.0, True), (0.0, 0.2, True)])
+@pytest.mark.parametrize(("single", "every", "stops"), [(0.4, 0.0, False), (0.8, 0.0, True), (0.0, 0.2, True)])
 def test_rounding_moves_one_number_by_much_and_a_wrong_layout_all_of_them(
     tiny_model, monkeypatch, capsys, single, every, stops
 ):
@@ -290,8 +290,8 @@ def test_rounding_moves_one_number_by_much_and_a_wrong_layout_all_of_them(
         with pytest.raises(InputError, match=r"on average and .* at most \(question q.*bfloat16 explains"):
             self_check.check(scorer, asked, {})
     else:
-        assert self_check.check(scorer, asked, {}) > 0.7
-        assert "(0.15 and 2 allowed)" in capsys.readouterr().out
+        assert self_check.check(scorer, asked, {}) > 0.3
+        assert "(0.15 and 0.5 allowed)" in capsys.readouterr().out
 
 
 def test_numbers_that_are_not_finite_stop_the_job(tiny_model):

@@ -17,16 +17,17 @@ _SHORT = 2
 class Allowed:
     """Differences of log-probabilities that rounding explains, in nats a token.
 
-    A wrong layout moves all numbers, rounding now and then one of them by much. Of SmolLM2 in bfloat16, with two
-    adapters and without, 88 numbers differed by 0.031 to 0.038 on average, and one by up to 0.25; where a run did not
-    see the token before it, by 0.43 or more on average (benchmarks/self_check.py).
+    A wrong layout moves all numbers. Of SmolLM2 in bfloat16, with two adapters and without, they differed by 0.032 to
+    0.041 on average and by 0.32 at most; where a run did not see the token before it, by 0.43 or more on average
+    (benchmarks/self_check.py).
     """
 
     mean: float
     single: float
 
 
-_ALLOWED = {"float32": Allowed(5e-3, 5e-3), "bfloat16": Allowed(0.15, 2.0), "float16": Allowed(0.02, 0.25)}
+_ALLOWED = {"float32": Allowed(5e-3, 5e-3), "bfloat16": Allowed(0.15, 0.5), "float16": Allowed(0.03, 0.1)}
+"""Of float16, nothing was measured."""
 
 _NO_WAY_OUT = "This version of transformers can't be used with it"
 _WAY_OUT = "Set load: float32 for the model; if that does not help, this version of transformers can't be used with it"
