@@ -6,36 +6,19 @@ For the base model and the adapters named (train sets of the demo): answers that
 log-probabilities do. Naive: every sequence on its own, with all its logits, in the model's number type. Minutes a row.
 """
 
-from pathlib import Path
 import sys
 
+import demo_scorers
 import numpy as np
 
-from neuro2cardio.config.inference import Inference, Prompt
-from neuro2cardio.config.models import ModelUsage
-from neuro2cardio.config.terms import TermReading
-from neuro2cardio.core import tables
-from neuro2cardio.models import prompting, registry, scoring
-
-CHECKOUT = Path(__file__).parents[1]
-RESULTS = CHECKOUT / "results/demo"
-RECORD = CHECKOUT / "resources/models/smollm2-135m/model.json"
+from neuro2cardio.models import prompting, scoring
 
 
 def main() -> None:
     """Print one line a row: how many answers differ, and in how many of these the two best options all but tie."""
-    questions = tables.read(RESULTS / "test_split/questions.parquet", tables.QUESTIONS)
-    asked = prompting.questions_of(questions.query("split == 'test'"))
-    folder = registry.location(RECORD)
-    prompter = prompting.for_model(folder, ModelUsage(), Prompt())
-    base: registry.LoadedModel | None = registry.load(folder, "auto", 1)
-    for train_set in (None, *sys.argv[1:]):
-        assert base is not None
-        adapter = RESULTS / f"adapters/smollm2-135m/completion/{train_set}/seed-1"
-        model = registry.with_adapter(base, adapter) if train_set else base
-        scorer = scoring.Scorer(model, prompter, Inference(methods=["cloze"]), TermReading(contexts=["prompt"]))
-        print(f"{train_set or 'base model'}: {_compared(scorer, asked)}", flush=True)
-        base = registry.without_adapter(model) if train_set else model
+    asked = demo_scorers.questions()
+    for name, scorer in demo_scorers.scorers(sys.argv[1:]):
+        print(f"{name}: {_compared(scorer, asked)}", flush=True)
 
 
 def _compared(scorer: scoring.Scorer, asked: list[prompting.Question]) -> str:

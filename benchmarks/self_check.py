@@ -1,56 +1,47 @@
 """What the self-check of a scoring job sees, where all is well and where faults are put in on purpose.
 
     make demo && PYTHONPATH=workflow/scripts python benchmarks/self_check.py cardiology general
+    PYTHONPATH=workflow/scripts python benchmarks/self_check.py cardiology general --questions 110 --without-faults
 
 For the base model and the adapters named (train sets of the demo), in the model's own number type: differences of
-log-probabilities between the fast path and the naive one, in nats a token, over ten questions of the demo. A minute.
+log-probabilities between the fast path and the naive one, in nats a token, over questions of the demo. Minutes.
 """
 
+import argparse
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
-import sys
 from typing import Any
 
+import demo_scorers
 import numpy as np
 import pandas as pd
 import torch
 
-from neuro2cardio.config.inference import Inference, Prompt
-from neuro2cardio.config.models import ModelUsage
-from neuro2cardio.config.terms import TermReading
 from neuro2cardio.core import tables
-from neuro2cardio.models import packed, prompting, registry, scoring, self_check, term_logprobs
-
-CHECKOUT = Path(__file__).parents[1]
-RESULTS = CHECKOUT / "results/demo"
-RECORD = CHECKOUT / "resources/models/smollm2-135m/model.json"
-QUESTIONS = 10
+from neuro2cardio.models import packed, self_check, term_logprobs
 
 branch, mask, compute = packed._branch, packed._mask, packed.compute
 
 
 def main() -> None:
     """Print one line for each model and fault."""
-    test = RESULTS / "test_split"
-    asked = prompting.questions_of(tables.read(test / "questions.parquet", tables.QUESTIONS).query("split == 'test'"))
-    asked.sort(key=lambda question: (len(question.stem), question.question_id))
-    asked = [asked[i] for i in np.linspace(0, len(asked) - 1, QUESTIONS).astype(int)]
-    mentions = term_logprobs.by_question(tables.read(test / "mentions.parquet", tables.MENTIONS))
-    folder = registry.location(RECORD)
-    prompter = prompting.for_model(folder, ModelUsage(), Prompt())
-    base: registry.LoadedModel | None = registry.load(folder, "auto", 1)
-    for train_set in (None, *sys.argv[1:]):
-        assert base is not None
-        adapter = RESULTS / f"adapters/smollm2-135m/completion/{train_set}/seed-1"
-        model = registry.with_adapter(base, adapter) if train_set else base
-        scorer = scoring.Scorer(model, prompter, Inference(methods=["cloze"]), TermReading(contexts=["prompt"]))
-        packed.can_pack(model)
-        for fault, changes in FAULTS.items():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("train_sets", nargs="*")
+    parser.add_argument("--questions", type=int, default=10)
+    parser.add_argument("--without-faults", action="store_true")
+    args = parser.parse_args()
+    asked = sorted(demo_scorers.questions(), key=lambda question: (len(question.stem), question.question_id))
+    asked = [asked[i] for i in np.linspace(0, len(asked) - 1, args.questions).astype(int)]
+    mentions = term_logprobs.by_question(
+        tables.read(demo_scorers.RESULTS / "test_split/mentions.parquet", tables.MENTIONS)
+    )
+    for name, scorer in demo_scorers.scorers(args.train_sets):
+        # Tried before faults are put in.
+        packed.can_pack(scorer.model)
+        for fault, changes in list(FAULTS.items())[: 1 if args.without_faults else None]:
             with changed(changes):
                 found = list(self_check._differences(scorer, asked, mentions))
-            print(f"{train_set or 'base model':>16}, {fault}: {shown(found)}", flush=True)
-        base = registry.without_adapter(model) if train_set else model
+            print(f"{name:>16}, {fault}: {shown(found)}", flush=True)
 
 
 def shown(found: list[tuple[float, str]]) -> str:
