@@ -109,10 +109,43 @@ def test_no_position_gives_no_logits():
     assert logits.shape == (0, 97)
 
 
-def test_normalisers_are_those_of_all_logits_at_once():
-    logits = torch.randn(70, 97) * 20
-    expected = logits.logsumexp(-1, keepdim=True)
-    torch.testing.assert_close(output_head.normalisers(logits), expected)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_a_head_is_plain_where_nothing_comes_after_it(architecture, dtype):
+    changed = {"gemma2", "gemma3_text", "cohere", "cohere2", "granite"}
+    assert output_head.is_plain(network_of(architecture, dtype)) is (architecture not in changed)
+
+
+@pytest.mark.parametrize("cap", [30.0, 50.0])
+def test_a_cap_that_small_logits_hardly_feel_is_found(cap):
+    network = network_of("gemma2", torch.bfloat16)
+    network.config.final_logit_softcapping = cap
+    torch.nn.init.normal_(network.get_output_embeddings().weight, std=0.02)
+    assert not output_head.is_plain(network)
+
+
+@pytest.mark.parametrize("chunk", [10, 97, 4096])
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_log_probabilities_are_those_of_the_networks_own_logits(architecture, chunk, monkeypatch):
+    monkeypatch.setattr(output_head, "_VOCABULARY_CHUNK", chunk)
+    network = network_of(architecture)
+    tokens = torch.tensor([[0, 96], [9, 10], [55, 55]])
+    with torch.inference_mode():
+        own = network(input_ids=IDS).logits[ROWS, COLUMNS]
+        _, read = output_head.reader(network)(network, ROWS, COLUMNS, input_ids=IDS)
+        torch.testing.assert_close(output_head.logits(network, read), own, atol=1e-5, rtol=1e-5)
+        found = output_head.log_probabilities(network, read, tokens)
+    torch.testing.assert_close(found, own.log_softmax(-1).gather(1, tokens), atol=1e-4, rtol=1e-5)
+
+
+def test_many_places_have_their_log_probabilities_each():
+    network = network_of("llama")
+    hidden = torch.randn(70, 32)
+    tokens = torch.randint(0, 97, (70, 3))
+    with torch.inference_mode():
+        own = output_head.logits(network, hidden)
+        found = output_head.log_probabilities(network, hidden, tokens)
+    torch.testing.assert_close(found, own.log_softmax(-1).gather(1, tokens))
 
 
 @pytest.mark.parametrize(("gap", "same"), [(0.02, True), (0.2, False)])

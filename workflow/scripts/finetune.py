@@ -10,10 +10,11 @@ from neuro2cardio.config.inference import Prompt
 from neuro2cardio.config.job_settings import JobSettings, read_json
 from neuro2cardio.config.models import ModelUsage
 from neuro2cardio.config.recipes import Recipe
-from neuro2cardio.core import errors, files, gpus, job_cache, provenance, tables
+from neuro2cardio.core import errors, files, gpus, job_cache, memory, provenance, tables
 from neuro2cardio.core.adapters import Adapter
 from neuro2cardio.core.imports import without_collector
 
+memory.keep_freed()
 with without_collector():
     from neuro2cardio.models import adapter_files, fine_tuning, prompting, registry
 

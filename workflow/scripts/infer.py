@@ -15,11 +15,12 @@ from neuro2cardio.config.inference import Inference, Prompt
 from neuro2cardio.config.job_settings import JobSettings, read_json
 from neuro2cardio.config.models import ModelUsage
 from neuro2cardio.config.terms import TermReading
-from neuro2cardio.core import errors, files, gpus, job_cache, provenance, tables
+from neuro2cardio.core import errors, files, gpus, job_cache, memory, provenance, tables
 from neuro2cardio.core.adapters import Adapter
 from neuro2cardio.core.imports import without_collector
 from neuro2cardio.questions import few_shot
 
+memory.keep_freed()
 with without_collector():
     from neuro2cardio.models import prompting, registry, scoring, self_check, tokenizer_check
     from neuro2cardio.models.registry import LoadedModel

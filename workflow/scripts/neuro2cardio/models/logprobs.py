@@ -205,19 +205,21 @@ def _read_batch(model: LoadedModel, batch: _Batch) -> _Pass:
     ends = [i for i, q in enumerate(queries) if q.continued]
     places = [(packed.run_at(branches[i], at), at) for i, at, _ in wanted]
     places += [(packed.run_at(branches[i], len(queries[i].ids) - 1), len(queries[i].ids) - 1) for i in ends]
-    logits = packed.compute(model, tree.runs, places, keep=bool(ends))
-    following = logits[len(wanted) :].argmax(-1)
+    network, n = model.network, len(wanted)
+    read = packed.compute(model, tree.runs, places, keep=bool(ends), forward=output_head.reader(network))
+    following = output_head.logits(network, read[n:]).argmax(-1)
     tokens = [tokens for *_, tokens in wanted]
-    return _Pass(_of_tokens(logits, tokens), list(map(len, tokens)), [branches[i][-1] for i in ends], following)
+    values = _of_tokens(model, read[:n], tokens)
+    return _Pass(values, list(map(len, tokens)), [branches[i][-1] for i in ends], following)
 
 
 def _read_alone(model: LoadedModel, query: Query) -> Values:
     """The readings of one sequence, computed by itself."""
     columns = torch.tensor([r.at - 1 for r in query.readings], dtype=torch.long, device=model.device)
     ids = torch.tensor([query.ids], device=model.device)
-    _, logits = output_head.forward(model.network, torch.zeros_like(columns), columns, input_ids=ids)
+    _, read = output_head.reader(model.network)(model.network, torch.zeros_like(columns), columns, input_ids=ids)
     wanted = [r.tokens for r in query.readings]
-    return _fetched(_of_tokens(logits, wanted), list(map(len, wanted)))
+    return _fetched(_of_tokens(model, read, wanted), list(map(len, wanted)))
 
 
 def _continue(model: LoadedModel, first: Sequence[tuple[Run, int]], continuation: Continuation) -> list[Ids]:
@@ -237,14 +239,12 @@ def _continue(model: LoadedModel, first: Sequence[tuple[Run, int]], continuation
     return [tuple(text) for text in texts]
 
 
-def _of_tokens(logits: torch.Tensor, wanted: list[Ids]) -> torch.Tensor:
-    """Log-probabilities of the tokens wanted of each of the first rows of ``logits``, which are overwritten."""
+def _of_tokens(model: LoadedModel, read: torch.Tensor, wanted: list[Ids]) -> torch.Tensor:
+    """Log-probabilities of the tokens wanted at each place, padded to the most; what was read is overwritten."""
     if not wanted:
-        return logits[:0]
-    rows = logits[: len(wanted)]
+        return torch.empty(0, 0)
     padded = pad_sequence([torch.tensor(w) for w in wanted], batch_first=True)
-    chosen = rows.gather(1, packed.on_device(padded, logits.device))
-    return chosen - output_head.normalisers(rows)
+    return output_head.log_probabilities(model.network, read, packed.on_device(padded, read.device))
 
 
 def _fetched(values: torch.Tensor, lengths: list[int]) -> Values:

@@ -4,7 +4,7 @@ In bfloat16, log-probabilities come in steps of 0.125 and options tie that a mod
 forward pass runs, with its own soft-capping or scaling of logits; only its head sees fewer positions, in float32.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -13,10 +13,12 @@ import torch
 
 from ..core.errors import out_of_memory
 
-_VOCABULARY_CHUNK = 8192
-"""Rows of the head's weight converted to float32 at once, to bound the memory of the copy."""
+_VOCABULARY_CHUNK = 4096
+"""Rows of the head's weight converted to float32 at once, which bounds the copy, and the logits made at once."""
 _ROUNDING = 0.08
 """Mean difference of logits, in their standard deviations, that bfloat16 explains."""
+_LARGE = 300
+"""A logit beyond those of any model that caps them."""
 _ROWS = 32
 """Rows of logits whose sum is made at once, while they are in the processor's caches."""
 _ISOLATED: WeakKeyDictionary[torch.nn.Module, bool] = WeakKeyDictionary()
@@ -60,22 +62,58 @@ def hidden_states(network: Any, rows: torch.Tensor, columns: torch.Tensor, **inp
     return out, found[0]
 
 
+def reader(network: Any) -> Callable[..., tuple[Any, torch.Tensor]]:
+    """What gives least of all that log-probabilities need: `hidden_states` where the head is plain, or `forward`."""
+    return hidden_states if is_plain(network) else forward
+
+
+def logits(network: Any, read: torch.Tensor) -> torch.Tensor:
+    """(n, vocabulary) float32 logits, from what the network's `reader` gave at n places."""
+    return _project(head_of(network), read) if is_plain(network) else read
+
+
+def log_probabilities(network: Any, read: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
+    """(n, k) log-probabilities of (n, k) ``tokens``, from what the network's `reader` gave at n places.
+
+    Of a plain head, the logits of all n places and the whole vocabulary never exist at once. What was read is
+    overwritten.
+    """
+    parts = _parts(head_of(network), read) if is_plain(network) else iter([read])
+    total = chosen = None
+    start = 0
+    for part in parts:
+        tokens = tokens.to(part.device)
+        inside = (tokens >= start) & (tokens < start + part.shape[-1])
+        found = part.gather(1, (tokens - start).clamp(0, part.shape[-1] - 1))
+        chosen = found if chosen is None else torch.where(inside, found, chosen)
+        summed = _normalisers(part)
+        total = summed if total is None else torch.logaddexp(total, summed)
+        start += part.shape[-1]
+    return read.new_empty(tokens.shape, dtype=torch.float32) if chosen is None or total is None else chosen - total
+
+
 def is_plain(network: Any) -> bool:
     """Whether logits are what a linear head makes of hidden states, and nothing more; tried once per network."""
     if network not in _PLAIN:
         head = head_of(network)
-        _PLAIN[network] = type(head) is torch.nn.Linear and can_isolate(network) and _is_plain(network, head)
+        _PLAIN[network] = type(head) is torch.nn.Linear and can_isolate(network) and _is_passed_on(network, head)
     return _PLAIN[network]
 
 
-def _is_plain(network: Any, head: torch.nn.Linear) -> bool:
+def _is_passed_on(network: Any, head: torch.nn.Linear) -> bool:
+    """Whether what comes out of the head are the network's logits, to the last bit.
+
+    The head is made to give large numbers: a model's own on a few tokens may be too small for a cap to be seen.
+    """
     ids = torch.arange(3, device=network.get_input_embeddings().weight.device)[None]
-    rows, columns = torch.zeros_like(ids[0]), ids[0]
-    with torch.inference_mode():
-        expected = network(input_ids=ids, use_cache=False).logits[0].float()
-        _, hidden = hidden_states(network, rows, columns, input_ids=ids, use_cache=False)
-        found = torch.nn.functional.linear(hidden.to(head.weight), head.weight, head.bias).float()
-    return close(found.to(expected.device), expected, network.dtype)
+    given = torch.linspace(-_LARGE, _LARGE, head.weight.shape[0]).to(head.weight)
+    hook = head.register_forward_hook(lambda _, __, out: torch.zeros_like(out) + given.to(out))
+    try:
+        with torch.inference_mode():
+            found = network(input_ids=ids, use_cache=False).logits
+    finally:
+        hook.remove()
+    return torch.equal(found.float(), given.to(found.device).float().expand(found.shape))
 
 
 def can_isolate(network: Any) -> bool:
@@ -152,19 +190,26 @@ def _selecting(head: torch.nn.Module, rows: torch.Tensor, columns: torch.Tensor)
 
 
 def _project(head: Any, hidden: torch.Tensor) -> torch.Tensor:
-    """The linear layer ``head`` in float32, a part of the vocabulary at a time."""
-    exact = hidden.dtype == head.weight.dtype == torch.bfloat16
-    hidden = hidden.float()
-    logits = hidden.new_empty(*hidden.shape[:-1], head.weight.shape[0])
-    # A pass over a shared start alone reads nothing, and converts nothing.
-    if not logits.numel():
-        return logits
-    with torch.autocast(hidden.device.type, enabled=False), _bfloat16_products(exact):
-        for start in range(0, head.weight.shape[0], _VOCABULARY_CHUNK):
-            part = slice(start, start + _VOCABULARY_CHUNK)
-            bias = None if head.bias is None else head.bias[part].float()
-            logits[..., part] = torch.nn.functional.linear(hidden, head.weight[part].float(), bias)
+    """The linear layer ``head`` in float32."""
+    logits = hidden.new_empty(*hidden.shape[:-1], head.weight.shape[0], dtype=torch.float32)
+    start = 0
+    for part in _parts(head, hidden):
+        logits[..., start : start + part.shape[-1]] = part
+        start += part.shape[-1]
     return logits
+
+
+def _parts(head: Any, hidden: torch.Tensor) -> Iterator[torch.Tensor]:
+    """Float32 logits of a linear head, a part of the vocabulary at a time."""
+    exact = hidden.dtype == head.weight.dtype == torch.bfloat16
+    hidden = hidden.to(head.weight.device).float()
+    # A pass over a shared start alone reads nothing, and converts nothing.
+    for start in range(0, head.weight.shape[0] if hidden.numel() else 0, _VOCABULARY_CHUNK):
+        part = slice(start, start + _VOCABULARY_CHUNK)
+        bias = None if head.bias is None else head.bias[part].float()
+        with torch.autocast(hidden.device.type, enabled=False), _bfloat16_products(exact):
+            made = torch.nn.functional.linear(hidden, head.weight[part].float(), bias)
+        yield made
 
 
 @contextmanager
@@ -184,7 +229,7 @@ def _bfloat16_products(exact: bool) -> Iterator[None]:
         settings.fp32_precision = before
 
 
-def normalisers(logits: torch.Tensor) -> torch.Tensor:
+def _normalisers(logits: torch.Tensor) -> torch.Tensor:
     """(n, 1) logarithms of the summed exponentials of (n, vocabulary) ``logits``, which are overwritten.
 
     As `torch.logsumexp`, without its copies of all logits.
