@@ -5,14 +5,25 @@ from hypothesis import given, settings as hypothesis_settings, strategies as st
 import numpy as np
 import pytest
 import torch
+from transformers import AutoConfig, AutoModelForCausalLM
 
 from neuro2cardio.config.inference import Inference, Prompt
 from neuro2cardio.config.terms import TermReading
 from neuro2cardio.models import logprobs, packed, registry
 from neuro2cardio.models.prompting import Prompter, Question
+from neuro2cardio.models.registry import LoadedModel
 from neuro2cardio.models.scoring import Scorer
 
 SEQUENCES = st.lists(st.lists(st.integers(1, 3), min_size=1, max_size=30).map(tuple), min_size=1, max_size=8)
+BLOCKS = {0: tuple(range(10, 20)), 1: tuple(range(20, 30))}
+BRANCHING = st.lists(
+    st.tuples(
+        st.lists(st.sampled_from(sorted(BLOCKS)), max_size=3), st.lists(st.integers(1, 3), min_size=1, max_size=9)
+    ),
+    min_size=1,
+    max_size=8,
+).map(lambda found: [(*(i for block in path for i in BLOCKS[block]), *rest) for path, rest in found])
+"""Sequences that start with the same blocks, so that runs branch from runs."""
 STEM = " ".join(["chest pain and dyspnea after oxygen"] * 20) + "?"
 
 
@@ -158,13 +169,50 @@ def test_control_tokens_that_were_never_trained_keep_no_model_from_being_packed(
     assert packed.can_pack(model)
 
 
-def test_plain_attention_of_a_processor_gives_the_numbers_of_each_sequence_alone(tiny_model):
+@pytest.mark.parametrize("amx", [False, True])
+def test_either_attention_of_a_processor_gives_the_numbers_of_each_sequence_alone(tiny_model, amx, monkeypatch):
+    monkeypatch.setattr(packed, "_has_amx", lambda: amx)
     model = registry.load(tiny_model(), "bfloat16")
     ids = tuple(5 + i % 40 for i in range(120))
     queries = [logprobs.Query((*ids, *more), (logprobs.Readout(122, (7, 8)),)) for more in ((5, 6), (9, 11))]
     found = logprobs.read(model, [queries])[0]
     for query, values in zip(queries, found, strict=True):
         np.testing.assert_allclose(values[0], logprobs.read_naive(model, query)[0], atol=0.05)
+
+
+@pytest.fixture(scope="module", params=[None, 4], ids=["all seen", "window of 4"])
+def windowed(request):
+    """A network whose tokens see all before them, or the last four."""
+    torch.manual_seed(0)
+    shape = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
+    config = AutoConfig.for_model(
+        "mistral", vocab_size=97, num_key_value_heads=1, sliding_window=request.param, initializer_range=0.2, **shape
+    )
+    network = AutoModelForCausalLM.from_config(config).eval()
+    return LoadedModel(network, tokenizer=None, device=torch.device("cpu"))
+
+
+@given(sequences=BRANCHING, call=st.sampled_from([0, 20, 200, 2**30]), kept=st.integers(0, 12))
+@hypothesis_settings(max_examples=150, deadline=None)
+def test_runs_that_attend_in_one_call_get_the_numbers_of_each_sequence_alone(windowed, sequences, call, kept):
+    root = packed.Run(tuple(1 + i % 3 for i in range(kept))) if kept else None
+    sequences = [(*(root.ids if root else ()), *ids) for ids in sequences]
+    tree = packed.tree(sequences, root)
+    with torch.inference_mode(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(packed, "_CALL", call)
+        if root:
+            packed.compute(windowed, [root], [], keep=True)
+        found = packed.compute(windowed, tree.runs, [(leaf, leaf.end - 1) for leaf in tree.leaves])
+        alone = [windowed.network(torch.tensor([ids])).logits[0, -1] for ids in sequences]
+    torch.testing.assert_close(found, torch.stack(alone), atol=1e-4, rtol=1e-4)
+
+
+def test_short_runs_share_calls_of_attention_and_long_ones_do_not():
+    stem, other = packed.Run((1,) * 40), packed.Run((2,) * 300)
+    options = [packed.Run((i,) * 5, stem) for i in range(4)]
+    behind_other = [packed.Run((i,) * 20, other) for i in range(3)]
+    bundles = [bundle.runs for bundle in packed._bundles([stem, *options, other, *behind_other])]
+    assert bundles == [[stem, *options], [other], behind_other]
 
 
 @each_full_memory

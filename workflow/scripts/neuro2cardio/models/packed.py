@@ -1,15 +1,16 @@
 """Many sequences in one forward pass, each token once: shared starts are computed once, and nothing is padded.
 
 Sequences that start alike form a tree of runs of tokens. The runs of a pass stand one after the other in a single row;
-all layers but attention treat a token by itself, and attention is called for each run with the keys and values of the
-runs before it on its own branch. The model's own attention function does the rest, so soft-capping, sinks and sliding
-windows are as the model has them.
+all layers but attention treat a token by itself, and attention is called for a run, or a bundle of short ones, with the
+keys and values of the runs before it on its own branch. The model's own attention function does the rest, so
+soft-capping, sinks and sliding windows are as the model has them.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import cache
 import sys
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -29,6 +30,8 @@ _WEIGHTS = range(2**11, 2**20)
 """Attention weights of a head for which plain attention is the faster one, and not too large."""
 _WEIGHTS_KEPT = range(2**17)
 """Likewise, where the backward pass needs them again."""
+_CALL = 2**12
+"""Attention weights of a head that take as long as one more call of attention."""
 _START = "The heart pumps blood through the body. Which of these carries it back?"
 SAVED_TOKENS = 8
 """Tokens that a shared run must save: one more run costs as much time as computing a few tokens."""
@@ -224,33 +227,89 @@ def _trial(model: LoadedModel) -> list[Ids]:
     return [(*start, *more[:4]), (*start, *more[:2]), (*start, *more[4:])]
 
 
+@dataclass(eq=False)
+class _Bundle:
+    """Runs side by side whose tokens attend in one call: all go on behind the same run, or behind each other."""
+
+    runs: list[Run]
+
+    @property
+    def context(self) -> Run | None:
+        """The run that they go on behind."""
+        return self.runs[0].parent
+
+    @property
+    def before(self) -> int:
+        """Tokens of the sequences up to the first of the bundle."""
+        return self.runs[0].first
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of the bundle."""
+        return sum(len(run.ids) for run in self.runs)
+
+    @property
+    def weights(self) -> int:
+        """Attention weights of a head, those of tokens that do not see each other among them."""
+        return self.tokens * (self.before + self.tokens)
+
+    def takes(self, run: Run) -> bool:
+        """Whether one call with a further run takes less time than a call of its own, for all that is masked."""
+        if run.parent is not self.context and run.parent not in self.runs:
+            return False
+        return len(run.ids) * (2 * self.tokens - (run.first - self.before)) <= _CALL
+
+
+def _bundles(runs: Sequence[Run]) -> list[_Bundle]:
+    """Runs of a pass in the order in which they stand, in bundles."""
+    found: list[_Bundle] = []
+    for run in (run for run in runs if run.ids):
+        if found and found[-1].takes(run):
+            found[-1].runs.append(run)
+        else:
+            found.append(_Bundle([run]))
+    return found
+
+
 @dataclass
 class _Layout:
     """What attention has to know of the pass under way."""
 
     runs: Sequence[Run]
     kept: _Kept
+    bundles: list[_Bundle] = field(init=False)
     masks: dict[Any, torch.Tensor | None] = field(default_factory=dict)
 
-    def mask(self, run: Run, window: int | None, query: torch.Tensor, always: bool) -> torch.Tensor | None:
-        """Additive (1, 1, tokens, tokens of the branch): which tokens each token of a run sees. None: as usual."""
-        key = (run.first, len(run.ids), window, always, query.device)
+    def __post_init__(self) -> None:
+        self.bundles = _bundles(self.runs)
+
+    def mask(self, bundle: _Bundle, window: int | None, query: torch.Tensor, always: bool) -> torch.Tensor | None:
+        """Additive (1, 1, tokens, tokens before and of the bundle): what each token sees. None: as usual."""
+        key = (bundle, window, always)
         if key not in self.masks:
-            self.masks[key] = _mask(run, window, query, always)
+            self.masks[key] = _mask(bundle, window, query, always)
         return self.masks[key]
 
 
-def _mask(run: Run, window: int | None, query: torch.Tensor, always: bool) -> torch.Tensor | None:
-    window = window if window and run.end > window else None
-    if window is None and not always and (run.first == 0 or len(run.ids) == 1):
+def _mask(bundle: _Bundle, window: int | None, query: torch.Tensor, always: bool) -> torch.Tensor | None:
+    runs = bundle.runs
+    window = window if window and max(run.end for run in runs) > window else None
+    if window is None and not always and len(runs) == 1 and (bundle.before == 0 or bundle.tokens == 1):
         return None
-    at = torch.arange(run.first, run.end, device=query.device)[:, None]
-    seen = torch.arange(run.end, device=query.device)[None]
-    hidden = seen > at
+    hidden = torch.ones(bundle.tokens, bundle.before + bundle.tokens, dtype=torch.bool)
+    hidden[:, : bundle.before] = False
+    start = runs[0].column
+    rows = {run: slice(run.column - start, run.column - start + len(run.ids)) for run in runs}
+    own = hidden[:, bundle.before :]
+    for run in runs:
+        for other in (one for one in run.branch if one in rows):
+            own[rows[run], rows[other]] = False
+        own[rows[run], rows[run]] = torch.ones(len(run.ids), len(run.ids), dtype=torch.bool).triu(1)
     if window is not None:
-        hidden |= seen <= at - window
-    mask = torch.zeros(hidden.shape, dtype=query.dtype, device=query.device)
-    return mask.masked_fill_(hidden, torch.finfo(query.dtype).min)[None, None]
+        at = torch.tensor([p for run in runs for p in range(run.first, run.end)])
+        hidden |= torch.cat([torch.arange(bundle.before), at])[None] <= at[:, None] - window
+    mask = torch.zeros(hidden.shape, dtype=query.dtype).masked_fill_(hidden, torch.finfo(query.dtype).min)
+    return on_device(mask, query.device)[None, None]
 
 
 _LAYOUT: ContextVar[tuple[_Layout, str] | None] = ContextVar("layout", default=None)
@@ -287,38 +346,47 @@ def _attend(
     # Split, not sliced: the gradients of slices would each be as large as the whole.
     lengths = [len(run.ids) for run in layout.runs]
     layout.kept[module] = list(zip(key.split(lengths, dim=2), value.split(lengths, dim=2), strict=True))
+    sizes = [bundle.tokens for bundle in layout.bundles]
     window = attention.window(module, more)
     outputs = []
-    for run, part in zip(layout.runs, query.split(lengths, dim=2), strict=True):
-        if run.ids:
-            chosen = "eager" if _short(run, module, part) else implementation
-            mask = layout.mask(run, window, query, always=chosen == "eager")
-            outputs.append(_own(module, chosen)(module, part, *_branch(run, module), mask, **more)[0])
+    parts = zip(layout.bundles, *(whole.split(sizes, dim=2) for whole in (query, key, value)), strict=True)
+    for bundle, part, keys, values in parts:
+        chosen = "eager" if _short(bundle, module, part) else implementation
+        mask = layout.mask(bundle, window, query, always=chosen == "eager")
+        seen = _behind(bundle.context, module, keys, values)
+        outputs.append(_own(module, chosen)(module, part, *seen, mask, **more)[0])
     return torch.cat(outputs, dim=1), None
 
 
-def _short(run: Run, module: Any, query: torch.Tensor) -> bool:
+def _short(bundle: _Bundle, module: Any, query: torch.Tensor) -> bool:
     """Whether the network's plain attention is the faster one: two matrix products, between them all weights in memory.
 
-    PyTorch's fused attention for CPUs makes bfloat16 products at the rate of float32's.
+    PyTorch's fused attention for CPUs makes bfloat16 products at the rate of float32's, unless the processor has AMX.
+    Backwards, it takes longer on those too.
     """
-    if query.device.type != "cpu" or query.dtype != torch.bfloat16:
+    if query.device.type != "cpu" or query.dtype != torch.bfloat16 or (_has_amx() and not query.requires_grad):
         return False
-    weights = len(run.ids) * run.end
     known = hasattr(sys.modules[type(module).__module__], _EAGER)
-    return known and weights in (_WEIGHTS_KEPT if query.requires_grad else _WEIGHTS)
+    return known and bundle.weights in (_WEIGHTS_KEPT if query.requires_grad else _WEIGHTS)
 
 
-def _branch(run: Run, module: Any) -> tuple[torch.Tensor, torch.Tensor]:
-    """Keys and values of the tokens of a run and of all before it on its branch."""
+@cache
+def _has_amx() -> bool:
+    return bool(torch.cpu.get_capabilities().get("amx_bf16"))
+
+
+def _behind(
+    context: Run | None, module: Any, keys: torch.Tensor, values: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Keys and values of the tokens of a run and of all before it on its branch, and then those given."""
+    if context is None:
+        return keys, values
     parts = []
-    for part in run.branch:
-        assert part.kept is not None
-        parts.append(part.kept[module][part.index])
-    if len(parts) == 1:
-        return parts[0]
-    keys, values = (torch.cat(tensors, dim=2) for tensors in zip(*parts, strict=True))
-    return keys, values
+    for run in context.branch:
+        assert run.kept is not None
+        parts.append(run.kept[module][run.index])
+    before, earlier = zip(*parts, strict=True)
+    return torch.cat([*before, keys], dim=2), torch.cat([*earlier, values], dim=2)
 
 
 def _own(module: Any, implementation: str) -> Callable[..., Any]:
