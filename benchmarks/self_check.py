@@ -20,7 +20,7 @@ import torch
 from neuro2cardio.core import tables
 from neuro2cardio.models import packed, self_check, term_logprobs
 
-branch, mask, compute = packed._branch, packed._mask, packed.compute
+behind, mask, compute = packed._behind, packed._mask, packed.compute
 
 
 def main() -> None:
@@ -69,12 +69,12 @@ def changed(changes: dict[str, Callable[..., Any]]) -> Iterator[None]:
 
 
 def hide(at: Callable[[packed.Run], int]) -> Callable[..., Any]:
-    """Keys and values of a run's branch, one token of it replaced by its neighbour."""
+    """Keys and values of what a call of attention sees, one token of the run before it replaced by its neighbour."""
 
-    def without(run: packed.Run, module: Any) -> tuple[torch.Tensor, torch.Tensor]:
-        keys, values = (tensor.clone() for tensor in branch(run, module))
-        if run.first > 1:
-            column = at(run)
+    def without(context: packed.Run | None, *given: Any) -> tuple[torch.Tensor, torch.Tensor]:
+        keys, values = (tensor.clone() for tensor in behind(context, *given))
+        if context is not None and context.end > 1:
+            column = at(context)
             for tensor in (keys, values):
                 tensor[:, :, column] = tensor[:, :, column - 1 if column else 1]
         return keys, values
@@ -82,10 +82,19 @@ def hide(at: Callable[[packed.Run], int]) -> Callable[..., Any]:
     return without
 
 
-def sees_later_tokens(run: packed.Run, window: int | None, query: torch.Tensor, always: bool) -> torch.Tensor | None:
-    """A mask that hides nothing of a run behind another."""
-    made = mask(run, window, query, always)
-    return torch.zeros_like(made) if made is not None and run.parent else made
+def sees_later_tokens(bundle: Any, *given: Any) -> torch.Tensor | None:
+    """A mask that hides nothing of runs behind another."""
+    made = mask(bundle, *given)
+    return torch.zeros_like(made) if made is not None and bundle.context else made
+
+
+def sees_the_others(bundle: Any, *given: Any) -> torch.Tensor | None:
+    """A mask that hides what comes later, and not what belongs to another sequence."""
+    made = mask(bundle, *given)
+    if made is None:
+        return None
+    later = torch.ones(made.shape[-2:], dtype=torch.bool).triu(bundle.before + 1)
+    return made.masked_fill(~later, 0)
 
 
 def one_too_high(
@@ -103,9 +112,10 @@ def one_too_high(
 
 FAULTS: dict[str, dict[str, Callable[..., Any]]] = {
     "as it is": {},
-    "the token before a run is hidden": {"_branch": hide(lambda run: run.first - 1)},
-    "the first token is hidden": {"_branch": hide(lambda run: 0)},
-    "a run sees its own later tokens": {"_mask": sees_later_tokens},
+    "the token before a call's runs is hidden": {"_behind": hide(lambda context: context.end - 1)},
+    "the first token is hidden": {"_behind": hide(lambda context: 0)},
+    "a run sees later tokens": {"_mask": sees_later_tokens},
+    "a run sees the others of its call": {"_mask": sees_the_others},
     "positions behind a shared start are one too high": {"compute": one_too_high},
 }
 

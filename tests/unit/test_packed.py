@@ -193,7 +193,7 @@ def windowed(request):
 
 
 @given(sequences=BRANCHING, call=st.sampled_from([0, 20, 200, 2**30]), kept=st.integers(0, 12))
-@hypothesis_settings(max_examples=150, deadline=None)
+@hypothesis_settings(max_examples=60, deadline=None)
 def test_runs_that_attend_in_one_call_get_the_numbers_of_each_sequence_alone(windowed, sequences, call, kept):
     root = packed.Run(tuple(1 + i % 3 for i in range(kept))) if kept else None
     sequences = [(*(root.ids if root else ()), *ids) for ids in sequences]
@@ -211,7 +211,7 @@ def test_short_runs_share_calls_of_attention_and_long_ones_do_not():
     stem, other = packed.Run((1,) * 40), packed.Run((2,) * 300)
     options = [packed.Run((i,) * 5, stem) for i in range(4)]
     behind_other = [packed.Run((i,) * 20, other) for i in range(3)]
-    bundles = [bundle.runs for bundle in packed._bundles([stem, *options, other, *behind_other])]
+    bundles = [bundle.runs for bundle in packed._bundles([stem, *options, other, *behind_other], call=4096)]
     assert bundles == [[stem, *options], [other], behind_other]
 
 
