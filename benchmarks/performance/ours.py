@@ -10,9 +10,15 @@ from neuro2cardio.config.inference import Inference, Prompt
 from neuro2cardio.config.models import ModelUsage
 from neuro2cardio.config.recipes import Recipe
 from neuro2cardio.config.terms import TermReading
-from neuro2cardio.models import fine_tuning, prompting, registry, scoring
-from neuro2cardio.models.prompting import Question
-from neuro2cardio.models.term_logprobs import MentionOffsets
+from neuro2cardio.core import memory
+from neuro2cardio.core.imports import without_collector
+
+# As the workflow's jobs do.
+memory.keep_freed()
+with without_collector():
+    from neuro2cardio.models import fine_tuning, prompting, registry, scoring
+    from neuro2cardio.models.prompting import Question
+    from neuro2cardio.models.term_logprobs import MentionOffsets
 
 
 def main() -> None:

@@ -207,6 +207,15 @@ def test_runs_that_attend_in_one_call_get_the_numbers_of_each_sequence_alone(win
     torch.testing.assert_close(found, torch.stack(alone), atol=1e-4, rtol=1e-4)
 
 
+def test_each_device_of_a_model_has_masks_of_its_own():
+    stem = packed.Run((1,) * 3)
+    layout = packed._Layout([stem], {}, packed._bundles([stem], 0))
+    for device in ("cpu", "meta", "cpu"):
+        query = torch.zeros(1, 1, 3, 4, device=device)
+        mask = layout.mask(layout.bundles[0], None, query, always=True)
+        assert mask is not None and mask.device.type == device
+
+
 def test_short_runs_share_calls_of_attention_and_long_ones_do_not():
     stem, other = packed.Run((1,) * 40), packed.Run((2,) * 300)
     options = [packed.Run((i,) * 5, stem) for i in range(4)]

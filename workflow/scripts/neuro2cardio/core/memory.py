@@ -13,7 +13,7 @@ _NEVER = 2**31 - 1
 
 
 def keep_freed() -> bool:
-    """Keep freed memory for the next tensor of its size, and let large ones lie in large pages; call before torch.
+    """Keep freed memory for the next tensors, and let large ones lie in large pages; call before torch is imported.
 
     A pass over a thousand tokens makes and frees some hundred tensors of megabytes. The C library would give each back
     to the system, which hands out zeroed pages of 4 KB, one by one as they are touched, for the next.

@@ -282,7 +282,8 @@ class _Layout:
 
     def mask(self, bundle: _Bundle, window: int | None, query: torch.Tensor, always: bool) -> torch.Tensor | None:
         """Additive (1, 1, tokens, tokens before and of the bundle): what each token sees. None: as usual."""
-        key = (bundle, window, always)
+        # Layers of one model may lie on several devices.
+        key = (bundle, window, always, query.device)
         if key not in self.masks:
             self.masks[key] = _mask(bundle, window, query, always)
         return self.masks[key]
