@@ -9,7 +9,7 @@ from safetensors.numpy import save_file
 
 from neuro2cardio.config import settings
 from neuro2cardio.core.errors import InputError
-from neuro2cardio.models import logprobs, scoring
+from neuro2cardio.models import logprobs, output_head, scoring
 from neuro2cardio.operations import memory, plan
 
 CONFIG = {
@@ -245,7 +245,22 @@ def test_scoring_needs_memory_for_its_passes_and_no_more_than_they_can_be():
     assert (
         scoring.QUESTIONS_AT_ONCE["cuda"],
         logprobs.BATCH_TOKENS["cuda"],
-    ) == (memory.QUESTIONS_AT_ONCE, memory.GPU_BATCH_TOKENS)
+        output_head._VOCABULARY_CHUNK,
+    ) == (memory.QUESTIONS_AT_ONCE, memory.GPU_BATCH_TOKENS, memory.HEAD_ROWS)
+
+
+@pytest.mark.parametrize("changed", [{"final_logit_softcapping": 30.0}, {"logit_scale": 0.0625}, {"logits_scaling": 8}])
+def test_a_model_that_changes_its_logits_needs_memory_for_all_of_them(tmp_path, changed):
+    sizes = []
+    for more in ({"final_logit_softcapping": None}, changed):
+        folder = tmp_path / str(len(sizes))
+        folder.mkdir()
+        save_file({"model.layers.0.mlp.up_proj.weight": np.zeros((8, 4))}, folder / "model.safetensors")
+        shape = {"hidden_size": 4, "num_hidden_layers": 1, "num_attention_heads": 1, "vocab_size": 100_000}
+        (folder / "config.json").write_text(json.dumps({**shape, **more}))
+        sizes.append(memory.measured_size(folder))
+    few, all_of_them = (memory.scoring_bytes(size, "auto", 10, 10) for size in sizes)
+    assert all_of_them - few == 2 * 4 * 10 * (100_000 - memory.HEAD_ROWS)
 
 
 def test_the_plan_says_in_points_what_the_grid_can_find_and_more_questions_find_less():

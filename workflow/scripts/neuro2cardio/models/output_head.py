@@ -19,8 +19,8 @@ _ROUNDING = 0.08
 """Mean difference of logits, in their standard deviations, that bfloat16 explains."""
 _LARGE = 300
 """A logit beyond those of any model that caps them."""
-_ROWS = 32
-"""Rows of logits whose sum is made at once, while they are in the processor's caches."""
+_ROWS = {"cpu": 32}
+"""Rows of logits whose sum is made at once, while they are in a processor's caches; elsewhere all, in few calls."""
 _ISOLATED: WeakKeyDictionary[torch.nn.Module, bool] = WeakKeyDictionary()
 _PLAIN: WeakKeyDictionary[torch.nn.Module, bool] = WeakKeyDictionary()
 
@@ -235,7 +235,7 @@ def _normalisers(logits: torch.Tensor) -> torch.Tensor:
     As `torch.logsumexp`, without its copies of all logits.
     """
     found = []
-    for rows in logits.split(_ROWS):
+    for rows in logits.split(_ROWS.get(logits.device.type, max(1, len(logits)))):
         highest = rows.amax(-1, keepdim=True)
         found.append(highest + rows.sub_(highest).exp_().sum(-1, keepdim=True).log_())
     return torch.cat(found)

@@ -31,8 +31,11 @@ QUESTIONS_AT_ONCE, GPU_BATCH_TOKENS = 16, 16_384
 LOSS_BYTES = 2**27
 """Twice the logits that `models.packed_loss` holds at once."""
 
-HEAD_ROWS = 16_384
-"""Rows of the head that `models.output_head` converts to float32 at once."""
+HEAD_ROWS = 4096
+"""Rows of the head that `models.output_head` converts to float32 at once. A test holds it equal."""
+
+_CHANGES_LOGITS = ("final_logit_softcapping", "logit_scale", "logits_scaling")
+"""Keys of a configuration by which logits are capped or scaled."""
 
 TERMS = 0.5
 """Share of a stem's tokens that belong to a term or its placebo, an upper estimate."""
@@ -52,6 +55,8 @@ class Size:
     kept: float = 2 * 1024 * 32
     """Numbers of keys and values that a token leaves in all layers."""
     vocabulary: float = 128_000
+    changes_logits: bool = False
+    """Whether logits are capped or scaled after the head: those of the whole vocabulary are then made at once."""
 
 
 def model_size(model: Model, record: Path) -> Size:
@@ -96,13 +101,14 @@ def scoring_bytes(model: Size, load: Load, tokens: float, read: float) -> float:
     """Peak memory of one scoring job whose passes have so many tokens, of which so many are read.
 
     Weights as they are loaded; keys and values of all layers, which runs of a pass see of those before them; the
-    activations of one layer; logits of the tokens read and their exponentials in float32, beside rows of the head in
-    float32.
+    activations of one layer; float32 logits of the tokens read, of two parts of the vocabulary, or of the whole and
+    their exponentials, beside rows of the head in float32.
     """
     number = WEIGHT_BYTES["float32" if load == "float32" else "auto"]
     layer = number / WEIGHT_BYTES["auto"] * ACTIVATION_BYTES * model.width * tokens
-    head = 4 * model.width * min(HEAD_ROWS, model.vocabulary) if number == WEIGHT_BYTES["auto"] else 0
-    logits = 2 * 4 * read * model.vocabulary
+    rows = min(HEAD_ROWS, model.vocabulary)
+    head = 4 * model.width * rows if number == WEIGHT_BYTES["auto"] else 0
+    logits = 2 * 4 * read * (model.vocabulary if model.changes_logits else rows)
     return weight_bytes(model, load) + number * model.kept * tokens + max(layer, head + logits)
 
 
@@ -123,7 +129,8 @@ def measured_size(folder: Path) -> Size:
     heads = first("num_attention_heads", "n_head", "n_heads", otherwise=1)
     kept = 2 * layers * first("num_key_value_heads", otherwise=heads) * first("head_dim", otherwise=width // heads)
     vocabulary = first("vocab_size", otherwise=128_000)
-    return Size(parameters, per_rank, "its weights", share, width, kept, vocabulary)
+    changes = first(*_CHANGES_LOGITS, otherwise=None) is not None
+    return Size(parameters, per_rank, "its weights", share, width, kept, vocabulary, changes)
 
 
 def _shapes(file: Path) -> list[tuple[str, list[int]]]:
