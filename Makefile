@@ -62,7 +62,7 @@ check: setup
 # make bench QUESTIONS=S-MedQA_validation.json [LONG=1]
 bench: setup .venv-peers/.ready
 	@test -n "$(QUESTIONS)" || { echo "name S-MedQA's JSON file: make bench QUESTIONS=..."; exit 1; }
-	snakemake --configfile demo.yaml --quiet all --cores 1 resources/models/smollm2-135m/model.json
+	snakemake --configfile demo.yaml --quiet progress rules host --cores 1 resources/models/smollm2-135m/model.json
 	PYTHONPATH=workflow/scripts python benchmarks/performance/bench.py --questions $(QUESTIONS) $(if $(LONG),--long)
 
 .venv-peers/.ready: benchmarks/performance/peers.txt
