@@ -18,7 +18,7 @@ class Allowed:
     """Differences of log-probabilities that rounding explains, in nats a token.
 
     A wrong layout moves all numbers. Of SmolLM2 in bfloat16, with two adapters and without, they differed by 0.032 to
-    0.041 on average and by 0.32 at most; where a run did not see the token before it, by 0.43 or more on average
+    0.041 on average and by 0.32 at most; where runs did not see the token before them, by 0.3 or more on average
     (benchmarks/self_check.py).
     """
 
