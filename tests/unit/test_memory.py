@@ -13,7 +13,9 @@ from neuro2cardio.core import memory
 SCRIPTS = Path(memory.__file__).parents[2]
 ROUNDS, PAGES = 20, 16384
 CODE = f"""
-import resource
+import ctypes, resource
+# No large pages (PR_SET_THP_DISABLE), of which a system may hand out few where it would hand out many small ones.
+ctypes.CDLL(None).prctl(41, 1, 0, 0, 0)
 {{first}}
 def faults():
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
