@@ -73,23 +73,21 @@ def logits(network: Any, read: torch.Tensor) -> torch.Tensor:
 
 
 def log_probabilities(network: Any, read: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
-    """(n, k) log-probabilities of (n, k) ``tokens``, from what the network's `reader` gave at n places.
+    """(n, k) log-probabilities of (n, k) ``tokens``, from what the network's `reader` gave at n places, at least one.
 
     Of a plain head, the logits of all n places and the whole vocabulary never exist at once. What was read is
     overwritten.
     """
     parts = _parts(head_of(network), read) if is_plain(network) else iter([read])
-    total = chosen = None
-    start = 0
+    found, sums, start = [], [], 0
     for part in parts:
-        tokens = tokens.to(part.device)
-        inside = (tokens >= start) & (tokens < start + part.shape[-1])
-        found = part.gather(1, (tokens - start).clamp(0, part.shape[-1] - 1))
-        chosen = found if chosen is None else torch.where(inside, found, chosen)
-        summed = _normalisers(part)
-        total = summed if total is None else torch.logaddexp(total, summed)
+        here = tokens.to(part.device) - start
+        inside = (here >= 0) & (here < part.shape[-1])
+        # Each token stands in one part, and counts nothing in the others.
+        found.append(part.gather(1, here.clamp(0, part.shape[-1] - 1)).where(inside, 0))
+        sums.append(_normalisers(part))
         start += part.shape[-1]
-    return read.new_empty(tokens.shape, dtype=torch.float32) if chosen is None or total is None else chosen - total
+    return torch.stack(found).sum(0) - torch.cat(sums, dim=-1).logsumexp(-1, keepdim=True)
 
 
 def is_plain(network: Any) -> bool:

@@ -369,9 +369,9 @@ def _short(bundle: _Bundle, module: Any, query: torch.Tensor) -> bool:
 
 
 def _call(model: LoadedModel) -> int:
-    """What a call of attention costs; nothing where plain attention makes it.
+    """What a call of attention costs; nothing where scoring takes plain attention in bfloat16.
 
-    In bfloat16 it rounds otherwise for several runs than for each alone, which the self-check would have to allow.
+    That rounds otherwise for several runs than for each alone, which the self-check would have to allow.
     """
     return 0 if model.device.type == "cpu" and model.network.dtype == torch.bfloat16 and not _has_amx() else _CALL
 
