@@ -357,23 +357,27 @@ def _attend(
 
 
 def _short(bundle: _Bundle, module: Any, query: torch.Tensor) -> bool:
-    """Whether the network's plain attention is the faster one: two matrix products, between them all weights in memory.
-
-    PyTorch's fused attention for CPUs makes bfloat16 products at the rate of float32's, unless the processor has AMX.
-    Backwards, it takes longer on those too.
-    """
-    if query.device.type != "cpu" or query.dtype != torch.bfloat16 or (_has_amx() and not query.requires_grad):
+    """Whether plain attention is the faster one: two matrix products, and between them all weights in memory."""
+    if not _plain_is_faster(query.device, query.dtype, query.requires_grad):
         return False
     known = hasattr(sys.modules[type(module).__module__], _EAGER)
     return known and bundle.weights in (_WEIGHTS_KEPT if query.requires_grad else _WEIGHTS)
 
 
 def _call(model: LoadedModel) -> int:
-    """What a call of attention costs; nothing where scoring takes plain attention in bfloat16.
+    """What a call of attention costs; nothing where plain attention makes it.
 
-    That rounds otherwise for several runs than for each alone, which the self-check would have to allow.
+    In bfloat16 that rounds otherwise for several runs than for each alone, which the self-check would have to allow.
     """
-    return 0 if model.device.type == "cpu" and model.network.dtype == torch.bfloat16 and not _has_amx() else _CALL
+    return 0 if _plain_is_faster(model.device, model.network.dtype, torch.is_grad_enabled()) else _CALL
+
+
+def _plain_is_faster(device: torch.device, dtype: torch.dtype, backwards: bool) -> bool:
+    """Whether plain attention is faster than PyTorch's fused one, which for CPUs multiplies bfloat16 as float32.
+
+    With AMX it does not, and takes longer only where its gradient is wanted.
+    """
+    return device.type == "cpu" and dtype == torch.bfloat16 and (backwards or not _has_amx())
 
 
 @cache
