@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from neuro2cardio.analysis import effects, power, term_worlds, worlds
+from neuro2cardio.analysis import cells, effects, power, term_worlds, worlds
 from neuro2cardio.analysis.worlds import World
 from neuro2cardio.config.analysis import SmallestEffect
 from neuro2cardio.core.specialties import SPECIALTIES
@@ -23,7 +23,7 @@ def test_specialty_knowledge_is_found_as_often_as_said(specialties, seeds, each)
     found = []
     for draw in range(150):
         block = worlds.scores(World(own=said), grid, asked, np.random.default_rng(draw))
-        found.append(effects.specialty_knowledge(effects.cells(block, grid, asked)).p < 0.05)
+        found.append(effects.specialty_knowledge(cells.matrix(block, grid, asked)).p < 0.05)
     # 80%, give or take 5 and the Monte Carlo error of 150 grids.
     assert 0.68 <= np.mean(found) <= 0.92
 

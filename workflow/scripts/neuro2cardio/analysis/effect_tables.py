@@ -9,7 +9,7 @@ import pandas as pd
 from ..config.analysis import Statistics
 from ..core.adapters import Axes
 from ..questions.test_set import ALL, TestSet
-from . import effects, overlap, resampling, transfer
+from . import cells, effects, resampling, transfer
 from .effects import NONE, Estimate
 from .transfer import Scores
 
@@ -67,22 +67,30 @@ def estimates(
     for control in controls:
         yield GAIN_OF, control, effects.gain_of(block, axes, control), 1, ""
         yield GAIN_BEYOND, control, effects.gain_beyond(block, axes, control), n, ""
-    noise = overlap.covariance(axes, test_set)
     if n < 2:
         yield KNOWLEDGE, "", NONE, n, ""
         return
-    cells = effects.cells(block, axes, test_set)
-    yield KNOWLEDGE, "", effects.specialty_knowledge(cells, noise, least_of_cells(axes, test_set, models)), n, ""
+    matrix, noise = cells.matrix(block, axes, test_set), cells.noise(block, axes, test_set)
+    least = least_of_cells(axes, test_set, models)
+    yield KNOWLEDGE, "", effects.specialty_knowledge(matrix, noise, least), n, ""
 
 
-def least_of_cells(axes: Axes, test_set: TestSet, models: int = 1) -> float:
-    """`effects.least_variance` of a cell of the matrix, the mean over specialties.
+def least_of_cells(axes: Axes, test_set: TestSet, models: int = 1, of_one: bool = False) -> float:
+    """The least variance of a cell of the matrix, the mean over specialties.
 
-    One seed's answer is changed, of one model where the answers are means over several.
+    As `effects.least_variance`: two more answers would differ, of one seed, and of one model where they are means over
+    several. They are added to the answers of the diagonal, which has each question once: where none of N answers of
+    own adapters changes, an own advantage of 3 / N is not ruled out.
+
+    Args:
+        axes: The grid.
+        test_set: The test questions.
+        models: Over which answers are averaged.
+        of_one: For what is said of a single specialty, they are added to the answers of its own cell.
     """
-    sizes = [int(test_set.members[name].sum()) for name in axes.specialties]
-    step = 1 / len(axes.seed) / models
-    return float(np.mean([effects.least_variance(n, step=step) for n in sizes]))
+    sizes = np.array([test_set.members[name].sum() for name in axes.specialties])
+    step, answers = 1 / len(axes.seed) / models, sizes if of_one else len(test_set.question_ids)
+    return float(np.mean(2 * step**2 / (answers + 2) / (sizes + 2)))
 
 
 def _effects(block: Scores, axes: Axes, test_set: TestSet, statistics: Statistics) -> Iterator[dict[str, object]]:
@@ -161,8 +169,8 @@ def _diagonal(
 ) -> Iterator[dict[str, object]]:
     adapters = block.adapters[axes.specialty_rows]
     slugs = [axes.train_set[i] for i in axes.specialty_rows]
-    matrix, noise = effects.cells(block, axes, test_set), overlap.covariance(axes, test_set)
-    luck, least = effects.adapter_variance(adapters), least_of_cells(axes, test_set)
+    matrix, noise = cells.matrix(block, axes, test_set), cells.noise(block, axes, test_set)
+    luck, least = effects.adapter_variance(adapters), least_of_cells(axes, test_set, of_one=True)
     own_all, others_all = [], []
     for i, name in enumerate(names):
         right = adapters[:, :, test_set.members[name]]

@@ -6,18 +6,18 @@ and adapters from seed to seed, and neither may pass for specialty knowledge.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import inf, isfinite, nan, sqrt
+from functools import cache
+from math import hypot, inf, isfinite, nan, sqrt
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special, stats
 from scipy.optimize import brentq
 
 from ..core.adapters import Axes
 from ..core.base_rows import BASE_ROWS
-from ..questions.test_set import TestSet
-from . import overlap
+from .cells import Noise
 from .transfer import Scores
 
 Floats = NDArray[np.float64]
@@ -41,10 +41,13 @@ class Part(NamedTuple):
 class Estimate:
     """An effect as a share of questions, with a variance that is the sum of independently estimated parts.
 
-    A quantile is the mean of the parts' t quantiles, weighted by their variances (Cochran & Cox 1950, Experimental
-    Designs): Student's where there is one part, and somewhat careful where there are several, also with one degree of
-    freedom, where Satterthwaite's is far too hopeful (docs/calibration.md). Interval and p come from the same
-    quantiles: the interval excludes zero exactly where p is below 1 - confidence.
+    A quantile is the normal one and what the parts' t quantiles are beyond it, each weighted by a power of its share
+    of the variance, and put together as the root of the sum of squares: Student's where there is one part. With one
+    degree of freedom the power is one, as in the rule of Cochran & Cox (1950, Experimental Designs), and with many it
+    nears two, as Satterthwaite's (1946, Biometrics Bulletin 2:110) has it to the first order; the former is careful
+    and the latter hopeful where few degrees of freedom are in question. The powers between them are ours: docs/
+    decisions.md says what they cover. Interval and p come from the same quantiles: the interval excludes zero exactly
+    where p is below 1 - confidence.
     """
 
     value: float
@@ -72,8 +75,11 @@ class Estimate:
         """Standard errors above which this share lies."""
         variances, df = np.array(self.parts).T
         total = variances.sum()
-        each = stats.t.isf(tail, df)
-        return float(each @ variances / total if total else each.min())
+        # As scipy.stats has them, without its checks: a p takes dozens of quantiles.
+        each, normal = -special.stdtrit(df, tail), -special.ndtri(tail)
+        if total == 0:
+            return float(each.min())
+        return float(normal + hypot(*((variances / total) ** (2 * df / (df + 1)) * (each - normal))))
 
     @property
     def _known(self) -> bool:
@@ -157,12 +163,14 @@ def with_luck(adapters: Floats, contrast: Floats, times: float, seeds: bool = Tr
     rows, n = len(adapters), len(contrast)
     if n < 2:
         return NONE
-    value, by_question = float(contrast.mean()), max(float(contrast.var(ddof=1)) / n, least_variance(n, contrast))
+    value, least = float(contrast.mean()), least_variance(n, contrast)
+    by_question = max(float(contrast.var(ddof=1)) / n, least)
     if rows < 2 or times == 0:
         return Estimate(value, (Part(by_question, n - 1),))
     right = adapters.mean(axis=1)
     noise = float((centred(right) ** 2).sum()) / ((rows - 1) * (n - 1) * n)
-    of_luck = times * float(right.mean(axis=1).var(ddof=1))
+    # Train sets that by luck have equal numbers of right answers are not certain for it.
+    of_luck = max(times * float(right.mean(axis=1).var(ddof=1)), least)
     parts = [Part(of_luck, rows - 1), Part(max(by_question - times * noise, 0.0), n - 1)]
     if seeds and adapters.shape[1] > 1:
         parts.append(_of_seeds(adapters.mean(axis=2)))
@@ -197,61 +205,46 @@ def least_variance(n: int, differences: Floats | None = None, step: float = 1.0)
     return float(2 * (size or step) ** 2 / (n + 2) ** 2)
 
 
-def cells(block: Scores, axes: Axes, test_set: TestSet) -> Floats:
-    """(train sets, test specialties) mean of right answers beyond those of a question's other specialties' adapters.
-
-    Specialties alone, seeds pooled. A question of several specialties counts for the own adapter of each, and for none
-    of them as another's: to call an own adapter another's would make the advantage of the own one too small.
-    """
-    right = block.adapters[axes.specialty_rows].mean(axis=1)
-    held = np.array([test_set.members[name] for name in axes.specialties])
-    others = ~held
-    # A question of all specialties has no other adapter, and says nothing of the own ones.
-    asked = others.any(axis=0) if len(held) > 1 else np.ones(held.shape[1], dtype=bool)
-    right, held, others = right[:, asked], held[:, asked], others[:, asked]
-    beyond = right - (right * others).sum(axis=0) / np.maximum(others.sum(axis=0), 1)
-    apart = others.astype(float) @ held.T
-    # Own adapters, and pairs of specialties of which one has no question without the other, count on all of them.
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(apart > 0, (beyond * others) @ held.T / apart, beyond @ held.T / held.sum(axis=1))
-
-
 def centred(matrix: Floats) -> Floats:
     """A matrix without its row and column means: what neither train set nor test specialty explains."""
     return np.asarray(matrix - matrix.mean(axis=0) - matrix.mean(axis=1)[:, None] + matrix.mean())
 
 
-def specialty_knowledge(matrix: Floats, noise: Floats | None = None, least: float = 0.0) -> Estimate:
+def specialty_knowledge(matrix: Floats, noise: Noise | None = None, least: float = 0.0) -> Estimate:
     """What an adapter adds on its own specialty, beyond common gain, train set and test specialty.
 
     The least-squares coefficient of "own specialty" beside effects of rows and columns, with the error of what is left
     of the matrix: interactions of train sets with test specialties, of adapters from seed to seed, and of questions.
-    Where train sets are permuted against specialties instead (Hubert & Schultz 1976, Br. J. Math. Stat. Psychol.
-    29:190), the same statistic has the same size (docs/calibration.md); this one has an interval, too.
+    What questions add to the diagonal beyond that is a second part. Where train sets are permuted against specialties
+    instead (Hubert & Schultz 1976, Br. J. Math. Stat. Psychol. 29:190), the same statistic has the same size
+    (docs/calibration.md); this one has an interval, too.
 
     Args:
-        matrix: `cells`, train sets and test specialties in the same order.
-        noise: `overlap.covariance` of the same.
-        least: `least_variance` of a cell: a matrix of equal cells is not certain of what it says.
+        matrix: `cells.matrix`, train sets and test specialties in the same order.
+        noise: `cells.noise` of the same; None: all cells are taken to have as much.
+        least: `effect_tables.least_of_cells`: a matrix of equal cells is not certain of what it says.
     """
     t = len(matrix)
     df = (t - 1) ** 2 - 1
     if df < 1:
         return NONE
     value = float(np.trace(centred(matrix))) / (t - 1)
-    own = np.eye(t) - 1 / t
-    times = 1.0 if noise is None else overlap.inflation(own.ravel() / (t - 1), _left(t), 1 / df / (t - 1), noise)
-    residual = centred(matrix) - value * own
-    return Estimate(value, (Part(times * max(float((residual**2).sum()) / df, least) / (t - 1), df),))
+    own, by = np.eye(t) - 1 / t, 1 / df / (t - 1)
+    squares = float(((centred(matrix) - value * own) ** 2).sum())
+    parts = [Part(max(by * squares, least / (t - 1)), df)]
+    if noise is not None:
+        parts.append(Part(noise.unseen(own.ravel() / (t - 1), _left(t), by), noise.questions - 1))
+    return Estimate(value, tuple(parts))
 
 
+@cache
 def _left(t: int) -> Floats:
-    """(T * T, T * T): what rows, columns and the own specialty leave of a matrix."""
+    """(T * T, T * T): what rows, columns and the own specialty leave of a matrix, and its sum of squares."""
     centre = np.eye(t) - 1 / t
     return np.asarray(np.kron(centre, centre) - np.outer(centre, centre) / (t - 1))
 
 
-def knowledge_of(matrix: Floats, own: int, noise: Floats | None = None, least: float = 0.0) -> Estimate:
+def knowledge_of(matrix: Floats, own: int, noise: Noise | None = None, least: float = 0.0) -> Estimate:
     """The same for one specialty: how its own adapter stands out among the adapters tested on it.
 
     Each adapter's change on the specialty is taken against its mean change elsewhere (columns centred, its own
@@ -262,14 +255,20 @@ def knowledge_of(matrix: Floats, own: int, noise: Floats | None = None, least: f
         return NONE
     stands = _stands(matrix, own)
     others = np.delete(stands, own)
-    value = float(stands[own] - others.mean())
-    times = 1 + 1 / (t - 1)
+    value, times = float(stands[own] - others.mean()), 1 + 1 / (t - 1)
+    parts = [Part(max(float(others.var(ddof=1)), least) * times, t - 2)]
     if noise is not None:
-        by_cell = _stands(np.eye(t * t).reshape(t * t, t, t), own).T
-        rest = np.delete(by_cell, own, axis=0)
-        contrast = by_cell[own] - rest.mean(axis=0)
-        times *= overlap.inflation(contrast, rest - rest.mean(axis=0), times / (t - 2), noise)
-    return Estimate(value, (Part(max(float(others.var(ddof=1)), least) * times, t - 2),))
+        parts.append(Part(noise.unseen(*_of_one(t, own), times / (t - 2)), noise.questions - 1))
+    return Estimate(value, tuple(parts))
+
+
+@cache
+def _of_one(t: int, own: int) -> tuple[Floats, Floats]:
+    """(T * T,) how one own adapter stands out, by cell; (T * T, T * T) sum of squares of how the others differ."""
+    by_cell = _stands(np.eye(t * t).reshape(t * t, t, t), own).T
+    rest = np.delete(by_cell, own, axis=0)
+    residuals = rest - rest.mean(axis=0)
+    return by_cell[own] - rest.mean(axis=0), residuals.T @ residuals
 
 
 def _stands(matrix: Floats, own: int) -> Floats:
@@ -306,6 +305,9 @@ def over_models(each: Sequence[Estimate], averaged: Estimate) -> Estimate:
         else:
             parts.append(Part(max(variance - own, 0.0), df))
     parts.append(Part(max(between, 0.0), k - 1))
+    if not any(part.variance for part in parts):
+        # Models that are equal to the last answer, by luck, are not certain for it.
+        parts = [Part(part.variance, min(part.df, k - 1)) for part in averaged.parts]
     return Estimate(float(np.mean([e.value for e in each])), tuple(parts))
 
 

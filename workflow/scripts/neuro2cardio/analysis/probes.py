@@ -12,7 +12,7 @@ from ..core.adapters import Axes
 from ..core.errors import InputError
 from ..questions.test_set import ALL, TestSet
 from . import paired, resampling
-from .effects import NONE, Estimate
+from .effects import NONE, Estimate, least_variance
 from .transfer import Scores
 
 Floats = NDArray[np.float64]
@@ -147,9 +147,9 @@ def _injection(trained: Floats, untrained: Floats, statistics: Statistics) -> di
 def difference(one: Floats, other: Floats) -> Estimate:
     """Mean of one group of facts minus that of another, by Welch's test (Welch 1947, Biometrika 34:28).
 
-    To each group two facts are added that differ as much as the one that differs most, one either way, as in
-    `paired.change`: a few facts that happen to agree do not make the difference certain. Groups of fewer than
-    `paired.MIN_QUESTIONS` facts have no estimate.
+    The variance of a group is at least that of two more facts that differ as much as the one that differs most, one
+    either way (`effects.least_variance`): a few facts that happen to agree do not make the difference certain. Groups
+    of fewer than `paired.MIN_QUESTIONS` facts have no estimate.
 
     Args:
         one: (facts,) of the first group.
@@ -159,9 +159,8 @@ def difference(one: Floats, other: Floats) -> Estimate:
         return NONE
     parts = []
     for values in (one, other):
-        size = float(np.abs(values).max()) or 1.0
-        widened = np.append(values, [size, -size])
-        parts.append((float(widened.var()) / len(widened), len(values) - 1))
+        n = len(values)
+        parts.append((max(float(values.var(ddof=1)) / n, least_variance(n, values)), n - 1))
     variance = sum(part for part, _ in parts)
     freedom = variance**2 / sum(part**2 / df for part, df in parts)
     return Estimate.single(float(one.mean() - other.mean()), sqrt(variance), freedom)
