@@ -54,19 +54,18 @@ def noise(block: Scores, axes: Axes, test_set: TestSet) -> Noise:
     Linear in single questions, with each cell's variance unbiased. What all adapters have in common on a question
     cancels in every contrast that is made of the cells.
     """
-    each = []
+    each, members = [], []
     for held, weight, beyond in _columns(block, axes, test_set):
         n = (weight > 0).sum(axis=1, keepdims=True)
         apart = beyond - (weight * beyond).sum(axis=1, keepdims=True)
-        each.append((held, weight * apart * np.sqrt(n / np.maximum(n - 1, 1))))
-    t = len(each)
+        each.append(weight * apart * np.sqrt(n / np.maximum(n - 1, 1)))
+        members.append(held)
+    t, of = len(each), np.array(members)
     covariance = np.zeros((t, t, t, t))
-    for one, (held, moved) in enumerate(each):
-        for other, (also_held, also_moved) in enumerate(each):
-            both = held & also_held
-            if both.any():
-                covariance[:, one, :, other] = moved[:, both[held]] @ also_moved[:, both[also_held]].T
-    return Noise(covariance.reshape(t * t, t * t), len(each[0][0]))
+    for one, other in np.argwhere(of.astype(float) @ of.T):
+        both = of[one] & of[other]
+        covariance[:, one, :, other] = each[one][:, both[of[one]]] @ each[other][:, both[of[other]]].T
+    return Noise(covariance.reshape(t * t, t * t), of.shape[1])
 
 
 def _columns(block: Scores, axes: Axes, test_set: TestSet) -> Iterator[tuple[NDArray[np.bool_], Floats, Floats]]:
