@@ -30,6 +30,10 @@ LEAST_P = 1e-30
 """A smaller one is not told apart."""
 
 
+_ROUNDING = 1e-15
+"""Variances up to this are rounding of equal means."""
+
+
 class Part(NamedTuple):
     """A variance, and the degrees of freedom that it is known by."""
 
@@ -169,9 +173,9 @@ def with_luck(adapters: Floats, contrast: Floats, times: float, seeds: bool = Tr
         return Estimate(value, (Part(by_question, n - 1),))
     right = adapters.mean(axis=1)
     noise = float((centred(right) ** 2).sum()) / ((rows - 1) * (n - 1) * n)
+    of_luck, shared = times * float(right.mean(axis=1).var(ddof=1)), max(by_question - times * noise, 0.0)
     # Train sets that by luck have equal numbers of right answers are not certain for it.
-    of_luck = max(times * float(right.mean(axis=1).var(ddof=1)), least)
-    parts = [Part(of_luck, rows - 1), Part(max(by_question - times * noise, 0.0), n - 1)]
+    parts = [Part(of_luck if of_luck + shared > _ROUNDING else least, rows - 1), Part(shared, n - 1)]
     if seeds and adapters.shape[1] > 1:
         parts.append(_of_seeds(adapters.mean(axis=2)))
     return Estimate(value, tuple(parts))
@@ -305,7 +309,7 @@ def over_models(each: Sequence[Estimate], averaged: Estimate) -> Estimate:
         else:
             parts.append(Part(max(variance - own, 0.0), df))
     parts.append(Part(max(between, 0.0), k - 1))
-    if not any(part.variance for part in parts):
+    if sum(part.variance for part in parts) <= _ROUNDING:
         # Models that are equal to the last answer, by luck, are not certain for it.
         parts = [Part(part.variance, min(part.df, k - 1)) for part in averaged.parts]
     return Estimate(float(np.mean([e.value for e in each])), tuple(parts))
