@@ -165,7 +165,7 @@ def _summary(tables: dict[str, pd.DataFrame]) -> str:
     above = covered > 0.97
     said = (
         f"Of {len(covered)} shares of intervals that hold the truth, {(covered < 0.93).sum()} are below 93% (named "
-        f"below, under corner cases), {covered.between(0.93, 0.97).sum()} between 93 and 97%, and {above.sum()} above, "
+        f"under corner cases; one of two models), {covered.between(0.93, 0.97).sum()} between 93 and 97%, and {above.sum()} above, "
         f"on the careful side: {(above & few).sum()} of them in single cells and in worlds where few answers differ, "
         f"and {(above & ~few).sum()} elsewhere, up to {100 * covered[~few].max():.1f}%."
     )
@@ -527,7 +527,7 @@ PARTS = {
         "Two specialties have no error of specialty knowledge, and the program says that they cannot tell.\n"
         "What does not hold: with one seed, common gain and controls say nothing of other seeds, and miss the\n"
         "mean over seeds where a seed makes all train sets better or worse. Where few train sets are far out,\n"
-        "what a control leaves is missed in up to 8%, for the control may be one of them.",
+        "a control and what it leaves are missed in up to 8%, for the control may be one of them.",
     ),
     "models": Part(
         models,
@@ -597,10 +597,11 @@ effect is planted, a share of p < .05 is that of false positives; where one is, 
 | one, one covers | the same for the own adapter of one specialty (needs four specialties) |
 | better, not better | answers of claim 1 for one specialty: own against the best of the others, margin 5 points |
 
-Intervals of common gain and controls are careful where train sets, seeds or models are two or three:
-up to 99% hold the truth. `better` is conditional on the train sets, and with one seed on the
-adapters, that were trained: where these differ much (sd 6 to 8), the first is the best of three by
-its luck, and is called so in up to 6% of grids; of two it is in up to 9% (sd 3).
+Intervals of common gain and controls are careful where two parts of an error are known by one or two
+degrees of freedom each: two train sets and several seeds, or three train sets and two models.
+`better` is conditional on the train sets, and with one seed on the adapters, that were trained:
+where these differ much (sd 6 to 8), the first is the best of three by its luck, and is called so in
+up to 6% of grids; of two it is in up to 9% (sd 3).
 """
 
 
