@@ -165,9 +165,9 @@ def _summary(tables: dict[str, pd.DataFrame]) -> str:
     above = covered > 0.97
     said = (
         f"Of {len(covered)} shares of intervals that hold the truth, {(covered < 0.93).sum()} are below 93% (named "
-        f"under corner cases; one of two models), {covered.between(0.93, 0.97).sum()} between 93 and 97%, and {above.sum()} above, "
-        f"on the careful side: {(above & few).sum()} of them in single cells and in worlds where few answers differ, "
-        f"and {(above & ~few).sum()} elsewhere, up to {100 * covered[~few].max():.1f}%."
+        f"under corner cases; one of two models), {covered.between(0.93, 0.97).sum()} between 93 and 97%, and "
+        f"{above.sum()} above, on the careful side: {(above & few).sum()} of them in single cells and in worlds where "
+        f"few answers differ, and {(above & ~few).sum()} elsewhere, up to {100 * covered[~few].max():.1f}%."
     )
     return f"{textwrap.fill(said, 100)}\n"
 
