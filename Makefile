@@ -108,7 +108,7 @@ schema: setup
 licences: setup
 	$(BIN)/python workflow/scripts/licences.py
 
-# Every test of the verdict on simulated grids, as docs/calibration.md: about three quarters of an hour on one core.
+# Every test of the verdict on simulated grids, as docs/calibration.md: an hour or more on one core.
 calibration: setup
 	PYTHONPATH=workflow/scripts $(BIN)/python benchmarks/calibration.py
 
