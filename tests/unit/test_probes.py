@@ -6,7 +6,7 @@ import pytest
 
 from neuro2cardio.analysis import figures, probes as analysis, transfer, verdict
 from neuro2cardio.config import settings
-from neuro2cardio.config.analysis import SmallestEffect, Statistics
+from neuro2cardio.config.analysis import Statistics
 from neuro2cardio.core import ontologies, specialties, tables
 from neuro2cardio.core.adapters import Adapter, Axes
 from neuro2cardio.core.errors import InputError
@@ -200,14 +200,14 @@ def test_the_verdict_names_both_groups_with_their_intervals():
     frame = asked()
     table, _ = pooled(planted(np.random.default_rng(1), frame, learned=0.3), frame)
     key = {"model": "m", "recipe": "r", "method": "cloze"}
-    (said,) = verdict._probes(key, table, SmallestEffect(), 0)
+    (said,) = verdict._probes(key, table, Statistics(), 0)
     assert said["id"] == "probes" and said["answer"] == "facts learned" and said["table"] == "probes.csv"
     assert said["sentence"].startswith("Probes: 90 facts trained on, asked another way: own adapter +")
     assert "90 facts of the same specialties never trained on" in said["sentence"]
     assert "By form: reversed +" in said["sentence"]
     assert said["low"] > 0 and said["row"]["facts"] == analysis.INJECTION
-    assert verdict._probes(key, table, SmallestEffect(), 1)[0]["answer"] == "undecided", "a broken adapter"
-    assert verdict._probes(key, table[table["facts"] != analysis.INJECTION], SmallestEffect(), 0) == []
+    assert verdict._probes(key, table, Statistics(), 1)[0]["answer"] == "undecided", "a broken adapter"
+    assert verdict._probes(key, table[table["facts"] != analysis.INJECTION], Statistics(), 0) == []
 
 
 def test_the_figure_of_probes_is_drawn():

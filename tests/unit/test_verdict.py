@@ -119,6 +119,46 @@ def test_interval_and_p_of_one_statement_never_contradict_each_other():
                 assert (statement["p"] < 0.05) == (statement["low"] > 0 or statement["high"] < 0)
 
 
+@pytest.mark.parametrize("shares", [(0.5, 0.2, 0.3), (0.999, 0.0005, 0.0005)])
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_what_stands_in_two_tables_is_the_same_in_both(shares, seeds):
+    grid = worlds.axes(4, seeds)
+    asked = worlds.test_set(grid, np.full(4, 30))
+    drawn = np.random.default_rng(seeds)
+    block = worlds.scores(World(shares=shares), grid, asked, drawn)
+    block = replace(block, base_rows={"few-shot": np.where(drawn.random(120) < 0.1, 1 - block.base, block.base)})
+    found = effect_tables.effects_table([block], grid, asked, SETUP).set_index(["effect", "of"])
+    own = effect_tables.diagonal([block], grid, asked, SETUP).set_index("test_specialty")
+    named = ["low", "high", "p", "smallest_detectable"]
+    assert own.loc["all", named].tolist() == found.loc[(effect_tables.KNOWLEDGE, ""), named].tolist()
+    cells = transfer.matrix([block], grid.model_copy(update={"recipe": ["r"]}), asked, SETUP)
+    (cell,) = cells[(cells["train_set"] == "few-shot") & (cells["test_specialty"] == "all")].to_dict("records")
+    row = found.loc[(effect_tables.GAIN_OF, "few-shot")]
+    assert [cell[name] for name in ("change", "change_low", "change_high", "p")] == pytest.approx(
+        row[["estimate", "low", "high", "p"]].tolist()
+    )
+
+
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_the_gain_of_one_specialty_is_that_of_its_cell_and_about_the_adapters_that_were_trained(seeds):
+    grid = worlds.axes(1, seeds)
+    asked = worlds.test_set(grid, np.array([40]))
+    block = worlds.scores(World(common=0.2), grid, asked, np.random.default_rng(0))
+    found = effect_tables.effects_table([block], grid, asked, SETUP)
+    gain = found[found["effect"] == effect_tables.COMMON_GAIN].iloc[0]
+    cells = transfer.matrix([block], grid.model_copy(update={"recipe": ["r"]}), asked, SETUP)
+    cell = cells[cells["train_set"] == grid.train_set[0]]
+    assert gain["given"] == effect_tables.THESE_ADAPTERS
+    for name, column in {"estimate": "change", "low": "change_low", "high": "change_high", "p": "p"}.items():
+        assert cell[column].tolist() == pytest.approx([gain[name]] * 2)
+
+
+def test_with_one_seed_gains_are_about_that_seed_and_say_so():
+    one, three = (said(World(common=0.1), 0, specialties=4, seeds=seeds)["combinations"][0] for seeds in (1, 3))
+    sentences = [entry["statements"][0]["sentence"] for entry in (one, three)]
+    assert ["With one seed" in sentence for sentence in sentences] == [True, False]
+
+
 def test_specialty_knowledge_is_what_an_interval_of_the_confidence_that_is_set_excludes():
     found = 0
     for seed in range(20):

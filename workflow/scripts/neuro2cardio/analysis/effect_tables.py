@@ -8,12 +8,14 @@ import pandas as pd
 
 from ..config.analysis import Statistics
 from ..core.adapters import Axes
+from ..core.base_rows import BASE_ROWS
 from ..questions.test_set import ALL, TestSet
 from . import cells, effects, resampling, transfer
 from .effects import NONE, Estimate
 from .transfer import Scores
 
 COMMON_GAIN, KNOWLEDGE, GAIN_OF, GAIN_BEYOND = "common_gain", "specialty_knowledge", "gain_of", "gain_beyond"
+THIS_SEED, THESE_ADAPTERS = "this seed", "these adapters"
 OVER_MODELS = "all"
 """The model of rows in which models are random effects."""
 
@@ -21,8 +23,13 @@ EFFECTS = (
     *("model", "recipe", "method", "effect", "of", "estimate", "low", "high", "p", "p_holm", "smallest_detectable"),
     *("df", "n_questions", "n_train_sets", "n_adapters", "given"),
 )
-"""`effect` is one of the four above, `of` the control it is about; shares, not points. `given` says what an inference
-is conditional on. `p_holm` is Holm's over the models, recipes and methods of one effect."""
+"""`effect` is one of the four above, `of` the control it is about; shares, not points. `p_holm` is Holm's over the
+models, recipes and methods of one effect.
+
+`given` says what an inference is conditional on: with one specialty `these adapters`, with one seed `this seed`, since
+what a seed adds to all train sets is not known then. It cancels where train sets are compared, and over several models
+it is in their differences.
+"""
 
 DIAGONAL = (
     *("model", "recipe", "method", "test_specialty", "n_questions", "n_seeds", "own_accuracy", "others_accuracy"),
@@ -61,18 +68,27 @@ def estimates(
     Of one model, or of the mean over the answers of several.
     """
     n = len(axes.specialties)
-    yield COMMON_GAIN, "", effects.common_gain(block, axes), n, ""
+    yield COMMON_GAIN, "", effects.common_gain(block, axes), n, _given(COMMON_GAIN, "", axes)
     controls = [name for i, name in enumerate(axes.train_set) if i not in axes.specialty_rows]
     controls += block.base_rows
     for control in controls:
-        yield GAIN_OF, control, effects.gain_of(block, axes, control), 1, ""
-        yield GAIN_BEYOND, control, effects.gain_beyond(block, axes, control), n, ""
+        trained = int(control not in BASE_ROWS)
+        yield GAIN_OF, control, effects.gain_of(block, axes, control), trained, _given(GAIN_OF, control, axes)
+        yield GAIN_BEYOND, control, effects.gain_beyond(block, axes, control), n, _given(GAIN_BEYOND, control, axes)
     if n < 2:
         yield KNOWLEDGE, "", NONE, n, ""
         return
     matrix, noise = cells.matrix(block, axes, test_set), cells.noise(block, axes, test_set)
     least = least_of_cells(axes, test_set, models)
     yield KNOWLEDGE, "", effects.specialty_knowledge(matrix, noise, least), n, ""
+
+
+def _given(effect: str, of: str, axes: Axes) -> str:
+    if effect == GAIN_OF and of in BASE_ROWS:
+        return ""
+    if len(axes.specialties) < 2:
+        return THESE_ADAPTERS
+    return THIS_SEED if len(axes.seed) < 2 and effect != GAIN_BEYOND else ""
 
 
 def least_of_cells(axes: Axes, test_set: TestSet, models: int = 1, of_one: bool = False) -> float:
@@ -117,7 +133,7 @@ def over_models(
         held = [list(estimates(block, axes, test_set)) for block in models]
         held.append(list(estimates(transfer.averaged(models), axes, test_set, len(models))))
         for *parts, averaged in zip(*held, strict=True):
-            effect, of, _, n, _ = averaged
+            effect, of, _, n, given = averaged
             pooled = effects.over_models([part[2] for part in parts], averaged[2])
             key = {"model": OVER_MODELS, "recipe": recipe, "method": method}
             yield (
@@ -127,7 +143,7 @@ def over_models(
                     "n_questions": blocks[0].adapters.shape[2],
                     "n_train_sets": n,
                     "n_adapters": n * len(axes.seed) * len(axes.model),
-                    "given": "",
+                    "given": "" if given == THIS_SEED else given,
                 }
             )
 
@@ -199,7 +215,7 @@ def _diagonal(
             }
         )
     if names:
-        knowledge = effects.specialty_knowledge(matrix, noise, least)
+        knowledge = effects.specialty_knowledge(matrix, noise, least_of_cells(axes, test_set))
         yield (
             block.key
             | _stands(knowledge, statistics)

@@ -17,6 +17,7 @@ from scipy.optimize import brentq
 
 from ..core.adapters import Axes
 from ..core.base_rows import BASE_ROWS
+from . import paired
 from .cells import Noise
 from .transfer import Scores
 
@@ -56,6 +57,8 @@ class Estimate:
 
     value: float
     parts: tuple[Part, ...]
+    centre: float | None = None
+    """Of the interval, and what p is of; None: the value."""
 
     @classmethod
     def single(cls, value: float, se: float, df: float) -> "Estimate":
@@ -94,7 +97,11 @@ class Estimate:
         if not self._known:
             return nan, nan
         half = self._quantile((1 - confidence) / 2) * self.se
-        return self.value - half, self.value + half
+        return self._middle - half, self._middle + half
+
+    @property
+    def _middle(self) -> float:
+        return self.value if self.centre is None else self.centre
 
     @property
     def p(self) -> float:
@@ -102,8 +109,8 @@ class Estimate:
         if not self._known:
             return nan
         if self.se == 0:
-            return 1.0 if self.value == 0 else 0.0
-        at = abs(self.value) / self.se
+            return 1.0 if self._middle == 0 else 0.0
+        at = abs(self._middle) / self.se
         if len(self.parts) == 1:
             return float(2 * stats.t.sf(at, self.parts[0].df))
         if self._quantile(LEAST_P) <= at:
@@ -165,12 +172,12 @@ def with_luck(adapters: Floats, contrast: Floats, times: float, seeds: bool = Tr
         seeds: Whether luck that all train sets share under a seed is in it.
     """
     rows, n = len(adapters), len(contrast)
+    if rows < 2 or times == 0:
+        return _of_questions(contrast)
     if n < 2:
         return NONE
     value, least = float(contrast.mean()), least_variance(n, contrast)
     by_question = max(float(contrast.var(ddof=1)) / n, least)
-    if rows < 2 or times == 0:
-        return Estimate(value, (Part(by_question, n - 1),))
     right = adapters.mean(axis=1)
     noise = float((centred(right) ** 2).sum()) / ((rows - 1) * (n - 1) * n)
     of_luck, shared = times * float(right.mean(axis=1).var(ddof=1)), max(by_question - times * noise, 0.0)
@@ -179,6 +186,15 @@ def with_luck(adapters: Floats, contrast: Floats, times: float, seeds: bool = Tr
     if seeds and adapters.shape[1] > 1:
         parts.append(_of_seeds(adapters.mean(axis=2)))
     return Estimate(value, tuple(parts))
+
+
+def _of_questions(contrast: Floats) -> Estimate:
+    """Without luck of train sets: the interval and p of the cell over all questions of the transfer matrix."""
+    value = float(contrast.mean())
+    if len(contrast) < paired.MIN_QUESTIONS:
+        return Estimate.single(value, nan, nan)
+    (centre,), (error,), *_ = paired.adjusted(contrast[None])
+    return Estimate(value, (Part(float(error**2), len(contrast) - 1),), float(centre))
 
 
 def _of_seeds(means: Floats) -> Part:

@@ -45,15 +45,8 @@ def change(values: Floats, confidence: float) -> Change:
         values: (cells, questions) differences, NaN where a question is not in a cell.
         confidence: Of the interval.
     """
-    present = ~np.isnan(values)
-    clean = np.where(present, values, 0.0)
-    n = present.sum(axis=1)
-    discordant = (np.abs(clean) > 1e-12).sum(axis=1)
-    total, squares = clean.sum(axis=1), (clean**2).sum(axis=1)
-    size = np.where(discordant > 0, np.abs(clean).max(axis=1, initial=0.0) ** 2, 1.0)
-    centre = total / (n + 2)
-    error = np.sqrt(np.maximum((squares + 2 * size) / (n + 2) - centre**2, 0) / (n + 2))
-    freedom = np.maximum(n - 1, 1)
+    centre, error, n, discordant = adjusted(values)
+    total, freedom = centre * (n + 2), np.maximum(n - 1, 1)
     half = t.ppf((1 + confidence) / 2, freedom) * error
     enough = n >= MIN_QUESTIONS
     return Change(
@@ -61,5 +54,22 @@ def change(values: Floats, confidence: float) -> Change:
         low=np.where(enough, np.maximum(centre - half, -1.0), np.nan),
         high=np.where(enough, np.minimum(centre + half, 1.0), np.nan),
         p=np.where(enough, 2 * t.sf(np.abs(centre) / error, freedom), np.nan),
-        discordant=discordant.astype(np.int64),
+        discordant=discordant,
     )
+
+
+def adjusted(values: Floats) -> tuple[Floats, Floats, NDArray[np.int64], NDArray[np.int64]]:
+    """Where the interval of each cell lies, its standard error, questions in the cell and how many of them differ.
+
+    Args:
+        values: As for `change`.
+    """
+    present = ~np.isnan(values)
+    clean = np.where(present, values, 0.0)
+    n = present.sum(axis=1)
+    discordant = (np.abs(clean) > 1e-12).sum(axis=1)
+    squares = (clean**2).sum(axis=1)
+    size = np.where(discordant > 0, np.abs(clean).max(axis=1, initial=0.0) ** 2, 1.0)
+    centre = clean.sum(axis=1) / (n + 2)
+    error = np.sqrt(np.maximum((squares + 2 * size) / (n + 2) - centre**2, 0) / (n + 2))
+    return centre, error, n, discordant.astype(np.int64)

@@ -10,7 +10,7 @@ from ..config.analysis import SmallestEffect, Statistics
 from ..core.base_rows import BEST_PROMPT, FEW_SHOT
 from ..questions.test_set import ALL
 from . import adapter_checks, dose, effects, probes
-from .effect_tables import COMMON_GAIN, GAIN_BEYOND, GAIN_OF, KNOWLEDGE, OVER_MODELS
+from .effect_tables import COMMON_GAIN, GAIN_BEYOND, GAIN_OF, KNOWLEDGE, OVER_MODELS, THESE_ADAPTERS, THIS_SEED
 from .formatting import signed
 
 SPECIALTY_KNOWLEDGE, UNDECIDED = "specialty knowledge", "undecided"
@@ -22,6 +22,10 @@ _MEANING = {
     "mixed": "an equal share of all specialties",
     FEW_SHOT: "the base model after worked examples, without any training",
     BEST_PROMPT: "the base model with its own best wording, chosen on validation questions, without any training",
+}
+_ABOUT = {
+    THIS_SEED: " With one seed this is about that seed, and so is what controls change.",
+    THESE_ADAPTERS: " This is about these adapters, not about others from the same specialties.",
 }
 _KEY = ("model", "recipe", "method")
 _CLAIM_2 = {
@@ -64,7 +68,7 @@ def verdict(
         broken = len(adapter_checks.broken(checks, **named)) if named["model"] != OVER_MODELS else 0
         entries.append(_entry(named, rows, own, broken, statistics))
         if asked is not None and named["model"] != OVER_MODELS:
-            entries[-1]["statements"] += _probes(named, _of(asked, named), statistics.smallest_effect, broken)
+            entries[-1]["statements"] += _probes(named, _of(asked, named), statistics, broken)
     return {
         "version": 1,
         "confidence": statistics.confidence,
@@ -148,6 +152,7 @@ def _common_gain(row: Row, smallest: SmallestEffect) -> dict[str, Any]:
     sentence = (
         f"Common gain: fine-tuning on one specialty changes accuracy over all {row['n_questions']} test questions by "
         f"{_points(row)} ({row['n_adapters']} adapters of {row['n_train_sets']} specialties): {words[answer]}."
+        f"{_ABOUT.get(row['given'], '')}"
     )
     return _statement("common_gain", sentence, answer, row, "effects.csv")
 
@@ -192,17 +197,18 @@ def _knowledge(row: Row, statistics: Statistics) -> dict[str, Any]:
     return _statement("specialty_knowledge", sentence, answer, row, "effects.csv")
 
 
-def _probes(named: Row, rows: pd.DataFrame, smallest: SmallestEffect, broken: int) -> list[dict[str, Any]]:
+def _probes(named: Row, rows: pd.DataFrame, statistics: Statistics, broken: int) -> list[dict[str, Any]]:
     """Whether facts that were trained on are known when they are asked another way; nothing with one specialty."""
     pooled = rows[(rows["form"] == ALL) & (rows["specialty"] == ALL)]
     by = {(row["facts"], row["adapter"]): {**row, **named} for row in pooled.to_dict("records")}
     row = by.get((probes.INJECTION, probes.BEYOND))
     if row is None:
         return []
-    none = f"no facts learned beyond {smallest.all:g} points"
+    smallest = statistics.smallest_effect.all
+    none = f"no facts learned beyond {smallest:g} points"
     words = ("facts learned", "facts trained on are known less than others", none)
-    answer = direction(100 * row["low"], 100 * row["high"], smallest.all, words)
-    if broken or (answer in words[:2] and not row["p_holm"] < 0.05):
+    answer = direction(100 * row["low"], 100 * row["high"], smallest, words)
+    if broken or (answer in words[:2] and not row["p_holm"] < 1 - statistics.confidence):
         answer = UNDECIDED
     own, others, own_else, others_else = (
         _points(by[facts, adapter])
@@ -216,6 +222,7 @@ def _probes(named: Row, rows: pd.DataFrame, smallest: SmallestEffect, broken: in
         f"Probes: {n} facts trained on, asked another way: own adapter {own}, others {others}; {n} facts of the same "
         f"specialties never trained on: own adapter {own_else}, others {others_else}. Beyond both, the own adapter "
         f"adds {_points(row)} on facts that it was trained on, p={_p(row['p'])}: {answer}. By form: {by_form}."
+        f"{_ABOUT[THESE_ADAPTERS]}"
     )
     return [_statement("probes", sentence, answer, row, "probes.csv", ("form", "specialty", "facts", "adapter"))]
 
@@ -227,11 +234,12 @@ def _best_own(named: Mapping[str, str], rows: pd.DataFrame, statistics: Statisti
     surely = int((each["best_p_holm"] < 1 - statistics.confidence).sum())
     answer = "some are the best" if surely else effects.NOT_BETTER if not_better == len(each) else UNDECIDED
     margin = statistics.smallest_effect.specialty
+    these = "train sets" if (each["n_seeds"] > 1).all() else "adapters"
     sentence = (
         f"Claim 1, is the own adapter the best: of {len(each)} specialties, it is better than every other in {better} "
         f"({surely} when corrected for asking of {len(each)}), "
         f"not better by more than {margin:g} points in {not_better}, undecided in {len(each) - better - not_better}. "
-        "This is about these train sets, not about others from the same specialties. "
+        f"This is about these {these}, not about others from the same specialties. "
         f"With {int(each['n_questions'].median())} questions a specialty, a lead of "
         f"{100 * each['smallest_detectable'].median():.0f} points over all others would have been found with 80%."
     )
@@ -305,6 +313,7 @@ def _term_statement(name: str, what: str, row: Row, extra: str) -> dict[str, Any
     sentence = (
         f"{what} change by {signed(row['shift'], 3)} nats per token {interval} "
         f"({row['n_mentions']} mentions in {row['n_questions']} questions): {answer}.{extra}"
+        f"{_ABOUT[THESE_ADAPTERS]}"
     )
     keys = ("context", "scope", "train_set", "seed", "measure", "group")
     said = _statement(name, sentence, answer, row, "term_shift.csv", keys)

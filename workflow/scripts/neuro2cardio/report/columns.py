@@ -93,7 +93,7 @@ _OF_TABLE = {
         "of": Column("control", "train", "The control that the effect is about."),
         "df": Column("df", "number", "Degrees of freedom of the error (Satterthwaite's)."),
         "n_train_sets": Column("train sets", "count", "Train sets that the number rests on."),
-        "given": Column("given", "text", "What was assumed where it could not be estimated."),
+        "given": Column("given", "text", "What it is about alone, for want of others: this seed, or these adapters."),
     },
     "diagonal": {
         "own_accuracy": Column("own adapter", "percent", "Accuracy of the specialty's own adapter."),
