@@ -124,6 +124,11 @@ def test_the_verdict_has_a_sentence_on_what_a_dose_adds(found):
         assert (entry["recipe"], entry["against"]) == ("many", "few")
         assert [s["answer"] for s in entry["statements"]] == answers
     assert "3,000 train questions seen instead of 300 add +" in verdict.text(said)
+    assert (found["given"] == "").all(), "two seeds of several specialties"
+    one = found.assign(given=np.where(found["measure"] == "common_gain", effect_tables.THIS_SEED, ""))
+    said = verdict.verdict(effects, NO_DIAGONAL, NO_TERMS, checks, Statistics(), "prompt", "strict", doses=one)
+    sentences = [s["sentence"] for s in said["doses"][0]["statements"]]
+    assert ["about that seed" in sentence for sentence in sentences] == [True, False]
     same = found.assign(added=0.0, added_low=-0.01, added_high=0.01, broken=0)
     said = verdict.verdict(effects, NO_DIAGONAL, NO_TERMS, checks, Statistics(), "prompt", "strict", doses=same)
     assert {s["answer"] for s in said["doses"][0]["statements"]} == {"no difference larger than 2 points"}

@@ -11,14 +11,14 @@ from ..config.analysis import Statistics
 from ..core.adapters import Axes
 from ..questions.test_set import ALL, TestSet
 from . import adapter_checks, effect_tables, probes
-from .effect_tables import COMMON_GAIN, KNOWLEDGE, OVER_MODELS
+from .effect_tables import COMMON_GAIN, KNOWLEDGE, OVER_MODELS, THESE_ADAPTERS
 from .transfer import Scores
 
 PROBES = "probes"
 MEASURES = (COMMON_GAIN, KNOWLEDGE, PROBES)
 COLUMNS = (
     *("model", "recipe", "method", "series", "questions", "epochs", "seen", "measure", "estimate", "low", "high", "p"),
-    *("smallest_detectable", "n_questions", "n_adapters", "broken"),
+    *("smallest_detectable", "n_questions", "n_adapters", "given", "broken"),
     *("against", "added", "added_low", "added_high", "added_p", "added_detectable"),
 )
 """`measure` is one of `MEASURES`; shares, not points. `broken` counts adapters that are not results. The last columns
@@ -122,7 +122,7 @@ def _measures(effects: pd.DataFrame, asked: pd.DataFrame | None) -> pd.DataFrame
     if asked is None:
         return rows
     injected = (asked["facts"] == probes.INJECTION) & (asked["form"] == ALL) & (asked["specialty"] == ALL)
-    return pd.concat([rows, asked[injected].assign(measure=PROBES)])
+    return pd.concat([rows, asked[injected].assign(measure=PROBES, given=THESE_ADAPTERS)])
 
 
 def _by_size(doses: Sequence[Dose]) -> list[Dose]:

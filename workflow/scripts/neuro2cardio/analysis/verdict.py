@@ -23,10 +23,6 @@ _MEANING = {
     FEW_SHOT: "the base model after worked examples, without any training",
     BEST_PROMPT: "the base model with its own best wording, chosen on validation questions, without any training",
 }
-_ABOUT = {
-    THIS_SEED: " With one seed this is about that seed, and so is what controls change.",
-    THESE_ADAPTERS: " This is about these adapters, not about others from the same specialties.",
-}
 _KEY = ("model", "recipe", "method")
 _CLAIM_2 = {
     "terms_rise": ("terms", "Clinical terms of all specialties"),
@@ -152,7 +148,7 @@ def _common_gain(row: Row, smallest: SmallestEffect) -> dict[str, Any]:
     sentence = (
         f"Common gain: fine-tuning on one specialty changes accuracy over all {row['n_questions']} test questions by "
         f"{_points(row)} ({row['n_adapters']} adapters of {row['n_train_sets']} specialties): {words[answer]}."
-        f"{_ABOUT.get(row['given'], '')}"
+        f"{_about(row['given'], ', and so is what controls change')}"
     )
     return _statement("common_gain", sentence, answer, row, "effects.csv")
 
@@ -222,7 +218,7 @@ def _probes(named: Row, rows: pd.DataFrame, statistics: Statistics, broken: int)
         f"Probes: {n} facts trained on, asked another way: own adapter {own}, others {others}; {n} facts of the same "
         f"specialties never trained on: own adapter {own_else}, others {others_else}. Beyond both, the own adapter "
         f"adds {_points(row)} on facts that it was trained on, p={_p(row['p'])}: {answer}. By form: {by_form}."
-        f"{_ABOUT[THESE_ADAPTERS]}"
+        f"{_about(THESE_ADAPTERS)}"
     )
     return [_statement("probes", sentence, answer, row, "probes.csv", ("form", "specialty", "facts", "adapter"))]
 
@@ -285,6 +281,7 @@ def _added(row: Row, less: Row, smallest: SmallestEffect) -> dict[str, Any]:
     sentence = (
         f"Dose: {row['seen']:,.0f} train questions seen instead of {less['seen']:,.0f} add {_points(of)} to "
         f"{_OF_DOSES[row['measure']]}, p={_p(of['p'])} ({row['n_questions']:.0f} questions): {answer}."
+        f"{_about(row['given'])}"
     )
     return _statement(f"dose:{row['measure']}", sentence, answer, of, "dose.csv", ("measure",))
 
@@ -313,7 +310,7 @@ def _term_statement(name: str, what: str, row: Row, extra: str) -> dict[str, Any
     sentence = (
         f"{what} change by {signed(row['shift'], 3)} nats per token {interval} "
         f"({row['n_mentions']} mentions in {row['n_questions']} questions): {answer}.{extra}"
-        f"{_ABOUT[THESE_ADAPTERS]}"
+        f"{_about(THESE_ADAPTERS)}"
     )
     keys = ("context", "scope", "train_set", "seed", "measure", "group")
     said = _statement(name, sentence, answer, row, "term_shift.csv", keys)
@@ -348,6 +345,14 @@ def _of(table: pd.DataFrame, named: Mapping[str, str]) -> pd.DataFrame:
     for name, value in named.items():
         table = table[table[name] == value]
     return table
+
+
+def _about(given: object, more: str = "") -> str:
+    """What a sentence is about alone, for want of others: `given` of `effect_tables.EFFECTS`."""
+    if given == THIS_SEED:
+        return f" With one seed this is about that seed{more}."
+    these = " This is about these adapters, not about others from the same specialties."
+    return these if given == THESE_ADAPTERS else ""
 
 
 def _points(row: Row) -> str:

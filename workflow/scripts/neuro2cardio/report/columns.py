@@ -31,6 +31,7 @@ _EVERYWHERE = {
     "n_seeds": Column("seeds", "count", "Adapters that were trained with different seeds and are averaged."),
     "n_questions": Column("questions", "count", "Test questions."),
     "n_adapters": Column("adapters", "count", "Adapters that the number rests on."),
+    "given": Column("given", "text", "What it is about alone, for want of others: this seed, or these adapters."),
     "low": Column("from", "points", "Lower bound of the interval."),
     "high": Column("to", "points", "Upper bound."),
     "p": Column("p", "p", "Two-sided, before correction."),
@@ -93,7 +94,6 @@ _OF_TABLE = {
         "of": Column("control", "train", "The control that the effect is about."),
         "df": Column("df", "number", "Degrees of freedom of the error (Satterthwaite's)."),
         "n_train_sets": Column("train sets", "count", "Train sets that the number rests on."),
-        "given": Column("given", "text", "What it is about alone, for want of others: this seed, or these adapters."),
     },
     "diagonal": {
         "own_accuracy": Column("own adapter", "percent", "Accuracy of the specialty's own adapter."),
