@@ -207,6 +207,9 @@ def test_the_verdict_names_both_groups_with_their_intervals():
     assert "By form: reversed +" in said["sentence"]
     assert said["low"] > 0 and said["row"]["facts"] == analysis.INJECTION
     assert verdict._probes(key, table, Statistics(), 1)[0]["answer"] == "undecided", "a broken adapter"
+    doubtful = table.assign(p_holm=0.07)
+    answers = [verdict._probes(key, doubtful, Statistics(confidence=c), 0)[0]["answer"] for c in (0.9, 0.95)]
+    assert answers == ["facts learned", "undecided"]
     assert verdict._probes(key, table[table["facts"] != analysis.INJECTION], Statistics(), 0) == []
 
 

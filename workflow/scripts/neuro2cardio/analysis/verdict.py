@@ -230,13 +230,12 @@ def _best_own(named: Mapping[str, str], rows: pd.DataFrame, statistics: Statisti
     surely = int((each["best_p_holm"] < 1 - statistics.confidence).sum())
     answer = "some are the best" if surely else effects.NOT_BETTER if not_better == len(each) else UNDECIDED
     margin = statistics.smallest_effect.specialty
-    these = "train sets" if (each["n_seeds"] > 1).all() else "adapters"
+    given = "these train sets" if (each["n_seeds"] > 1).all() else THESE_ADAPTERS
     sentence = (
         f"Claim 1, is the own adapter the best: of {len(each)} specialties, it is better than every other in {better} "
         f"({surely} when corrected for asking of {len(each)}), "
-        f"not better by more than {margin:g} points in {not_better}, undecided in {len(each) - better - not_better}. "
-        f"This is about these {these}, not about others from the same specialties. "
-        f"With {int(each['n_questions'].median())} questions a specialty, a lead of "
+        f"not better by more than {margin:g} points in {not_better}, undecided in {len(each) - better - not_better}."
+        f"{_about(given)} With {int(each['n_questions'].median())} questions a specialty, a lead of "
         f"{100 * each['smallest_detectable'].median():.0f} points over all others would have been found with 80%."
     )
     whole = {"n_questions": int(each["n_questions"].sum()), **named, "test_specialty": ALL}
@@ -348,11 +347,12 @@ def _of(table: pd.DataFrame, named: Mapping[str, str]) -> pd.DataFrame:
 
 
 def _about(given: object, more: str = "") -> str:
-    """What a sentence is about alone, for want of others: `given` of `effect_tables.EFFECTS`."""
+    """What a sentence is about alone, for want of others: `given` of `effect_tables.EFFECTS`, or such words."""
     if given == THIS_SEED:
         return f" With one seed this is about that seed{more}."
-    these = " This is about these adapters, not about others from the same specialties."
-    return these if given == THESE_ADAPTERS else ""
+    # Read from a file, nothing is NaN.
+    known = isinstance(given, str) and given
+    return f" This is about {given}, not about others from the same specialties." if known else ""
 
 
 def _points(row: Row) -> str:
